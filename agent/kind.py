@@ -1,0 +1,43 @@
+"""What every kind offers: questions to the host, and a reader for the answers.
+
+A kind is a module or package under ``agent/firewalls``, ``proxies``, ``resolvers`` or ``facts`` with a
+top-level ``KIND``. It is found by looking (see catalog.py); nothing is registered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from agent.model.firewall import Table
+    from agent.model.network import HostsEntry, Network, ProxySetting, Service
+    from agent.model.source import Gap
+    from agent.snapshot import Snapshot, Want
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one kind read: any part of the gateway, and what it did not understand."""
+
+    tables: tuple[Table, ...] = ()
+    network: Network | None = None
+    hosts: tuple[HostsEntry, ...] = ()
+    proxy_settings: tuple[ProxySetting, ...] = ()
+    services: tuple[Service, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of firewall, proxy, resolver or fact."""
+
+    name: str
+    wants: Callable[[Snapshot], Iterable[Want]]
+    """What to ask, given what is known so far; asked again until nothing new is wanted."""
+    read: Callable[[Snapshot, frozenset[str]], Piece]
+    """The snapshot and the names of interest (lower case, without trailing dot) to a piece of the model."""
+    recognise: Callable[[bytes], str | None] = field(default=lambda _: None)
+    """For a bare dump: the artifact name these bytes would have in a snapshot, or None."""

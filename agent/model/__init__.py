@@ -1,0 +1,1 @@
+"""The vendor-independent model: immutable values that carry their evidence."""

@@ -1,0 +1,457 @@
+"""A packet filter, whatever tool wrote it: tables, chains, and rules as steps over integers.
+
+The kernel runs a rule's parts from left to right and leaves the rule at the first that does not match;
+a :class:`Rule` keeps just that order. Values are integers of the field's width. Parts that can neither
+stop a packet nor change what a later part sees (counter, log, comment) are not steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from agent.model.intervals import Intervals
+from agent.model.source import Gap, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from agent.model.intervals import Interval
+
+
+class Field(IntEnum):
+    """What a rule can read of a packet; the comment gives width in bits and encoding."""
+
+    NFPROTO = 0  # 8: 2 = IPv4, 10 = IPv6 (include/uapi/linux/netfilter.h)
+    IIFNAME = 1  # 128: see intervals.name_value; 0 where there is none
+    OIFNAME = 2  # 128: likewise; 0 in prerouting and input
+    SADDR = 3  # 32 or 128
+    DADDR = 4  # 32 or 128
+    L4PROTO = 5  # 8: protocol number
+    SPORT = 6  # 16: tcp, udp, udplite, sctp, dccp
+    DPORT = 7  # 16: likewise
+    TCP_FLAGS = 8  # 8: fin 1, syn 2, rst 4, psh 8, ack 16, urg 32, ecn 64, cwr 128
+    ICMP_TYPE = 9  # 8: of ICMP or ICMPv6
+    ICMP_CODE = 10  # 8
+    CT_STATE = 11  # bits of CtState
+    CT_DIRECTION = 12  # 8: 0 original, 1 reply; absent without conntrack
+    CT_STATUS = 13  # 32: bits of include/uapi/linux/netfilter/nf_conntrack_common.h
+    CT_MARK = 14  # 32; absent without conntrack
+    MARK = 15  # 32
+    PKTTYPE = 16  # 8: 0 host, 1 broadcast, 2 multicast, 3 other
+    TTL = 17  # 8: or hop limit; unknown for a packet in general
+    DSCP = 18  # 6: unknown for a packet in general
+    LENGTH = 19  # 16: unknown for a packet in general
+    SMAC = 20  # 48: unknown for a packet in general
+    DMAC = 21  # 48: likewise
+    SKUID = 22  # 32: owner of the local socket; absent when forwarded, else unknown
+    SKGID = 23  # 32: likewise
+    TCP_SEQ = 24  # 32: of no interest, always unknown; the last of the fields
+
+
+class CtState(IntEnum):
+    """Connection states as nftables numbers them (nft_ct, NF_CT_STATE_BIT)."""
+
+    INVALID = 1
+    ESTABLISHED = 2
+    RELATED = 4
+    NEW = 8
+    UNTRACKED = 64
+
+
+# ---- values -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The value of one field; a rule that reads a field its packet lacks does not match."""
+
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """``left op right`` with op one of ``& | ^ << >>`` (shifts keep the field's 32 bits)."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Concat:
+    """Several values side by side, matched against a :class:`BoxTable`."""
+
+    parts: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The data that a map holds for a key; no element means the rule does not match."""
+
+    key: Expr
+    table: NamedSet
+
+
+@dataclass(frozen=True, slots=True)
+class Fib:
+    """A routing question about an address: its type, or the interface that leads to it.
+
+    ``result`` is ``type`` (RTN_* of include/uapi/linux/rtnetlink.h: 1 unicast, 2 local, 3 broadcast,
+    4 anycast, 5 multicast, 6 blackhole, 7 unreachable, 8 prohibit), ``oifname`` (0: no route) or
+    ``present`` (0 or 1). ``iface`` limits the question to that interface field; ``mark`` uses the
+    packet's mark.
+    """
+
+    address: Field
+    result: str
+    iface: Field | None = None
+    mark: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A value that an audit cannot know; ``name`` says what it is, for example ``meta cgroup``."""
+
+    name: str
+
+
+Expr = Read | Literal | Binary | Concat | Lookup | Fib | Opaque
+
+
+# ---- sets and maps ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalTable:
+    """A set or map over one value: disjoint intervals, sorted; ``data`` is parallel, or None for a set."""
+
+    keys: Intervals
+    data: tuple[Datum, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One element of a concatenation: an interval for each part; the first box that holds a key decides."""
+
+    sides: tuple[Interval, ...]
+    data: Datum | None = None
+    nomatch: bool = False
+    """An ipset element that excludes."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxTable:
+    """A set or map over several values, in its owner's order (ipset: longest prefix first)."""
+
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownTable:
+    """Elements that were not read."""
+
+    reason: str
+
+
+Elements = IntervalTable | BoxTable | UnknownTable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedSet:
+    """A set or map with its elements; anonymous ones have no name. Compared by identity."""
+
+    elements: Elements
+    name: str = ""
+    table: str = ""
+    """Family and table, or ``ipset``."""
+    family: int | None = None
+    """4 or 6 where only such packets can be in it (ipset); else None."""
+    dynamic: bool = False
+    """Rules add to it while packets pass."""
+    timeout: int | None = None
+    """Seconds after which an element goes, where it does."""
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetUnion:
+    """An ipset of type list:set: a packet is in it when it is in any member of its family."""
+
+    name: str
+    members: tuple[NamedSet, ...]
+
+
+# ---- steps --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Go on if ``expr`` is in ``members``, or with ``negated`` if it is not.
+
+    A packet that lacks what ``expr`` reads leaves the rule, negated or not; with ``absent_is_outside``
+    (ipset) it counts as not in the set instead.
+    """
+
+    expr: Expr
+    members: Intervals | NamedSet | SetUnion
+    negated: bool = False
+    absent_is_outside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Go on if any of these matches, or with ``negated`` if none does (multiport ``--ports``)."""
+
+    matches: tuple[Match, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """A condition that an audit cannot know: limit, recent, time, string...; both outcomes are followed."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Write a field: MARK, CT_MARK, or an address, port, TTL or DSCP of the packet."""
+
+    field: Field
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class AddToSet:
+    """Put ``key`` into (or take it out of) a set while the packet passes."""
+
+    target: NamedSet
+    key: Expr
+    delete: bool = False
+
+
+class Notrack(StrEnum):
+    """The packet leaves connection tracking (raw table)."""
+
+    NOTRACK = "notrack"
+
+
+class Simple(StrEnum):
+    """Verdicts that carry nothing."""
+
+    ACCEPT = "accept"
+    DROP = "drop"
+    RETURN = "return"
+    CONTINUE = "continue"
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """Go to a chain of the same table; ``goto`` does not come back to this chain."""
+
+    chain: str
+    goto: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Refuse with an answer: ``tcp reset`` or an ICMP kind such as ``icmp port-unreachable``."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A program in user space decides; with ``bypass`` the packet is accepted where none listens."""
+
+    bypass: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dnat:
+    """A new destination for the flow; ends the chain with accept.
+
+    ``addresses`` and ``ports`` are the possible values (empty: unchanged). ``redirect`` means this host: the
+    address of the incoming interface, or loopback for the host's own packets. ``netmap`` keeps the host bits.
+    """
+
+    addresses: Intervals
+    ports: Intervals
+    redirect: bool = False
+    netmap: bool = False
+    family: int | None = None
+    lookup: Lookup | None = None
+    """A map that gives the address, or a concatenation of address and port, for the packet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snat:
+    """A new source for the flow (snat, masquerade); ends the chain with accept."""
+
+    addresses: Intervals
+    ports: Intervals
+    masquerade: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tproxy:
+    """Hand the packet to a local listening socket. With ``terminal`` (iptables) the chain ends here."""
+
+    port: int | None
+    address: int | None = None
+    terminal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Vmap:
+    """Look the key up in a verdict map; no element means the rule does not match."""
+
+    key: Expr
+    table: NamedSet
+
+
+@dataclass(frozen=True, slots=True)
+class NotUnderstood:
+    """A statement that the reader does not know: everything could happen here; the reason names it."""
+
+    what: str
+
+
+Verdict = Simple | Jump | Reject | Queue | Dnat | Snat
+Datum = int | tuple[int, ...] | Verdict
+Step = Match | AnyOf | Uncertain | Assign | AddToSet | Notrack | Tproxy | Vmap | NotUnderstood | Verdict
+
+
+# ---- rules, chains, tables ----------------------------------------------------------------------------
+
+
+class Wording(Protocol):
+    """The rule's text, made only when somebody reads it."""
+
+    def __str__(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """One rule: its steps in order, and where it stands. Compared by identity."""
+
+    steps: tuple[Step, ...]
+    wording: Wording
+    handle: int | None = None
+    line: int | None = None
+    comment: str = ""
+
+
+class Hook(StrEnum):
+    """Where a base chain stands on a packet's way."""
+
+    INGRESS = "ingress"
+    PREROUTING = "prerouting"
+    INPUT = "input"
+    FORWARD = "forward"
+    OUTPUT = "output"
+    POSTROUTING = "postrouting"
+    EGRESS = "egress"
+
+
+class ChainType(StrEnum):
+    """What a base chain is for: ``nat`` sees only the first packet of a flow, ``route`` re-routes."""
+
+    FILTER = "filter"
+    NAT = "nat"
+    ROUTE = "route"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What ties a chain to a hook. Lower priority runs first; at equal priority the last registered."""
+
+    hook: Hook
+    priority: int
+    type: ChainType = ChainType.FILTER
+    accepts: bool = True
+    """The policy: accept, or drop."""
+    devices: frozenset[str] = frozenset()
+    """For ingress and egress chains."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chain:
+    """Rules in order; a base chain is entered by packets, the others by jump and goto."""
+
+    name: str
+    rules: tuple[Rule, ...]
+    base: Base | None = None
+    handle: int | None = None
+
+
+class Tool(StrEnum):
+    """Which program's rules a table holds."""
+
+    NFTABLES = "nftables"
+    IPTABLES_NFT = "iptables-nft"
+    IPTABLES_LEGACY = "iptables-legacy"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A table and its chains. ``family`` is ``ip ip6 inet netdev bridge arp`` as nftables names it."""
+
+    tool: Tool
+    family: str
+    name: str
+    chains: Mapping[str, Chain]
+    artifact: str
+    handle: int | None = None
+    sets: tuple[NamedSet, ...] = ()
+    opaque: bool = False
+    """Holds iptables extensions that nftables' JSON does not describe: iptables-save tells them."""
+
+    @property
+    def title(self) -> str:
+        """Family and name: ``inet filter``."""
+        return f"{self.family} {self.name}"
+
+    def covers(self, family: int) -> bool:
+        """Whether its chains see IPv4 (4) or IPv6 (6) packets on the routed path."""
+        return self.family in ("inet", "ip" if family == 4 else "ip6")
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """All tables that a packet may cross, in the order in which they were registered."""
+
+    tables: tuple[Table, ...] = ()
+    gaps: tuple[Gap, ...] = field(default=())
+
+    def base_chains(self, family: int, hook: Hook) -> Iterator[tuple[Table, Chain]]:
+        """Yield the base chains of one hook that see this family, first registered first."""
+        for table in self.tables:
+            if table.covers(family):
+                for chain in table.chains.values():
+                    if chain.base is not None and chain.base.hook is hook:
+                        yield table, chain
+
+
+def source_of(table: Table, chain: Chain, rule: Rule | None) -> Source:
+    """Say where a rule stands, or with no rule the chain's policy."""
+    if rule is not None:
+        return Source(table.artifact, str(rule.wording), rule.line, table.title, chain.name, rule.handle)
+    policy = "accept" if chain.base is None or chain.base.accepts else "drop"
+    return Source(table.artifact, f"policy {policy}", None, table.title, chain.name, None)
+
+
+def interval_map(pairs: Iterable[tuple[Interval, Datum]]) -> IntervalTable:
+    """Build a map over one value from disjoint intervals in any order."""
+    ordered = sorted(pairs, key=lambda pair: pair[0])
+    keys = Intervals(tuple(low for (low, _), _ in ordered), tuple(high for (_, high), _ in ordered))
+    return IntervalTable(keys, tuple(datum for _, datum in ordered))

@@ -1,0 +1,43 @@
+"""The whole host as the judge sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agent.model.firewall import Firewall
+from agent.model.network import Network
+
+if TYPE_CHECKING:
+    from agent.model.intervals import Intervals
+    from agent.model.network import HostsEntry, ProxySetting, Service
+    from agent.model.source import Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """Clients that share a way in: an interface and their addresses, or the host itself.
+
+    ``interface`` is None for the host itself. ``sources`` maps a family (4, 6) to the clients' addresses.
+    """
+
+    name: str
+    interface: str | None
+    sources: tuple[tuple[int, Intervals], ...] = ()
+
+    def source_addresses(self, family: int) -> Intervals | None:
+        """Give the clients' addresses of this family, or None where there are none."""
+        return dict(self.sources).get(family)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Immutable; every element carries its Source."""
+
+    firewall: Firewall = field(default_factory=Firewall)
+    network: Network = field(default_factory=Network)
+    hosts: tuple[HostsEntry, ...] = ()
+    proxy_settings: tuple[ProxySetting, ...] = ()
+    services: tuple[Service, ...] = ()
+    zones: tuple[Zone, ...] = ()
+    gaps: tuple[Gap, ...] = ()

@@ -1,0 +1,155 @@
+"""Exact sets of integers as sorted, disjoint, closed intervals.
+
+Addresses, ports, marks and interface names all become integers here: an interface name is its sixteen
+bytes read big-endian, as the kernel compares it, so that ``lan*`` is an interval like any other.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+NAME_BYTES = 16  # IFNAMSIZ, include/uapi/linux/if.h
+
+Interval = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """A set of integers; ``starts`` and ``ends`` are parallel, sorted, inclusive and not adjacent."""
+
+    starts: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, pairs: Iterable[Interval]) -> Intervals:
+        """Union of closed intervals in any order; an interval with ``low > high`` is empty."""
+        starts: list[int] = []
+        ends: list[int] = []
+        for low, high in sorted(pair for pair in pairs if pair[0] <= pair[1]):
+            if ends and low <= ends[-1] + 1:
+                ends[-1] = max(ends[-1], high)
+            else:
+                starts.append(low)
+                ends.append(high)
+        return cls(tuple(starts), tuple(ends))
+
+    @classmethod
+    def single(cls, value: int) -> Intervals:
+        """Hold one integer."""
+        return cls((value,), (value,))
+
+    @classmethod
+    def span(cls, low: int, high: int) -> Intervals:
+        """All integers from ``low`` to ``high``, both included."""
+        return cls((low,), (high,)) if low <= high else cls()
+
+    def __contains__(self, value: int) -> bool:
+        at = bisect_right(self.starts, value) - 1
+        return at >= 0 and value <= self.ends[at]
+
+    def __bool__(self) -> bool:
+        return bool(self.starts)
+
+    def __iter__(self) -> Iterator[Interval]:
+        return zip(self.starts, self.ends, strict=True)
+
+    def __or__(self, other: Intervals) -> Intervals:
+        return Intervals.of((*self, *other))
+
+    def __and__(self, other: Intervals) -> Intervals:
+        out: list[Interval] = []
+        mine, theirs = 0, 0
+        while mine < len(self.starts) and theirs < len(other.starts):
+            low = max(self.starts[mine], other.starts[theirs])
+            high = min(self.ends[mine], other.ends[theirs])
+            if low <= high:
+                out.append((low, high))
+            if self.ends[mine] < other.ends[theirs]:
+                mine += 1
+            else:
+                theirs += 1
+        return Intervals(tuple(low for low, _ in out), tuple(high for _, high in out))
+
+    def __sub__(self, other: Intervals) -> Intervals:
+        if not self.starts or not other.starts:
+            return self
+        return self & other.complement(max(self.ends[-1], other.ends[-1]))
+
+    def complement(self, highest: int) -> Intervals:
+        """Everything in ``0..highest`` that is not in this set."""
+        out: list[Interval] = []
+        low = 0
+        for start, end in self:
+            if start > low:
+                out.append((low, start - 1))
+            low = end + 1
+        if low <= highest:
+            out.append((low, highest))
+        return Intervals(tuple(low for low, _ in out), tuple(high for _, high in out))
+
+    def overlaps(self, low: int, high: int) -> bool:
+        """Whether any member lies in ``low..high``."""
+        at = bisect_left(self.ends, low)
+        return at < len(self.starts) and self.starts[at] <= high
+
+    def size(self) -> int:
+        """How many integers are in the set."""
+        return sum(self.ends) - sum(self.starts) + len(self.starts)
+
+
+def prefix_interval(prefix: str) -> tuple[int, Interval]:
+    """Family (4 or 6) and interval of ``address[/length|/mask]``; host bits are cleared, as the kernel does.
+
+    Raises ValueError where it is no address.
+    """
+    network = ip_network(prefix, strict=False)
+    return network.version, (int(network.network_address), int(network.broadcast_address))
+
+
+def address_value(text: str) -> tuple[int, int]:
+    """Family and integer of one address; a zone index (``%eth0``) is ignored. Raises ValueError."""
+    address = ip_address(text.partition("%")[0])
+    return address.version, int(address)
+
+
+def address_text(value: int, family: int) -> str:
+    """Give the usual text of an address: ``203.0.113.7`` or RFC 5952."""
+    return str(IPv4Address(value) if family == 4 else IPv6Address(value))
+
+
+def prefixes(values: Intervals, family: int) -> Iterator[str]:
+    """Cover the set with the fewest prefixes, in order, as text."""
+    width = 32 if family == 4 else 128
+    network = IPv4Network if family == 4 else IPv6Network
+    for start, end in values:
+        low = start
+        while low <= end:
+            bits = (low & -low).bit_length() - 1 if low else width
+            bits = min(bits, (end - low + 1).bit_length() - 1)
+            yield str(network((low, width - bits)))
+            low += 1 << bits
+
+
+def name_value(name: str) -> int:
+    """Integer of an interface name, as the kernel stores it; longer names are cut to fifteen bytes."""
+    return int.from_bytes(name.encode()[: NAME_BYTES - 1].ljust(NAME_BYTES, b"\0"), "big")
+
+
+def name_prefix(prefix: str) -> Interval:
+    """Interval of all interface names that begin with ``prefix``."""
+    stem = prefix.encode()[:NAME_BYTES]
+    return (
+        int.from_bytes(stem.ljust(NAME_BYTES, b"\0"), "big"),
+        int.from_bytes(stem.ljust(NAME_BYTES, b"\xff"), "big"),
+    )
+
+
+def name_text(value: int) -> str:
+    """Give the interface name back."""
+    return value.to_bytes(NAME_BYTES, "big").rstrip(b"\0").decode(errors="replace")
