@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from agent.model.source import Source
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agent.model.intervals import Interval
+    from agent.model.source import Source
 
 
 @dataclass(frozen=True, slots=True)
