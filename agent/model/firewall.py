@@ -182,14 +182,6 @@ class NamedSet:
     source: Source | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SetUnion:
-    """An ipset of type list:set: a packet is in it when it is in any member of its family."""
-
-    name: str
-    members: tuple[NamedSet, ...]
-
-
 # ---- steps --------------------------------------------------------------------------------------------
 
 
@@ -202,7 +194,7 @@ class Match:
     """
 
     expr: Expr
-    members: Intervals | NamedSet | SetUnion
+    members: Intervals | NamedSet
     negated: bool = False
     absent_is_outside: bool = False
 

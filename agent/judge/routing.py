@@ -1,0 +1,294 @@
+"""Which way a packet goes: policy routing over the snapshot's rules and routes, as ``ip route get`` answers.
+
+Sources: net/ipv4/fib_rules.c, fib_frontend.c, route.c; net/ipv6/route.c.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from agent.judge.packet import ABSENT, UNKNOWN, Packet, family_of
+from agent.model.firewall import Fib, Field
+from agent.model.intervals import name_text, name_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.model.network import Interface, Network, Route, RoutingRule
+
+DEFAULT_RULES = ((0, "local"), (32766, "main"), (32767, "default"))
+RTN = {
+    "unicast": 1, "local": 2, "broadcast": 3, "anycast": 4, "multicast": 5, "blackhole": 6, "unreachable": 7,
+    "prohibit": 8, "throw": 9,
+}  # fmt: skip
+LOOPBACK = name_value("lo")
+
+
+class Way(StrEnum):
+    """Where a packet goes from here."""
+
+    LOCAL = "local"
+    """To this host itself."""
+    FORWARD = "forward"
+    DISCARD = "discard"
+    """Silently dropped: blackhole, martian."""
+    REFUSE = "refuse"
+    """Answered with an ICMP error: no route, unreachable, prohibit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """One possible way; ``device`` is an interface name as integer; ``because`` names route or rule."""
+
+    way: Way
+    device: int = 0
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """What routing looks at. Values may be UNKNOWN."""
+
+    family: int
+    dst: int
+    src: int
+    mark: int
+    iif: str
+    oif: str | None
+    proto: int
+    sport: int
+    dport: int
+
+
+class Routing:
+    """Answers routing questions about one host."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._tables: dict[tuple[int, str], list[Route]] = {}
+        for route in network.routes:
+            self._tables.setdefault((route.family, route.table), []).append(route)
+        for routes in self._tables.values():
+            routes.sort(key=lambda route: (-route.length, route.metric))
+        self._interfaces = {interface.name: interface for interface in network.interfaces}
+        self._rules = {
+            family: sorted(
+                (rule for rule in network.rules if rule.family == family), key=lambda rule: rule.priority
+            )
+            for family in (4, 6)
+        }
+
+    def interface(self, name: str) -> Interface | None:
+        """Give the interface of that name, or None."""
+        return self._interfaces.get(name)
+
+    def roads(self, packet: Packet, *, oif: str | None = None) -> tuple[Road, ...]:
+        """Give the ways a packet may take; more than one only where it cannot be known (multipath...)."""
+        iif = name_text(packet[Field.IIFNAME])
+        selector = Selector(
+            family_of(packet),
+            packet[Field.DADDR],
+            packet[Field.SADDR],
+            packet[Field.MARK],
+            iif,
+            oif,
+            packet[Field.L4PROTO],
+            packet[Field.SPORT],
+            packet[Field.DPORT],
+        )
+        return tuple(dict.fromkeys(self._look_up(selector)))
+
+    def fib(self, question: Fib, packet: Packet) -> int:
+        """Answer a ``fib`` expression (nft_fib_ipv4.c, nft_fib_ipv6.c) or xt_addrtype."""
+        if not self.network.known:
+            return UNKNOWN
+        address = packet[question.address]
+        if address == ABSENT:
+            return ABSENT
+        limit = packet[question.iface] if question.iface is not None else 0
+        if UNKNOWN in (address, limit):
+            return UNKNOWN
+        family = family_of(packet)
+        if question.result == "type":
+            return self._address_type(family, address, name_text(limit) if limit else None)
+        selector = Selector(
+            family,
+            address,
+            0,
+            packet[Field.MARK] if question.mark else 0,
+            "",
+            name_text(limit) if limit else None,
+            0,
+            0,
+            0,
+        )
+        # nft_fib leaves the result 0 for local addresses and for routes that stop the packet
+        found = {road.device if road.way is Way.FORWARD else 0 for road in self._look_up(selector)}
+        device = found.pop() if len(found) == 1 else UNKNOWN
+        if question.result == "present" and device != UNKNOWN:
+            return int(device != 0)
+        return device
+
+    def _address_type(self, family: int, address: int, device: str | None) -> int:
+        """RTN_* of an address, as inet_dev_addr_type (v4) and nft_fib's v6 lookup see it."""
+        if family == 4:
+            if address == 0xFFFFFFFF or address >> 24 == 0:
+                return RTN["broadcast"]
+            if address >> 28 == 0xE:
+                return RTN["multicast"]
+        elif address >> 120 == 0xFF:
+            return RTN["multicast"]
+        for route in self._tables.get((family, "local"), ()):
+            if (
+                route.destination[0] <= address <= route.destination[1]
+                and route.type in ("local", "broadcast", "anycast", "multicast")
+                and (device is None or device in route.devices)
+            ):
+                return RTN[route.type]
+        if family == 4:  # inet_addr_type looks only in the local table
+            return RTN["unicast"]
+        for road in self._look_up(Selector(family, address, 0, 0, "", None, 0, 0, 0)):
+            if road.way is Way.REFUSE:
+                return RTN["unreachable"]
+        return RTN["unicast"]
+
+    def _look_up(self, selector: Selector) -> Iterator[Road]:
+        rules: list[tuple[int, RoutingRule | None, str]] = [
+            (rule.priority, rule, rule.table) for rule in self._rules[selector.family]
+        ] or [(priority, None, table) for priority, table in DEFAULT_RULES]
+        at = 0
+        while at < len(rules):
+            _, rule, table = rules[at]
+            at += 1
+            matched = True if rule is None else _matches(rule, selector)
+            if matched is False:
+                continue
+            if rule is not None and rule.action == "goto" and matched:
+                at = next((i for i, other in enumerate(rules) if other[0] >= (rule.goto or 0)), len(rules))
+                continue
+            found = list(self._by_rule(rule, table, selector))
+            yield from found
+            if found and matched:
+                return
+        yield Road(Way.REFUSE, 0, "no route")
+
+    def _by_rule(self, rule: RoutingRule | None, table: str, selector: Selector) -> Iterator[Road]:
+        action = "lookup" if rule is None else rule.action
+        if action in ("blackhole", "unreachable", "prohibit"):
+            way = Way.DISCARD if action == "blackhole" else Way.REFUSE
+            yield Road(way, 0, f"routing rule {rule.priority if rule else 0}: {action}")
+        elif action == "lookup":
+            shortest = (
+                -1 if rule is None or rule.suppress_prefixlength is None else rule.suppress_prefixlength
+            )
+            yield from self._in_table(table, selector, shortest)
+
+    def _in_table(self, table: str, selector: Selector, shortest: int) -> Iterator[Road]:
+        unknown_destination = selector.dst == UNKNOWN
+        for route in self._tables.get((selector.family, table), ()):
+            if route.linkdown and not any(self._is_up(device) for device in route.devices):
+                continue
+            if selector.oif is not None and route.devices and selector.oif not in route.devices:
+                continue
+            if not unknown_destination and not route.destination[0] <= selector.dst <= route.destination[1]:
+                continue
+            if route.type == "throw":
+                return
+            if route.length <= shortest:
+                return
+            yield from _roads_of(route)
+            if not unknown_destination:
+                return
+
+    def _is_up(self, device: str) -> bool:
+        interface = self._interfaces.get(device)
+        return interface is not None and interface.up
+
+    def reverse_path_fails(self, packet: Packet) -> bool | None:
+        """Say whether rp_filter drops an incoming IPv4 packet (fib_validate_source in fib_frontend.c)."""
+        if family_of(packet) == 6:
+            return False
+        iif = name_text(packet[Field.IIFNAME])
+        mode = max(
+            int(self.network.sysctls.get(f"net.ipv4.conf.{name}.rp_filter", "0") or 0)
+            for name in ("all", iif.replace(".", "/"))
+        )
+        if mode == 0 or iif == "lo":
+            return False
+        mark = packet[Field.MARK] if self._flag(iif, "src_valid_mark") else 0
+        reverse = Selector(4, packet[Field.SADDR], 0, mark, "", None, packet[Field.L4PROTO], 0, 0)
+        roads = tuple(dict.fromkeys(self._look_up(reverse)))
+        fits = {
+            road.way is Way.FORWARD and (mode == 2 or road.device == packet[Field.IIFNAME]) for road in roads
+        }
+        if len(roads) > 1 and True in fits:  # a multipath route accepts any of its devices
+            return False if all(road.way is Way.FORWARD for road in roads) else None
+        return True not in fits
+
+    def _flag(self, device: str, name: str) -> bool:
+        return any(
+            self.network.sysctls.get(f"net.ipv4.conf.{where}.{name}", "0") == "1"
+            for where in ("all", device.replace(".", "/"))
+        )
+
+    def forwards(self, family: int, iif: str) -> bool:
+        """Say whether the host forwards packets that come in here; unknown sysctls count as yes."""
+        name = iif.replace(".", "/")
+        if family == 4:
+            return (
+                self.network.sysctls.get(
+                    f"net.ipv4.conf.{name}.forwarding", self.network.sysctls.get("net.ipv4.ip_forward", "1")
+                )
+                != "0"
+            )
+        # IPv6 asks `all` only: ip6_forward() reads net->ipv6.devconf_all->forwarding
+        return self.network.sysctls.get("net.ipv6.conf.all.forwarding", "1") != "0"
+
+    def local_address(self, family: int, device: str) -> int | None:
+        """Give the address that REDIRECT uses on an interface: its first, in the kernel's order."""
+        interface = self._interfaces.get(device)
+        if interface is None:
+            return None
+        return next((address.value for address in interface.addresses if address.family == family), None)
+
+
+def _roads_of(route: Route) -> Iterator[Road]:
+    if route.type in ("local", "broadcast", "anycast"):
+        device = name_value(route.devices[0]) if route.devices else LOOPBACK
+        yield Road(Way.LOCAL, device, f"{route.type} address")
+    elif route.type == "blackhole":
+        yield Road(Way.DISCARD, 0, "blackhole route")
+    elif route.type in ("unreachable", "prohibit"):
+        yield Road(Way.REFUSE, 0, f"{route.type} route")
+    else:
+        for name in route.devices:
+            yield Road(Way.FORWARD, name_value(name))
+
+
+def _matches(rule: RoutingRule, selector: Selector) -> bool | None:
+    """Whether a policy rule applies; None where that cannot be known."""
+    tests: list[bool | None] = []
+    for wanted, have in (
+        (rule.src, selector.src),
+        (rule.dst, selector.dst),
+        (rule.sport, selector.sport),
+        (rule.dport, selector.dport),
+    ):
+        if wanted is not None:
+            tests.append(None if have == UNKNOWN else wanted[0] <= have <= wanted[1])
+    if rule.mark is not None:
+        tests.append(
+            None if selector.mark == UNKNOWN else (selector.mark & rule.mask) == (rule.mark & rule.mask)
+        )
+    if rule.iif is not None:
+        tests.append((selector.iif or "lo") == rule.iif)
+    if rule.oif is not None:
+        tests.append(selector.oif == rule.oif)
+    if rule.protocol is not None:
+        tests.append(selector.proto == rule.protocol)
+    if rule.unknown:
+        tests.append(None)
+    result = False if False in tests else (None if None in tests else True)
+    return result if result is None else result is not rule.inverted
