@@ -9,7 +9,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from agent.judge.doubt import Doubt, describe
 from agent.judge.evaluate import MISSING, Evaluator
+from agent.judge.ledger import Ledger
 from agent.judge.packet import (
     ABSENT,
     BEFORE_CONNTRACK,

@@ -1,0 +1,347 @@
+"""The way of packets through a gateway: hooks, connection tracking, NAT, routing, hooks.
+
+What travels is a *load*: one packet and the set of destination addresses it stands for. ``trace`` sends one
+address, ``reach`` a whole address space; how a base chain treats a load is the runner's business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from agent.judge.doubt import NO_ROUTES, Doubt
+from agent.judge.hooks import Station, stations
+from agent.judge.interpret import End, Ending
+from agent.judge.packet import (
+    DNATTED,
+    FOLLOWED,
+    REDIRECTED,
+    SNATTED,
+    TRACKED,
+    UNKNOWN,
+    Packet,
+    family_of,
+    followed,
+    put,
+)
+from agent.judge.routing import LOOPBACK, Road, Routing, Way
+from agent.model.firewall import (
+    Chain,
+    ChainType,
+    Concat,
+    CtState,
+    Expr,
+    Field,
+    Hook,
+    IntervalTable,
+    Match,
+    NamedSet,
+    Read,
+    Rule,
+    Table,
+)
+from agent.model.intervals import Intervals, name_text, name_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agent.model.firewall import Firewall
+    from agent.model.gateway import Gateway
+
+Decider = tuple[Table, Chain, Rule | None]
+MAIN_HOOKS = (Hook.FORWARD, Hook.INPUT, Hook.OUTPUT)
+ELSEWHERE = "gateproof-other"
+"""Stands for every interface that no rule names, where the way out is not known."""
+
+
+class Load(NamedTuple):
+    """A packet on its way: what decided last, and what left it open so far."""
+
+    packet: Packet
+    decider: Decider | None = None
+    doubts: tuple[Doubt, ...] = ()
+
+
+class Outcome(NamedTuple):
+    """One possible end of the whole way, for a set of destination addresses."""
+
+    end: End
+    load: Load
+    addresses: Intervals
+    stage: str
+    """``firewall`` or ``route``."""
+    note: str = ""
+    """What stopped it where that was no rule: ``no route``, ``forwarding is off``..."""
+    delivered: bool = False
+    """Accepted for this host itself."""
+
+
+class Runner(Protocol):
+    """How loads are treated by base chains and by routing."""
+
+    def run(
+        self, station: Station, load: Load, addresses: Intervals
+    ) -> Iterable[tuple[Ending, tuple[Doubt, ...], Intervals]]:
+        """Give the possible ends of one base chain, each with its doubts and addresses; NAT is applied."""
+        ...
+
+    def roads(
+        self, packet: Packet, addresses: Intervals, oif: str | None = None
+    ) -> Iterable[tuple[Road, Intervals]]:
+        """Give the ways that routing chooses, each with its addresses."""
+        ...
+
+
+Frontier = dict[Load, Intervals]
+
+
+class Path:
+    """Walks loads through one gateway."""
+
+    def __init__(self, gateway: Gateway, routing: Routing, runner: Runner) -> None:
+        self._firewall = gateway.firewall
+        self._routing = routing
+        self._runner = runner
+        self._outcomes: list[Outcome] = []
+
+    def walk(self, packet: Packet, addresses: Intervals, out_iface: str | None = None) -> list[Outcome]:
+        """Give all possible outcomes for a packet that enters by its IIFNAME, or starts here without one.
+
+        ``out_iface`` overrides routing for packets whose destination no rule changes.
+        """
+        self._outcomes = []
+        start: Frontier = {Load(packet): addresses}
+        if packet[Field.IIFNAME]:
+            self._incoming(start, out_iface)
+        else:
+            self._outgoing(start, out_iface)
+        return self._outcomes
+
+    def _incoming(self, frontier: Frontier, out_iface: str | None) -> None:
+        family, device = _family_and_device(frontier, Field.IIFNAME)
+        frontier = self._cross(Hook.INGRESS, frontier, family, device)
+        frontier = self._cross(Hook.PREROUTING, frontier, family)
+        for load, addresses in frontier.items():
+            for road, some, doubts in self._route_in(load, addresses, out_iface):
+                self._take(road, load._replace(doubts=_joined(load.doubts, doubts)), some, family)
+
+    def _take(self, road: Road, load: Load, addresses: Intervals, family: int) -> None:
+        """Follow one road from the routing decision on."""
+        if road.way is Way.LOCAL:
+            for arrived, some in self._cross(Hook.INPUT, {load: addresses}, family).items():
+                self._outcome(End.ACCEPT, arrived, some, delivered=True)
+        elif road.way is Way.FORWARD:
+            device = name_text(load.packet[Field.IIFNAME])
+            if not self._routing.forwards(family, device):
+                self._outcome(
+                    End.DROP, load, addresses, "route", f"forwarding is off for IPv{family} on {device}"
+                )
+                return
+            leaving = load._replace(packet=put(load.packet, Field.OIFNAME, road.device))
+            self._leave(self._cross(Hook.FORWARD, {leaving: addresses}, family), family)
+        else:
+            end = End.DROP if road.way is Way.DISCARD else End.REJECT
+            self._outcome(end, load, addresses, "route", road.because)
+
+    def _leave(self, frontier: Frontier, family: int) -> None:
+        for load, addresses in self._cross(Hook.POSTROUTING, frontier, family).items():
+            device = name_text(load.packet[Field.OIFNAME])
+            for gone, some in self._cross(Hook.EGRESS, {load: addresses}, family, device).items():
+                self._outcome(End.ACCEPT, gone, some)
+
+    def _outgoing(self, frontier: Frontier, out_iface: str | None) -> None:
+        """Packets of this host: routed first, and again when output chains changed what routing looks at."""
+        family, _ = _family_and_device(frontier, Field.OIFNAME)
+        for load, addresses in list(frontier.items()):
+            for road, some, doubts in self._route_out(load, addresses, out_iface):
+                if road.way in (Way.DISCARD, Way.REFUSE):
+                    # a local program gets an error code instead of an answer from the network
+                    self._outcome(End.REJECT, load, some, "route", road.because)
+                    continue
+                device = LOOPBACK if road.way is Way.LOCAL else road.device
+                sent = Load(
+                    put(load.packet, Field.OIFNAME, device), load.decider, _joined(load.doubts, doubts)
+                )
+                self._after_output(self._cross(Hook.OUTPUT, {sent: some}, family), sent, out_iface, family)
+
+    def _after_output(self, frontier: Frontier, before: Load, out_iface: str | None, family: int) -> None:
+        for load, addresses in frontier.items():
+            roads: Iterable[tuple[Road, Intervals, tuple[Doubt, ...]]]
+            if _routing_key(load.packet) == _routing_key(before.packet):
+                device = load.packet[Field.OIFNAME]
+                way = Way.LOCAL if device == LOOPBACK else Way.FORWARD
+                roads = [(Road(way, device), addresses, ())]
+            else:
+                roads = self._route_out(load, addresses, out_iface)
+            for road, some, doubts in roads:
+                if road.way in (Way.DISCARD, Way.REFUSE):
+                    self._outcome(End.REJECT, load, some, "route", road.because)
+                    continue
+                device = LOOPBACK if road.way is Way.LOCAL else road.device
+                sent = Load(
+                    put(load.packet, Field.OIFNAME, device), load.decider, _joined(load.doubts, doubts)
+                )
+                if road.way is Way.FORWARD:
+                    self._leave({sent: some}, family)
+                else:
+                    self._loop_back(sent, some, family)
+
+    def _loop_back(self, load: Load, addresses: Intervals, family: int) -> None:
+        """A packet to the host itself leaves by ``lo`` and comes in there again."""
+        for left, some in self._cross(Hook.POSTROUTING, {load: addresses}, family).items():
+            inside = put(put(left.packet, Field.IIFNAME, LOOPBACK), Field.OIFNAME, 0)
+            arrived = self._cross(Hook.PREROUTING, {left._replace(packet=inside): some}, family)
+            for here, rest in self._cross(Hook.INPUT, arrived, family).items():
+                self._outcome(End.ACCEPT, here, rest, delivered=True)
+
+    # ---- routing ----
+
+    def _route_in(
+        self, load: Load, addresses: Intervals, out_iface: str | None
+    ) -> Iterator[tuple[Road, Intervals, tuple[Doubt, ...]]]:
+        packet = load.packet
+        if out_iface is not None and not packet[DNATTED]:
+            yield Road(Way.FORWARD, name_value(out_iface)), addresses, ()
+            return
+        if not self._routing.network.known:
+            if packet[REDIRECTED]:
+                yield Road(Way.LOCAL), addresses, ()
+                return
+            yield Road(Way.LOCAL), addresses, (NO_ROUTES,)
+            for value in _devices_out(self._firewall):
+                yield Road(Way.FORWARD, value), addresses, (NO_ROUTES,)
+            return
+        fails = self._routing.reverse_path_fails(packet)
+        if fails or fails is None:
+            device = name_text(packet[Field.IIFNAME])
+            note = f"rp_filter on {device}: the way back to the source is another interface"
+            doubts = (Doubt("reverse path filter"),) if fails is None else ()
+            yield Road(Way.DISCARD, 0, note), addresses, doubts
+            if fails:
+                return
+        for road, some in self._runner.roads(packet, addresses):
+            yield road, some, ()
+
+    def _route_out(
+        self, load: Load, addresses: Intervals, out_iface: str | None
+    ) -> Iterator[tuple[Road, Intervals, tuple[Doubt, ...]]]:
+        packet = load.packet
+        if out_iface is not None and not packet[DNATTED]:
+            way = Way.LOCAL if out_iface == "lo" else Way.FORWARD
+            yield Road(way, name_value(out_iface)), addresses, ()
+        elif self._routing.network.known:
+            for road, some in self._runner.roads(packet, addresses):
+                yield road, some, ()
+        elif packet[REDIRECTED]:
+            yield Road(Way.LOCAL), addresses, ()
+        else:
+            yield Road(Way.LOCAL), addresses, (NO_ROUTES,)
+            for device in _devices_out(self._firewall):
+                yield Road(Way.FORWARD, device), addresses, (NO_ROUTES,)
+
+    # ---- hooks ----
+
+    def _cross(self, hook: Hook, frontier: Frontier, family: int, device: str = "") -> Frontier:
+        """Run all base chains of a hook; drops and rejects become outcomes, the rest goes on."""
+        for station in stations(self._firewall, family, hook, device):
+            if not frontier:
+                return frontier
+            onward: Frontier = {}
+            for load, addresses in frontier.items():
+                entering = load._replace(packet=followed(load.packet)) if station.tracked else load
+                if station.nat and not _asks_nat(entering.packet, hook):
+                    _add(onward, entering, addresses)
+                    continue
+                for ending, doubts, some in self._runner.run(station, entering, addresses):
+                    left = Load(
+                        ending.packet,
+                        _decider(station, hook, load, ending),
+                        _joined(load.doubts, doubts),
+                    )
+                    if ending.end is End.ACCEPT:
+                        _add(onward, left, some)
+                    else:
+                        self._outcome(ending.end, left, some)
+            frontier = onward
+        if hook in (Hook.PREROUTING, Hook.OUTPUT):  # conntrack runs even where no chain follows it
+            done: Frontier = {}
+            for load, addresses in frontier.items():
+                _add(done, load._replace(packet=followed(load.packet)), addresses)
+            return done
+        return frontier
+
+    def _outcome(  # noqa: PLR0913 - the fields of Outcome
+        self,
+        end: End,
+        load: Load,
+        addresses: Intervals,
+        stage: str = "firewall",
+        note: str = "",
+        *,
+        delivered: bool = False,
+    ) -> None:
+        self._outcomes.append(Outcome(end, load, addresses, stage, note, delivered))
+
+
+def _asks_nat(packet: Packet, hook: Hook) -> bool:
+    """Nat chains see only the first packet of a followed flow without a mapping (nf_nat_inet_fn)."""
+    if packet[TRACKED] != FOLLOWED or packet[Field.CT_STATE] not in (CtState.NEW, CtState.RELATED):
+        return False
+    return not packet[DNATTED if hook in (Hook.PREROUTING, Hook.OUTPUT) else SNATTED]
+
+
+def _routing_key(packet: Packet) -> tuple[int, ...]:
+    """What ip_route_me_harder looks at: route and nat chains of output re-route when it changed."""
+    return packet[Field.DADDR], packet[Field.SADDR], packet[Field.MARK]
+
+
+def _family_and_device(frontier: Frontier, field: Field) -> tuple[int, str]:
+    packet = next(iter(frontier)).packet
+    return family_of(packet), name_text(packet[field])
+
+
+def _sent(load: Load, device: int, doubts: tuple[Doubt, ...]) -> Load:
+    return Load(put(load.packet, Field.OIFNAME, device), load.decider, _joined(load.doubts, doubts))
+
+
+def _joined(some: tuple[Doubt, ...], more: tuple[Doubt, ...]) -> tuple[Doubt, ...]:
+    return tuple(dict.fromkeys((*some, *more))) if more else some
+
+
+def _add(frontier: Frontier, load: Load, addresses: Intervals) -> None:
+    known = frontier.get(load)
+    frontier[load] = addresses if known is None else known | addresses
+
+
+def _decider(station: Station, hook: Hook, load: Load, ending: Ending) -> Decider | None:
+    """Who decided so far: what stopped it, else the last explicit accept of the main hook or its policy."""
+    base = station.chain.base
+    if ending.end is End.ACCEPT:
+        # NAT and mangle accept as a matter of course
+        if hook not in MAIN_HOOKS or base is None or base.type is not ChainType.FILTER:
+            return load.decider
+        if ending.rule is None and load.decider is not None and load.decider[2] is not None:
+            return load.decider
+    return station.table, ending.chain, ending.rule
+
+
+def _devices_out(firewall: Firewall) -> tuple[int, ...]:
+    """All ways out that rules can tell apart: each interface that one names, and one that none names."""
+    values = {name_value(ELSEWHERE)}
+    for table in firewall.tables:
+        for chain in table.chains.values():
+            for rule in chain.rules:
+                values.update(
+                    *(_named(step.expr, step.members) for step in rule.steps if isinstance(step, Match))
+                )
+    return tuple(sorted(values))
+
+
+def _named(expr: Expr, members: Intervals | NamedSet) -> tuple[int, ...]:
+    if expr == Read(Field.OIFNAME):
+        if isinstance(members, Intervals):
+            return members.starts
+        if isinstance(members.elements, IntervalTable):
+            return members.elements.keys.starts
+    if isinstance(expr, Concat) and Read(Field.OIFNAME) in expr.parts:
+        return (UNKNOWN,)
+    return ()

@@ -1,0 +1,109 @@
+"""What happens to one flow, with the rule that decides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agent.judge.packet import UNKNOWN
+from agent.judge.path import Outcome, Path
+from agent.judge.routing import Routing
+from agent.judge.scalar import ScalarRunner
+from agent.model.firewall import Field, source_of
+from agent.model.intervals import Intervals, address_text, name_text
+
+if TYPE_CHECKING:
+    from agent.judge.flow import Flow
+    from agent.model.gateway import Gateway
+    from agent.model.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict of one flow: ``accept``, ``drop``, ``reject`` or ``unknown``, and why."""
+
+    verdict: str
+    source: Source | None
+    """The deciding rule; None where no rule decided (nothing filters, or routing stopped it)."""
+    why: tuple[str, ...] = ()
+    delivered: bool = False
+    """Accepted for this host itself."""
+    out_iface: str = ""
+    dst: str = ""
+    """The destination in the end, after NAT."""
+    dport: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as ``gateproof trace`` prints it."""
+        out: dict[str, Any] = {"verdict": self.verdict}
+        source = self.source
+        out["rule"] = source.text if source else None
+        out["table"] = source.table if source else None
+        out["chain"] = source.chain if source else None
+        out["handle"] = source.handle if source else None
+        out["line"] = source.line if source else None
+        out["why"] = list(self.why)
+        if self.verdict == "accept":
+            out["to"] = {
+                "iface": None if self.delivered else self.out_iface or None,
+                "dst": self.dst or None,
+                "dport": self.dport,
+            }
+        return out
+
+
+class Tracer:
+    """Answers flows against one gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._routing = Routing(gateway.network)
+        self._path = Path(gateway, self._routing, ScalarRunner(self._routing))
+        self._gaps = tuple(str(gap) for gap in gateway.firewall.gaps)
+
+    def answer(self, flow: Flow) -> Answer:
+        """Trace one flow."""
+        outcomes = self._path.walk(flow.packet(), Intervals.single(flow.dst), flow.out_iface)
+        answer = _summary(outcomes)
+        if self._gaps and answer.verdict == "accept":  # a firewall that could not be read may stop it
+            return Answer("unknown", answer.source, (*answer.why, *self._gaps))
+        return answer
+
+
+def trace(gateway: Gateway, flow: Flow) -> Answer:
+    """Trace one flow; for many flows make one Tracer."""
+    return Tracer(gateway).answer(flow)
+
+
+def _summary(outcomes: list[Outcome]) -> Answer:
+    verdicts = sorted({outcome.end.value for outcome in outcomes})
+    first = outcomes[0]
+    decider = next((outcome.load.decider for outcome in outcomes if outcome.load.decider), None)
+    source = source_of(*decider) if decider else None
+    if len(verdicts) > 1:
+        doubts = dict.fromkeys(doubt for outcome in outcomes for doubt in outcome.load.doubts)
+        named = next((doubt.source for doubt in doubts if doubt.source), source)
+        return Answer("unknown", named, tuple(str(doubt) for doubt in doubts))
+    if first.end.value != "accept":
+        stopped = source if first.stage == "firewall" else None
+        notes = tuple(dict.fromkeys(outcome.note for outcome in outcomes if outcome.note))
+        return Answer(first.end.value, stopped, notes)
+    packet = first.load.packet
+    same = all(
+        (one.delivered, one.load.packet[Field.DADDR], one.load.packet[Field.OIFNAME])
+        == (first.delivered, packet[Field.DADDR], packet[Field.OIFNAME])
+        for one in outcomes
+    )
+    if not same:
+        return Answer("accept", source)
+    daddr, dport = packet[Field.DADDR], packet[Field.DPORT]
+    family = 4 if packet[Field.NFPROTO] == 2 else 6
+    return Answer(
+        "accept",
+        source,
+        (),
+        first.delivered,
+        name_text(packet[Field.OIFNAME]) if packet[Field.OIFNAME] > 0 else "",
+        "" if daddr == UNKNOWN else address_text(daddr, family),
+        dport if dport >= 0 else None,
+    )
