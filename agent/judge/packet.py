@@ -15,6 +15,9 @@ ABSENT: Final = -1
 UNKNOWN: Final = -2
 """The field has a value, but an audit cannot know it."""
 
+SWEPT: Final = -3
+"""In place of a destination: the packet stands for many, see sweep.py; rules never see this value."""
+
 Value = int | tuple[int, ...]
 Packet = tuple[int, ...]
 

@@ -39,7 +39,7 @@ from agent.model.firewall import (
     Rule,
     Table,
 )
-from agent.model.intervals import Intervals, name_text, name_value
+from agent.model.intervals import Intervals, address_text, name_text, name_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -73,6 +73,19 @@ class Outcome(NamedTuple):
     """What stopped it where that was no rule: ``no route``, ``forwarding is off``..."""
     delivered: bool = False
     """Accepted for this host itself."""
+
+    @property
+    def elsewhere(self) -> str:
+        """Where NAT sent the packet instead of its own destination; empty where it did not."""
+        packet = self.load.packet
+        if not packet[DNATTED] or self.end is not End.ACCEPT:
+            return ""
+        port = f" port {packet[Field.DPORT]}" if packet[Field.DPORT] >= 0 else ""
+        if self.delivered:
+            return f"this host{port}"
+        if packet[Field.DADDR] < 0:
+            return f"another address{port}" if packet[Field.DADDR] == UNKNOWN else f"its own address{port}"
+        return f"{address_text(packet[Field.DADDR], family_of(packet))}{port}"
 
 
 class Runner(Protocol):
@@ -200,7 +213,7 @@ class Path:
     ) -> Iterator[tuple[Road, Intervals, tuple[Doubt, ...]]]:
         packet = load.packet
         if out_iface is not None and not packet[DNATTED]:
-            yield Road(Way.FORWARD, name_value(out_iface)), addresses, ()
+            yield Road(Way.FORWARD, UNKNOWN if out_iface == "any" else name_value(out_iface)), addresses, ()
             return
         if not self._routing.network.known:
             if packet[REDIRECTED]:

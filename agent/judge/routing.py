@@ -24,6 +24,11 @@ RTN = {
     "prohibit": 8, "throw": 9,
 }  # fmt: skip
 LOOPBACK = name_value("lo")
+ZERO_NET, LOOPBACK_NET = (0, (1 << 24) - 1), (0x7F000000, 0x7FFFFFFF)
+MULTICAST = {4: (0xE0000000, 0xEFFFFFFF), 6: (0xFF << 120, (1 << 128) - 1)}
+BROADCAST = 0xFFFFFFFF
+MARTIANS = {4: [ZERO_NET, LOOPBACK_NET, MULTICAST[4], (BROADCAST, BROADCAST)], 6: [(0, 1), MULTICAST[6]]}
+"""Destinations that routing treats by themselves, ip_route_input_slow() in net/ipv4/route.c."""
 
 
 class Way(StrEnum):
@@ -72,6 +77,7 @@ class Routing:
             self._tables.setdefault((route.family, route.table), []).append(route)
         for routes in self._tables.values():
             routes.sort(key=lambda route: (-route.length, route.metric))
+        self._bounds: dict[int, tuple[int, ...]] = {}
         self._interfaces = {interface.name: interface for interface in network.interfaces}
         self._rules = {
             family: sorted(
@@ -87,8 +93,11 @@ class Routing:
     def roads(self, packet: Packet, *, oif: str | None = None) -> tuple[Road, ...]:
         """Give the ways a packet may take; more than one only where it cannot be known (multipath...)."""
         iif = name_text(packet[Field.IIFNAME])
+        family = family_of(packet)
+        if iif not in ("", "lo") and (special := _special(family, packet[Field.DADDR])):
+            return special
         selector = Selector(
-            family_of(packet),
+            family,
             packet[Field.DADDR],
             packet[Field.SADDR],
             packet[Field.MARK],
@@ -99,6 +108,18 @@ class Routing:
             packet[Field.DPORT],
         )
         return tuple(dict.fromkeys(self._look_up(selector)))
+
+    def bounds(self, family: int) -> tuple[int, ...]:
+        """Addresses at which the answer of ``roads`` or ``fib`` may change, as first addresses of pieces."""
+        known = self._bounds.get(family)
+        if known is None:
+            edges = [route.destination for route in self.network.routes if route.family == family]
+            edges += [rule.dst for rule in self._rules[family] if rule.dst is not None]
+            edges += MARTIANS[family]
+            highest = (1 << (32 if family == 4 else 128)) - 1
+            points = {point for low, high in edges for point in (low, high + 1) if point <= highest}
+            known = self._bounds[family] = tuple(sorted(points))
+        return known
 
     def fib(self, question: Fib, packet: Packet) -> int:
         """Answer a ``fib`` expression (nft_fib_ipv4.c, nft_fib_ipv6.c) or xt_addrtype."""
@@ -252,6 +273,19 @@ class Routing:
         if interface is None:
             return None
         return next((address.value for address in interface.addresses if address.family == family), None)
+
+
+def _special(family: int, address: int) -> tuple[Road, ...]:
+    """The ways of an incoming packet to an address that is no host's; empty for all others."""
+    low, high = MULTICAST[family]
+    if low <= address <= high:  # delivered to members of the group, and to them alone
+        return Road(Way.LOCAL, 0, "multicast"), Road(Way.DISCARD, 0, "multicast is not forwarded")
+    if family == 4 and address == BROADCAST:
+        return (Road(Way.LOCAL, 0, "broadcast"),)
+    martians = (ZERO_NET, LOOPBACK_NET) if family == 4 else ((0, 1),)
+    if any(first <= address <= last for first, last in martians):
+        return (Road(Way.DISCARD, 0, "martian destination"),)
+    return ()
 
 
 def _roads_of(route: Route) -> Iterator[Road]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from agent.judge.doubt import Doubt
+    from agent.judge.evaluate import Evaluator
     from agent.judge.hooks import Station
     from agent.judge.packet import Packet
     from agent.judge.path import Load
@@ -35,20 +36,25 @@ class ScalarRunner:
         self, station: Station, load: Load, addresses: Intervals
     ) -> Iterable[tuple[Ending, tuple[Doubt, ...], Intervals]]:
         """Give the ends of one base chain."""
-        endings, doubts = self.endings(station, load.packet, all_rules)
-        return [(ending, doubts, addresses) for ending in endings]
+        endings, doubts = self.interpret(station, load.packet, all_rules)
+        return [(self.mapped(ending), doubts, addresses) for ending in endings]
 
-    def endings(
+    @property
+    def evaluator(self) -> Evaluator:
+        """What evaluates conditions."""
+        return self._interpreter.evaluator
+
+    def interpret(
         self, station: Station, packet: Packet, rules_of: Callable[[Chain], Sequence[Rule]]
     ) -> tuple[list[Ending], tuple[Doubt, ...]]:
-        """Interpret one base chain for one packet and apply the mapping it chose."""
-        endings, doubts = self._interpreter.run(station.table, station.chain, packet, rules_of)
-        return [self._mapped(ending) for ending in endings], doubts
+        """Interpret one base chain for one packet; mappings are chosen, but not applied."""
+        return self._interpreter.run(station.table, station.chain, packet, rules_of)
 
-    def _mapped(self, ending: Ending) -> Ending:
+    def mapped(self, ending: Ending) -> Ending:
+        """Apply the mapping that the chain chose."""
         if ending.nat is None:
             return ending
-        packet = translate(ending.packet, ending.nat, self._routing, self._interpreter.evaluator)
+        packet = translate(ending.packet, ending.nat, self._routing, self.evaluator)
         if packet is None:
             return ending._replace(end=End.DROP, nat=None)
         return ending._replace(packet=packet, nat=None)

@@ -151,5 +151,7 @@ def name_prefix(prefix: str) -> Interval:
 
 
 def name_text(value: int) -> str:
-    """Give the interface name back."""
+    """Give the interface name back; empty for 0 and for what is not known."""
+    if value <= 0:
+        return ""
     return value.to_bytes(NAME_BYTES, "big").rstrip(b"\0").decode(errors="replace")

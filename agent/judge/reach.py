@@ -1,0 +1,183 @@
+"""The exact sets of destinations that a way in accepts, drops, rejects, or leaves open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agent.judge.interpret import End
+from agent.judge.packet import ABSENT, SWEPT, TCP, UNKNOWN, WITH_PORTS, packet
+from agent.judge.path import Outcome, Path
+from agent.judge.routing import Routing
+from agent.judge.scalar import ScalarRunner
+from agent.judge.sweep import SweepRunner
+from agent.model.firewall import source_of
+from agent.model.intervals import Intervals, name_value, prefixes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agent.judge.doubt import Doubt
+    from agent.model.gateway import Gateway
+    from agent.model.source import Source
+
+SYN = 2
+EPHEMERAL = 40000  # a client's port; rules about client ports are read literally
+ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One way in: interface (None: this host itself; ``any``), source, protocol, port, family.
+
+    ``src`` is None where it is not known. ``out_iface`` overrides routing (``any``: not known).
+    """
+
+    family: int
+    proto: int
+    dport: int
+    in_iface: str | None
+    src: int | None = None
+    out_iface: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Destinations with one verdict by one rule."""
+
+    verdict: str
+    """``accept``, ``drop``, ``reject`` or ``unknown``."""
+    addresses: Intervals
+    source: Source | None
+    """The rule, where one decided."""
+    stage: str = "firewall"
+    note: str = ""
+    elsewhere: str = ""
+    """Where NAT sends accepted packets instead of their destination, for example ``this host port 3128``."""
+    doubts: tuple[Doubt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A partition of the destination space: the four sets are disjoint and cover it."""
+
+    family: int
+    accept: Intervals
+    drop: Intervals
+    reject: Intervals
+    unknown: Intervals
+    decided: tuple[Decided, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as ``gateproof reach`` prints it."""
+
+        def texts(addresses: Intervals) -> list[str]:
+            return list(prefixes(addresses, self.family))
+
+        return {
+            "family": self.family,
+            "accept": texts(self.accept),
+            "drop": texts(self.drop),
+            "reject": texts(self.reject),
+            "unknown": texts(self.unknown),
+            "decided": [
+                {
+                    "prefixes": texts(part.addresses),
+                    "verdict": part.verdict,
+                    "rule": part.source.text if part.source else part.note or None,
+                    "table": part.source.table if part.source else None,
+                    "chain": part.source.chain if part.source else None,
+                    "handle": part.source.handle if part.source else None,
+                    "line": part.source.line if part.source else None,
+                    "why": [str(doubt) for doubt in part.doubts],
+                }
+                for part in self.decided
+            ],
+        }
+
+
+class Prover:
+    """Answers questions about all destinations of one gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.routing = Routing(gateway.network)
+        scalar = ScalarRunner(self.routing)
+        self.evaluator = scalar.evaluator
+        self._path = Path(gateway, self.routing, SweepRunner(self.routing, scalar))
+
+    def reach(self, question: Question, within: Intervals | None = None) -> Reach:
+        """Partition the destination space (or the part ``within``) of one question."""
+        highest = (1 << (32 if question.family == 4 else 128)) - 1
+        space = Intervals.span(0, highest) if within is None else within
+        ports = question.proto in WITH_PORTS
+        start = packet(
+            question.family,
+            question.proto,
+            UNKNOWN if question.src is None else question.src,
+            SWEPT,
+            iifname=_interface(question.in_iface),
+            sport=EPHEMERAL if ports else ABSENT,
+            dport=question.dport if ports else ABSENT,
+            tcp_flags=SYN if question.proto == TCP else ABSENT,
+        )
+        return _partition(question.family, space, self._path.walk(start, space, question.out_iface))
+
+
+def _interface(name: str | None) -> int:
+    if name is None:
+        return 0
+    return UNKNOWN if name == ANY else name_value(name)
+
+
+def _partition(family: int, space: Intervals, outcomes: list[Outcome]) -> Reach:
+    sets = {end: _union(one.addresses for one in outcomes if one.end is end) for end in End}
+    several = (
+        (sets[End.ACCEPT] & sets[End.DROP])
+        | (sets[End.ACCEPT] & sets[End.REJECT])
+        | (sets[End.DROP] & sets[End.REJECT])
+    )
+    certain = {end: addresses - several for end, addresses in sets.items()}
+    decided: list[Decided] = []
+    for outcome in outcomes:
+        addresses = outcome.addresses - several
+        if addresses:
+            decided.append(_decided(outcome, outcome.end.value, addresses))
+    for outcome in outcomes if several else ():
+        addresses = outcome.addresses & several
+        if addresses and outcome.load.doubts:
+            decided.append(_decided(outcome, "unknown", addresses))
+    lost = space - _union(sets.values())
+    if lost:  # every load ends somewhere: this cannot happen, and must never look like a verdict
+        raise AssertionError(f"destinations without an outcome: {next(prefixes(lost, family))}")
+    return Reach(
+        family,
+        certain[End.ACCEPT],
+        certain[End.DROP],
+        certain[End.REJECT],
+        several,
+        tuple(_merged(decided)),
+    )
+
+
+def _decided(outcome: Outcome, verdict: str, addresses: Intervals) -> Decided:
+    by_rule = outcome.stage == "firewall" and outcome.load.decider is not None
+    source = source_of(*outcome.load.decider) if by_rule and outcome.load.decider else None
+    doubts = outcome.load.doubts if verdict == "unknown" else ()
+    return Decided(verdict, addresses, source, outcome.stage, outcome.note, outcome.elsewhere, doubts)
+
+
+def _merged(parts: list[Decided]) -> Iterable[Decided]:
+    """Parts with equal verdict, rule and reason together, in order of their first address."""
+    found: dict[tuple[object, ...], Decided] = {}
+    for part in parts:
+        key = (part.verdict, part.source, part.stage, part.note, part.elsewhere, part.doubts)
+        known = found.get(key)
+        merged = part.addresses if known is None else known.addresses | part.addresses
+        found[key] = Decided(
+            part.verdict, merged, part.source, part.stage, part.note, part.elsewhere, part.doubts
+        )
+    return sorted(found.values(), key=lambda part: (part.addresses.starts[0], part.verdict, str(part.source)))
+
+
+def _union(sets: Iterable[Intervals]) -> Intervals:
+    return Intervals.of(pair for one in sets for pair in one)
