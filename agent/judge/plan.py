@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.interpret import MATCHES
-from agent.judge.packet import NFPROTO_IPV4
 from agent.model.firewall import (
     AddToSet,
     AnyOf,
@@ -20,13 +19,11 @@ from agent.model.firewall import (
     BoxTable,
     Chain,
     Concat,
-    Dnat,
     Expr,
     Fib,
     Field,
     IntervalTable,
     Jump,
-    Literal,
     Lookup,
     Match,
     NamedSet,
@@ -44,12 +41,11 @@ from agent.model.intervals import Intervals
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from agent.judge.cuts import Axis
     from agent.judge.evaluate import Evaluator
     from agent.judge.packet import Packet
 
 DESTINATION: Final = Read(Field.DADDR)
-MAX_MASK_HOLES: Final = 12
-"""Bits below the lowest one of a mask's holes: more would cut the space into more than 4096 pieces."""
 
 
 @dataclass(slots=True)
@@ -67,14 +63,12 @@ class Plan:
     """Rules that look at the destination in a way with no finite bounds, and what stands in for them."""
 
 
-def make_plan(
-    table: Table, base: Chain, packet: Packet, evaluator: Evaluator, route_cuts: Iterable[int]
-) -> Plan:
-    """Plan one base chain for one packet; ``route_cuts`` are the bounds of routes, for ``fib`` questions."""
+def make_plan(table: Table, base: Chain, packet: Packet, evaluator: Evaluator, axis: Axis) -> Plan:
+    """Plan one base chain for one packet, along the axis of its destinations."""
     chains = _reachable(table, base)
     written = _Written.of(rule for chain in chains for rule in chain.rules)
     plan = Plan(writes_destination=Field.DADDR in written.fields)
-    planner = _Planner(packet, evaluator, written, plan, frozenset(route_cuts))
+    planner = _Planner(packet, evaluator, written, plan, axis)
     for chain in chains:
         always = plan.always[chain] = []
         for at, rule in enumerate(chain.rules):
@@ -142,14 +136,13 @@ class _Planner:
         evaluator: Evaluator,
         written: _Written,
         plan: Plan,
-        route_cuts: frozenset[int],
+        axis: Axis,
     ) -> None:
         self.packet = packet
         self.evaluator = evaluator
         self.written = written
         self.plan = plan
-        self.route_cuts = route_cuts
-        self.highest = (1 << (32 if packet[Field.NFPROTO] == NFPROTO_IPV4 else 128)) - 1
+        self.axis = axis
 
     def span(self, rule: Rule) -> Intervals | None:
         """The destinations for which the rule may match: None for all, empty for none."""
@@ -160,17 +153,15 @@ class _Planner:
             if not isinstance(step, MATCHES):
                 # from the first effect on, nothing can be left out: only the points of change count
                 for later in rule.steps[at:]:
-                    points = self._step_cuts(later)
+                    points = self.axis.step_cuts(later)
                     blurred = blurred or points is None
                     cuts |= points or set()
                 break
             if self._surely_fails(step):
                 return Intervals()
-            exact = (
-                self._exact(step) if isinstance(step, Match) and self._reads_destination(step.expr) else None
-            )
+            exact = self._exact(step) if isinstance(step, Match) and self.axis.reads(step.expr) else None
             if exact is None:
-                points = self._step_cuts(step)
+                points = self.axis.step_cuts(step)
                 blurred = blurred or points is None
                 cuts |= points or set()
             else:
@@ -186,36 +177,17 @@ class _Planner:
     def _surely_fails(self, step: Step) -> bool:
         """Whether a condition that does not look at the destination is false for this packet."""
         if isinstance(step, Match):
-            if self._reads_destination(step.expr) or not self._settled(step):
+            if self.axis.reads(step.expr) or not self._settled(step):
                 return False
             return self.evaluator.holds(step, self.packet) is False
         if isinstance(step, AnyOf):
-            if any(self._reads_destination(one.expr) or not self._settled(one) for one in step.matches):
+            if any(self.axis.reads(one.expr) or not self._settled(one) for one in step.matches):
                 return False
             return self.evaluator.any_holds(step, self.packet) is False
         return False
 
-    def _step_cuts(self, step: Step) -> set[int] | None:
-        """Points where the outcome of a step may change; None where they cannot be listed."""
-        match step:
-            case Match():
-                return self._cuts(step.expr, step.members)
-            case AnyOf():
-                found = [self._cuts(one.expr, one.members) for one in step.matches]
-            case Vmap():
-                return self._cuts(step.key, step.table)
-            case Assign():
-                return self._cuts(step.value, None)
-            case AddToSet():
-                return self._cuts(step.key, None)
-            case Dnat() if step.lookup is not None:
-                return self._cuts(step.lookup, None)
-            case _:
-                return set()
-        return None if None in found else set().union(*(points for points in found if points is not None))
-
     def _blur(self, step: Step) -> Step:
-        if self._step_cuts(step) is not None:
+        if self.axis.step_cuts(step) is not None:
             return step
         what = "an address mask with holes"
         return Uncertain(what) if isinstance(step, MATCHES) else NotUnderstood(what)
@@ -241,72 +213,22 @@ class _Planner:
             case _:
                 return True
 
-    def _reads_destination(self, expr: Expr) -> bool:
-        match expr:
-            case Read():
-                return expr.field is Field.DADDR
-            case Binary():
-                return self._reads_destination(expr.left) or self._reads_destination(expr.right)
-            case Concat():
-                return any(self._reads_destination(part) for part in expr.parts)
-            case Lookup():
-                return self._reads_destination(expr.key)
-            case Fib():
-                return expr.address is Field.DADDR
-            case _:
-                return False
-
     def _exact(self, match: Match) -> Intervals | None:
         """The addresses for which a condition on the destination holds; None where it is not plain."""
         if not self._settled(match):
             return None
-        inside = self._members(match.expr, match.members)
+        if isinstance(match.members, NamedSet) and isinstance(match.members.elements, BoxTable):
+            inside = self._boxes(match.expr, match.members, match.members.elements)
+        else:
+            inside = self.axis.inside(match.expr, match.members)
         if inside is None:
             return None
-        return inside.complement(self.highest) if match.negated else inside
+        return inside.complement(self.axis.highest) if match.negated else inside
 
-    def _members(self, expr: Expr, members: Intervals | NamedSet) -> Intervals | None:
-        if isinstance(members, NamedSet):
-            if members.family is not None and (members.family == 4) != (self.highest < 1 << 32):
-                return Intervals()
-            if isinstance(members.elements, BoxTable):
-                return self._boxes(expr, members.elements)
-            if not isinstance(members.elements, IntervalTable):
-                return None
-            keys = members.elements.keys
-        else:
-            keys = members
-        if expr == DESTINATION:
-            return (
-                keys if not keys or keys.ends[-1] <= self.highest else keys & Intervals.span(0, self.highest)
-            )
-        mask = _mask(expr)
-        return None if mask is None else self._masked(mask, keys)
-
-    def _masked(self, mask: int, keys: Intervals) -> Intervals | None:
-        """Addresses whose masked value is a key, for masks with few enough holes and single keys."""
-        low = mask & -mask
-        holes = [bit for bit in range(low.bit_length(), self.highest.bit_length()) if not mask >> bit & 1]
-        if not mask or len(holes) > MAX_MASK_HOLES:
-            return None
-        out = []
-        for start, end in keys:
-            if start != end and holes:
-                return None
-            first = -(-start // low) * low  # masked values are multiples of the lowest bit
-            last = end // low * low
-            if first > last:
-                continue
-            if not holes:
-                out.append((first & mask, last | (low - 1)))
-            elif first & mask == first:
-                for pattern in range(1 << len(holes)):
-                    spread = sum(1 << bit for at, bit in enumerate(holes) if pattern >> at & 1)
-                    out.append((first | spread, first | spread | (low - 1)))
-        return Intervals.of(out)
-
-    def _boxes(self, expr: Expr, table: BoxTable) -> Intervals | None:
+    def _boxes(self, expr: Expr, members: NamedSet, table: BoxTable) -> Intervals | None:
         """Addresses in a set of several dimensions, when the other dimensions are known."""
+        if members.family not in (None, self.axis.family):
+            return Intervals()
         parts = expr.parts if isinstance(expr, Concat) else (expr,)
         if parts.count(DESTINATION) != 1 or any(isinstance(part, Lookup | Concat) for part in parts):
             return None
@@ -314,7 +236,7 @@ class _Planner:
         others = [
             (at, self.evaluator.value(part, self.packet)) for at, part in enumerate(parts) if at != side
         ]
-        if any(self._reads_destination(parts[at]) for at, _ in others):
+        if any(self.axis.reads(parts[at]) for at, _ in others):
             return None
         values = [(at, value) for at, value in others if isinstance(value, int)]
         if len(values) != len(others) or any(value < 0 for _, value in values):
@@ -327,56 +249,3 @@ class _Planner:
         if any(box.nomatch for box in fitting):
             return None  # the order of boxes decides
         return Intervals.of(box.sides[side] for box in fitting)
-
-    def _cuts(self, expr: Expr, members: Intervals | NamedSet | None) -> set[int] | None:
-        """Points where an expression's place in ``members`` may change; None where they cannot be listed."""
-        if not self._reads_destination(expr):
-            return set()
-        match expr:
-            case Fib():
-                return set(self.route_cuts)
-            case Lookup():
-                return self._cuts(expr.key, expr.table)
-            case Concat() if isinstance(members, NamedSet) and isinstance(members.elements, BoxTable):
-                boxes = members.elements.boxes
-                found = [
-                    self._cuts(part, Intervals.of(box.sides[at] for box in boxes if at < len(box.sides)))
-                    if part != DESTINATION
-                    else {point for box in boxes for point in (box.sides[at][0], box.sides[at][1] + 1)}
-                    for at, part in enumerate(expr.parts)
-                ]
-            case Concat():
-                found = [self._cuts(part, None) for part in expr.parts]
-            case Binary():
-                inside = None if members is None else self._members(expr, members)
-                return None if inside is None else _edges(inside)
-            case _:
-                return _own_edges(members)
-        return None if None in found else set().union(*(points for points in found if points is not None))
-
-
-def _own_edges(members: Intervals | NamedSet | None) -> set[int]:
-    if isinstance(members, Intervals):
-        return _edges(members)
-    if isinstance(members, NamedSet):
-        elements = members.elements
-        if isinstance(elements, IntervalTable):  # the intervals of a map may touch: each has its own data
-            return _edges(elements.keys)
-        if isinstance(elements, BoxTable):
-            return {point for box in elements.boxes for point in (box.sides[0][0], box.sides[0][1] + 1)}
-    return set()
-
-
-def _edges(keys: Intervals) -> set[int]:
-    return {*keys.starts, *(end + 1 for end in keys.ends)}
-
-
-def _mask(expr: Expr) -> int | None:
-    if (
-        isinstance(expr, Binary)
-        and expr.op == "&"
-        and expr.left == DESTINATION
-        and isinstance(expr.right, Literal)
-    ):
-        return expr.right.value
-    return None

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from agent.judge.cuts import Axis
 from agent.judge.packet import SWEPT, UNKNOWN, family_of, put
 from agent.judge.plan import Plan, make_plan
 from agent.model.firewall import Dnat, Field
@@ -61,9 +62,10 @@ class SweepRunner:
         key = (station.chain, packet)
         plan = self._plans.get(key)
         if plan is None:
-            cuts = self._routing.bounds(family_of(packet))
+            family = family_of(packet)
+            axis = Axis(Field.DADDR, family, self._routing.bounds(family))
             evaluator = self._scalar.evaluator
-            plan = self._plans[key] = make_plan(station.table, station.chain, packet, evaluator, cuts)
+            plan = self._plans[key] = make_plan(station.table, station.chain, packet, evaluator, axis)
         return plan
 
     def _swept(self, ending: Ending, plan: Plan) -> Ending:
