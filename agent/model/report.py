@@ -7,54 +7,17 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime  # noqa: TC003 - pydantic reads the annotations at run time
-from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+if TYPE_CHECKING:
+    from agent.model.vocabulary import Reach, Severity, Stage
+
 
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Severity(StrEnum):
-    """How much it matters, least first."""
-
-    INFO = "info"
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        """0 for info up to 4 for critical."""
-        return list(Severity).index(self)
-
-
-class Reach(StrEnum):
-    """What becomes of a required domain on one road."""
-
-    ALLOWED = "allowed"
-    PARTIAL = "partial"
-    BLOCKED = "blocked"
-    UNKNOWN = "unknown"
-    NOT_ROUTED = "not-routed"
-
-
-class Stage(StrEnum):
-    """Where on the road it is stopped."""
-
-    DNS = "dns"
-    PAC = "pac"
-    PROXY = "proxy"
-    FIREWALL = "firewall"
-    NAT = "nat"
-    ROUTE = "route"
-    QUIC = "quic"
-    TLS = "tls"
-    HTTP = "http"
 
 
 class SourceOut(_Value):

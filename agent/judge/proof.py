@@ -1,0 +1,100 @@
+"""The firewall's answer for one zone, port and family: over all public addresses and all clients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.judge.cuts import Axis
+from agent.judge.reach import Prover, Question, Reach
+from agent.judge.sources import SourceClass, source_classes
+from agent.judge.zones import own_addresses, uplinks
+from agent.model.firewall import Field
+from agent.model.intervals import Intervals
+from agent.model.public import PUBLIC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.judge.reach import Decided
+    from agent.model.gateway import Gateway, Zone
+    from agent.model.requirement import PortNeed
+
+PROTOCOLS = {"tcp": 6, "udp": 17}
+
+
+@dataclass(frozen=True, slots=True)
+class ClassProof:
+    """The partition of the public space for clients that no rule tells apart (None: the host, or unknown)."""
+
+    clients: SourceClass | None
+    reach: Reach
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """All classes of one zone for one port and family; ``space`` is what was asked about."""
+
+    zone: Zone
+    port: PortNeed
+    family: int
+    space: Intervals
+    classes: tuple[ClassProof, ...]
+    complete: bool
+    """Whether every client was asked for; else the largest classes only."""
+
+    def sets(self) -> tuple[Intervals, Intervals, Intervals]:
+        """Addresses that pass for every client; that are stopped for some; that are open for some."""
+        passed = self.space
+        stopped = unknown = Intervals()
+        for one in self.classes:
+            passed &= one.reach.accept
+            stopped |= one.reach.drop | one.reach.reject
+            unknown |= one.reach.unknown
+        return passed, stopped, unknown
+
+    def parts(self, *verdicts: str) -> Iterator[tuple[ClassProof, Decided]]:
+        """The decided parts with these verdicts, over all classes."""
+        for one in self.classes:
+            for part in one.reach.decided:
+                if part.verdict in verdicts:
+                    yield one, part
+
+    @property
+    def coverage(self) -> float:
+        """Share of the public addresses that pass, for the clients that fare worst."""
+        total = self.space.size()
+        return min(one.reach.accept.size() for one in self.classes) / total if total else 0.0
+
+
+def prove(prover: Prover, gateway: Gateway, zone: Zone, port: PortNeed, family: int) -> Proof:
+    """Ask for every class of a zone's clients."""
+    space = PUBLIC[family] - own_addresses(gateway.network, family)
+    axis = Axis(Field.SADDR, family, prover.routing.bounds(family))
+    clients = zone.source_addresses(family)
+    classes: tuple[SourceClass | None, ...] = (None,)
+    complete = True
+    if zone.interface is not None and clients is not None:
+        found = source_classes(clients, gateway.firewall, axis)
+        classes, complete = found.classes, found.complete
+    proofs = []
+    for one in classes:
+        src = one.sample if one else (own_source(gateway, family) if zone.interface is None else None)
+        question = Question(family, PROTOCOLS[port.proto], port.port, zone.interface, src)
+        proofs.append(ClassProof(one, prover.reach(question, space)))
+    return Proof(zone, port, family, space, tuple(proofs), complete)
+
+
+def own_source(gateway: Gateway, family: int) -> int | None:
+    """The address that this host's own packets to the internet carry; None where it is not known."""
+    ups = uplinks(gateway.network, family)
+    return next(
+        (
+            address.value
+            for interface in gateway.network.interfaces
+            if interface.name in ups
+            for address in interface.addresses
+            if address.family == family and address.scope == "global"
+        ),
+        None,
+    )

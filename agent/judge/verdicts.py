@@ -1,0 +1,225 @@
+"""From proofs and names to one verdict for each required domain, zone, road, port and family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from agent.judge.names import NameTrouble, name_troubles, proxy_road
+from agent.judge.proof import Proof, prove
+from agent.judge.reach import Prover
+from agent.judge.wording import share, some_prefixes, stopped_by
+from agent.judge.zones import HOST, uplinks
+from agent.model.intervals import Intervals
+from agent.model.judgement import Judgement
+from agent.model.vocabulary import Reach, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from agent.judge.reach import Decided
+    from agent.model.gateway import Gateway, Zone
+    from agent.model.requirement import PortNeed, Requirement
+    from agent.model.source import Source
+
+MAX_SOURCES: Final = 20
+"""Rules listed with one verdict, widest first."""
+DIRECT, TRANSPARENT = "direct", "transparent-proxy"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """All verdicts of one gateway, and the proofs they rest on."""
+
+    judgements: tuple[Judgement, ...]
+    proofs: tuple[Proof, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opinion:
+    """What one stage says, before the name and the road are known."""
+
+    verdict: Reach
+    because: str
+    blocked_at: tuple[Stage, ...] = ()
+    coverage: float | None = None
+    sources: tuple[Source, ...] = ()
+    road: str = DIRECT
+
+
+def judge(gateway: Gateway, requirements: Sequence[Requirement]) -> Judged:
+    """Judge every requirement from every zone."""
+    prover = Prover(gateway)
+    opinions: dict[tuple[str, PortNeed, int], _Opinion] = {}
+    proofs: list[Proof] = []
+    judgements: list[Judgement] = []
+    for zone in gateway.zones:
+        for family in families(gateway):
+            for port in sorted({port for one in requirements for port in one.ports}, key=_port_order):
+                reason = not_routed(gateway, zone, family)
+                if reason:
+                    opinions[zone.name, port, family] = _Opinion(Reach.NOT_ROUTED, reason)
+                    continue
+                proof = prove(prover, gateway, zone, port, family)
+                proofs.append(proof)
+                opinions[zone.name, port, family] = _firewall(proof, gateway)
+    for requirement in requirements:
+        for zone in gateway.zones:
+            troubles = name_troubles(gateway, requirement, zone)
+            for port in requirement.ports:
+                for family in families(gateway):
+                    opinion = opinions[zone.name, port, family]
+                    if zone.name == HOST and opinion.verdict is not Reach.NOT_ROUTED:
+                        opinion = _by_proxy(gateway, prover, requirement, port, opinion)
+                    opinion = _with_names(opinion, troubles)
+                    judgements.append(_judgement(requirement, zone, port, family, opinion))
+    return Judged(tuple(judgements), tuple(proofs))
+
+
+def _port_order(port: PortNeed) -> tuple[bool, str, int]:
+    return (not port.required, port.proto, -port.port)
+
+
+def families(gateway: Gateway) -> tuple[int, ...]:
+    """The address families to judge: both, or with bare dumps those that a dump is about."""
+    if gateway.network.known:
+        return (4, 6)
+    covered = tuple(f for f in (4, 6) if any(table.covers(f) for table in gateway.firewall.tables))
+    return covered or (4, 6)
+
+
+def not_routed(gateway: Gateway, zone: Zone, family: int) -> str:
+    """Why a family is no road for a zone; empty where it is one."""
+    if not gateway.network.known:
+        return ""
+    if not uplinks(gateway.network, family):
+        return f"no IPv{family} route to the internet"
+    if zone.interface is not None and zone.sources and zone.source_addresses(family) is None:
+        return f"no IPv{family} clients in {zone.name}"
+    return ""
+
+
+def _judgement(
+    requirement: Requirement, zone: Zone, port: PortNeed, family: int, opinion: _Opinion
+) -> Judgement:
+    return Judgement(
+        requirement,
+        zone.name,
+        opinion.road,
+        port,
+        family,
+        opinion.verdict,
+        opinion.because,
+        opinion.blocked_at,
+        opinion.coverage,
+        opinion.sources,
+    )
+
+
+# ---- the firewall ----
+
+
+def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
+    """What the firewall says about one zone, port and family."""
+    _passed, stopped, unknown = proof.sets()
+    diverted = next((part for _, part in proof.parts("accept") if part.elsewhere), None)
+    road = TRANSPARENT if diverted is not None and diverted.elsewhere.startswith("this host") else DIRECT
+    where = f"public IPv{proof.family}"
+    if stopped:
+        stoppers = _widest(part for _, part in proof.parts("drop", "reject"))
+        stages = tuple(
+            sorted({Stage.ROUTE if part.stage == "route" else Stage.FIREWALL for part in stoppers})
+        )
+        everything = all(not (proof.space - one.reach.drop - one.reach.reject) for one in proof.classes)
+        if everything and proof.complete:
+            because = f"all of {where} is {stopped_by(stoppers[0])}"
+            return _Opinion(Reach.BLOCKED, because, stages, 0.0, _sources(stoppers), road)
+        if any(one.reach.accept for one in proof.classes):
+            first = stoppers[0]
+            what = f"{share(first.addresses, proof.space)} of {where}"
+            if len(first.addresses.starts) <= 3:
+                what += f" ({some_prefixes(first.addresses, proof.family)})"
+            because = f"{what} is {stopped_by(first)}{_for_whom(proof, first)}{_and_more(stoppers)}"
+            return _Opinion(Reach.PARTIAL, because, stages, proof.coverage, _sources(stoppers), road)
+    if unknown or not proof.complete:
+        parts = _widest(part for _, part in proof.parts("unknown"))
+        doubts = list(dict.fromkeys(str(doubt) for part in parts for doubt in part.doubts))
+        because = "; ".join(doubts[:3]) or "too many source addresses are treated differently to try them all"
+        sources = tuple(dict.fromkeys(d.source for part in parts for d in part.doubts if d.source))[
+            :MAX_SOURCES
+        ]
+        return _Opinion(Reach.UNKNOWN, because, (), proof.coverage, sources, road)
+    if diverted is not None:
+        because = f"sent to {diverted.elsewhere} instead; what decides there is not known"
+        sources = _sources(_widest(part for _, part in proof.parts("accept")))
+        return _Opinion(Reach.UNKNOWN, because, (), None, sources, road)
+    if gateway.firewall.gaps:
+        because = "; ".join(str(gap) for gap in gateway.firewall.gaps[:3])
+        return _Opinion(Reach.UNKNOWN, because, (), None, (), road)
+    accepting = _widest(part for _, part in proof.parts("accept"))
+    by = f", by {accepting[0].source}" if accepting and accepting[0].source else ""
+    return _Opinion(Reach.ALLOWED, f"all of {where} is accepted{by}", (), 1.0, _sources(accepting[:3]), road)
+
+
+def _widest(parts: Iterable[Decided]) -> list[Decided]:
+    """One part for each rule and verdict, widest first."""
+    found: dict[tuple[object, ...], Decided] = {}
+    for part in parts:
+        key = (part.verdict, part.source, part.note)
+        known = found.get(key)
+        if known is None or part.addresses.size() > known.addresses.size():
+            found[key] = part
+    return sorted(found.values(), key=lambda part: (-part.addresses.size(), str(part.source), part.note))
+
+
+def _sources(parts: Sequence[Decided]) -> tuple[Source, ...]:
+    return tuple(dict.fromkeys(part.source for part in parts if part.source is not None))[:MAX_SOURCES]
+
+
+def _and_more(parts: Sequence[Decided]) -> str:
+    return (
+        "" if len(parts) < 2 else f"; {len(parts) - 1} more rule{'s' if len(parts) > 2 else ''} stop others"
+    )
+
+
+def _for_whom(proof: Proof, part: Decided) -> str:
+    """For which clients a part is stopped, where not for all."""
+    hit = [one for one, other in proof.parts("drop", "reject") if other.source == part.source]
+    if len(hit) == len(proof.classes):
+        return ""
+    clients = Intervals.of(pair for one in hit if one.clients for pair in one.clients.addresses)
+    return f" for clients {some_prefixes(clients, proof.family)}" if clients else ""
+
+
+# ---- names and proxies ----
+
+
+def _by_proxy(
+    gateway: Gateway, prover: Prover, requirement: Requirement, port: PortNeed, direct: _Opinion
+) -> _Opinion:
+    """The host's own programs obey a system-wide proxy setting where there is one."""
+    found = proxy_road(gateway, prover, requirement, port)
+    if found is None:
+        return direct
+    return _Opinion(
+        found.verdict,
+        found.because,
+        (Stage.PAC,) if found.verdict is Reach.BLOCKED else (),
+        None,
+        found.sources,
+        f"proxy:{found.address}",
+    )
+
+
+def _with_names(opinion: _Opinion, troubles: Sequence[NameTrouble]) -> _Opinion:
+    """A hosts file that misdirects names makes an open road partial, or closes it."""
+    if not troubles or opinion.verdict is Reach.NOT_ROUTED:
+        return opinion
+    names = ", ".join(sorted({trouble.name for trouble in troubles})[:3])
+    because = f"the hosts file sends {names} to {troubles[0].address}: {troubles[0].source}"
+    sources = (*(trouble.source for trouble in troubles[:MAX_SOURCES]), *opinion.sources)
+    verdict = Reach.BLOCKED if troubles[0].whole or opinion.verdict is Reach.BLOCKED else Reach.PARTIAL
+    stages = tuple(sorted({Stage.DNS, *opinion.blocked_at}))
+    if opinion.verdict is not Reach.ALLOWED:
+        because = f"{because}; {opinion.because}"
+    return _Opinion(verdict, because, stages, opinion.coverage, sources, opinion.road)

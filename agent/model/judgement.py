@@ -1,0 +1,30 @@
+"""What the judge found out, before it becomes a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.model.requirement import PortNeed, Requirement
+    from agent.model.source import Source
+    from agent.model.vocabulary import Reach, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict for one required domain from one zone by one road, port and address family."""
+
+    requirement: Requirement
+    zone: str
+    road: str
+    """``direct``, ``transparent-proxy`` or ``proxy:<address:port>``."""
+    port: PortNeed
+    family: int
+    verdict: Reach
+    because: str
+    """One sentence."""
+    blocked_at: tuple[Stage, ...] = ()
+    coverage: float | None = None
+    """Share of public addresses that pass the firewall, 0..1."""
+    decided_by: tuple[Source, ...] = ()

@@ -1,0 +1,44 @@
+"""The closed words of verdicts and findings."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much it matters, least first."""
+
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for info up to 4 for critical."""
+        return list(Severity).index(self)
+
+
+class Reach(StrEnum):
+    """What becomes of a required domain on one road."""
+
+    ALLOWED = "allowed"
+    PARTIAL = "partial"
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+    NOT_ROUTED = "not-routed"
+
+
+class Stage(StrEnum):
+    """Where on the road it is stopped."""
+
+    DNS = "dns"
+    PAC = "pac"
+    PROXY = "proxy"
+    FIREWALL = "firewall"
+    NAT = "nat"
+    ROUTE = "route"
+    QUIC = "quic"
+    TLS = "tls"
+    HTTP = "http"

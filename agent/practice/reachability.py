@@ -1,0 +1,72 @@
+"""What the rules about required domains share: one hit for each domain and zone.
+
+A zone has no trouble with a domain if, for every routed family, one road that its clients use is allowed on
+every required port.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.model.vocabulary import Reach
+from agent.practice.remedy import remedy_for
+from agent.practice.rule import Hit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from agent.model.judgement import Judgement
+    from agent.practice.rule import Case
+
+
+def overall(judgements: list[Judgement]) -> Reach:
+    """The verdict over all routed families and required ports of one domain and zone."""
+    verdicts = {one.verdict for one in judgements if one.verdict is not Reach.NOT_ROUTED}
+    if not verdicts:
+        return Reach.NOT_ROUTED
+    if verdicts == {Reach.ALLOWED}:
+        return Reach.ALLOWED
+    if verdicts == {Reach.BLOCKED}:
+        return Reach.BLOCKED
+    if verdicts & {Reach.BLOCKED, Reach.PARTIAL}:
+        return Reach.PARTIAL
+    return Reach.UNKNOWN
+
+
+def hits_for(case: Case, wanted: Reach, summarise: Callable[[Judgement], str]) -> Iterator[Hit]:
+    """One hit for each domain and zone whose overall verdict is ``wanted``."""
+    for requirement in case.requirements:
+        for zone in case.gateway.zones:
+            mine = [
+                one
+                for one in case.judgements
+                if one.requirement == requirement and one.zone == zone.name and one.port.required
+            ]
+            if overall(mine) is not wanted:
+                continue
+            failing = [one for one in mine if one.verdict not in (Reach.ALLOWED, Reach.NOT_ROUTED)]
+            worst = min(failing, key=lambda one: (_RANK[one.verdict], one.family, one.port.text))
+            sources = tuple(dict.fromkeys(source for one in failing for source in one.decided_by))
+            remedy = remedy_for(worst, sources)
+            yield Hit(
+                summarise(worst),
+                ("domain", requirement.pattern),
+                sources,
+                remedy.text,
+                remedy.commands,
+                remedy.tool,
+                unknown=wanted is Reach.UNKNOWN,
+                zone=zone.name,
+                pack=requirement.pack,
+                roads=frozenset(one.road for one in failing),
+                families=frozenset(one.family for one in failing),
+                ports=frozenset(one.port.text for one in failing),
+                blocked_at=frozenset(stage for one in failing for stage in one.blocked_at),
+                evidence=tuple(
+                    (f"{one.port.text} IPv{one.family} {one.road}", f"{one.verdict}: {one.because}")
+                    for one in failing
+                ),
+            )
+
+
+_RANK = {Reach.BLOCKED: 0, Reach.PARTIAL: 1, Reach.UNKNOWN: 2}

@@ -1,0 +1,69 @@
+"""What an administrator can do about a rule, in the tool that wrote it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.model.vocabulary import Reach, Stage
+
+if TYPE_CHECKING:
+    from agent.model.judgement import Judgement
+    from agent.model.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Words, and the commands that would do it."""
+
+    text: str
+    commands: tuple[str, ...] = ()
+    tool: str = ""
+
+
+PROXY = "let a proxy that filters by domain name decide about the web, and let the firewall pass its traffic"
+
+
+def remedy_for(judgement: Judgement, sources: tuple[Source, ...]) -> Advice:
+    """Advice for one failing road."""
+    domain = judgement.requirement.pattern
+    if judgement.verdict is Reach.UNKNOWN:
+        return Advice(f"Find out what cannot be known from here: {judgement.because}")
+    if Stage.DNS in judgement.blocked_at:
+        place = sources[0].artifact.removeprefix("files") if sources else "/etc/hosts"
+        return Advice(f"Remove the names of {domain} from {place}.", tool="hosts file")
+    if Stage.PAC in judgement.blocked_at:
+        return Advice("Let this host reach the proxy that its settings name, or correct the setting.")
+    if Stage.ROUTE in judgement.blocked_at and not sources:
+        return Advice(f"Mend the route: {judgement.because}.")
+    commands = tuple(command for source in sources[:5] if (command := remove_command(source)))
+    policies = [source for source in sources if source.text.startswith("policy ")]
+    if policies and not commands:
+        chain = f"{policies[0].table} {policies[0].chain}"
+        return Advice(
+            f"Accept {judgement.port.text} to every address before the policy of {chain} drops it, or {PROXY}.",
+            tool=_tool(policies[0]),
+        )
+    return Advice(
+        f"Remove the rule, or accept {judgement.port.text} for web traffic before it; better, {PROXY}.",
+        commands,
+        _tool(sources[0]) if sources else "",
+    )
+
+
+def remove_command(source: Source) -> str:
+    """The command that takes one rule away; empty where there is none (a policy)."""
+    if source.table is None or source.chain is None or source.text.startswith("policy "):
+        return ""
+    if source.text.startswith("-A "):
+        program = source.artifact.partition(".")[0]
+        table = source.table.partition(" ")[2]
+        return f"{program} -t {table} -D {source.text.removeprefix('-A ')}"
+    if source.handle is not None:
+        return f"nft delete rule {source.table} {shlex.quote(source.chain)} handle {source.handle}"
+    return ""
+
+
+def _tool(source: Source) -> str:
+    return source.artifact.partition(".")[0]

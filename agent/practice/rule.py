@@ -1,0 +1,64 @@
+"""The types that rules import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from agent.judge.proof import Proof
+    from agent.model.gateway import Gateway
+    from agent.model.judgement import Judgement
+    from agent.model.requirement import Requirement
+    from agent.model.source import Source
+    from agent.model.vocabulary import Severity, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that a rule may look at."""
+
+    gateway: Gateway
+    requirements: tuple[Requirement, ...]
+    judgements: tuple[Judgement, ...]
+    proofs: tuple[Proof, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One trouble that a rule found; becomes one finding."""
+
+    summary: str
+    """What, where, which rule; cut to 200 characters in the report."""
+    subject: tuple[str, str]
+    """Kind and name, see FINDINGS: ``("domain", "*.livechat.com")``."""
+    sources: tuple[Source, ...] = ()
+    remedy: str = ""
+    commands: tuple[str, ...] = ()
+    tool: str = ""
+    severity: Severity | None = None
+    """Where it differs from the rule's own."""
+    unknown: bool = False
+    """The rule could not be judged."""
+    zone: str | None = None
+    pack: str | None = None
+    key: str = ""
+    """What tells hits of one rule, subject and zone apart over time: no handle, line or counter in it."""
+    roads: frozenset[str] = frozenset()
+    families: frozenset[int] = frozenset()
+    ports: frozenset[str] = frozenset()
+    blocked_at: frozenset[Stage] = frozenset()
+    evidence: tuple[tuple[str, str], ...] = field(default=())
+    """Names and values that speak for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule: ``id`` is its file's name with dashes."""
+
+    id: str
+    title: str
+    severity: Severity
+    find: Callable[[Case], Iterable[Hit]]

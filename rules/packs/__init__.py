@@ -1,0 +1,1 @@
+"""What services require: one YAML file for each."""

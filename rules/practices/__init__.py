@@ -1,0 +1,1 @@
+"""One discouraged practice, or one way to fail a requirement, a file."""
