@@ -42,7 +42,7 @@ def remedy_for(judgement: Judgement, sources: tuple[Source, ...]) -> Advice:
     if policies and not commands:
         chain = f"{policies[0].table} {policies[0].chain}"
         return Advice(
-            f"Accept {judgement.port.text} to every address before the policy of {chain} drops it, or {PROXY}.",
+            f"Accept {judgement.port.text} to every address before the policy of {chain}, or {PROXY}.",
             tool=_tool(policies[0]),
         )
     return Advice(

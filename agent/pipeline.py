@@ -1,0 +1,194 @@
+"""The product as one pure function: a snapshot and the packs in, a report out.
+
+The same inputs give the same bytes. It knows no history: ``store`` adds that.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from agent import catalog
+from agent.judge.verdicts import judge
+from agent.judge.zones import find_zones
+from agent.model.gateway import Gateway, Zone
+from agent.model.intervals import Intervals, prefix_interval
+from agent.model.names import apex_of
+from agent.model.report import (
+    Evidence,
+    Finding,
+    GapOut,
+    Host,
+    PolicyOut,
+    Remedy,
+    Report,
+    RuleOut,
+    Scan,
+    SourceOut,
+    Subject,
+    Verdict,
+    fingerprint,
+)
+from agent.practice import Case, Hit, Rule, find_rules, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from agent.config import Settings
+    from agent.model.judgement import Judgement
+    from agent.model.source import Gap, Source
+    from agent.packs import Pack
+    from agent.snapshot import Snapshot
+
+SUMMARY_LIMIT = 200
+MAX_LOCUS = 50
+MAX_EVIDENCE = 20
+
+
+def read_gateway(snapshot: Snapshot, packs: Sequence[Pack], settings: Settings) -> Gateway:
+    """The model of a snapshot, with its zones."""
+    interest = frozenset(apex_of(one.pattern) for pack in packs for one in pack.requirements())
+    gateway = catalog.read(snapshot, interest)
+    return Gateway(
+        gateway.firewall,
+        gateway.network,
+        gateway.hosts,
+        gateway.proxy_settings,
+        gateway.services,
+        _zones(gateway, settings),
+        gateway.gaps,
+    )
+
+
+def audit(snapshot: Snapshot, packs: Sequence[Pack], settings: Settings, now: datetime) -> Report:
+    """Audit one snapshot against packs; ``now`` is the time of the report, UTC."""
+    gateway = read_gateway(snapshot, packs, settings)
+    requirements = tuple(one for pack in packs for one in pack.requirements())
+    judged = judge(gateway, requirements)
+    case = Case(gateway, requirements, judged.judgements, judged.proofs)
+    host = Host(
+        id=snapshot.host.get("id", ""),
+        name=snapshot.host.get("name", ""),
+        os=snapshot.host.get("os", ""),
+        agent_version=snapshot.host.get("agent_version", ""),
+    )
+    references = {pack.name: pack.references() for pack in packs}
+    findings = [
+        _finding(rule, manual, hit, host, now, references) for rule, manual, hit in run(case, find_rules())
+    ]
+    return Report(
+        host=host,
+        scan=Scan(
+            at=now, artifacts={name: one.status.value for name, one in sorted(snapshot.artifacts.items())}
+        ),
+        policy=[
+            PolicyOut(
+                name=pack.name,
+                title=pack.title,
+                checked=pack.checked.isoformat(),
+                domains=[one.pattern for one in pack.requirements()],
+            )
+            for pack in packs
+        ],
+        verdicts=[_verdict(one) for one in judged.judgements],
+        findings=sorted(findings, key=lambda one: (-one.severity.rank, one.rule.id, one.zone or "", one.uid)),
+        gaps=[_gap(gap) for gap in (*gateway.firewall.gaps, *gateway.gaps)],
+    )
+
+
+def _zones(gateway: Gateway, settings: Settings) -> tuple[Zone, ...]:
+    """The configured zones, or those found; the host itself always belongs."""
+    found = find_zones(gateway.network)
+    if not settings.zones:
+        return found
+    by_interface = {zone.interface: zone for zone in found}
+    zones = []
+    for wanted in settings.zones:
+        sources: dict[int, list[tuple[int, int]]] = {}
+        for prefix in wanted.sources:
+            family, interval = prefix_interval(str(prefix))
+            sources.setdefault(family, []).append(interval)
+        known = by_interface.get(wanted.interface)
+        given = tuple((family, Intervals.of(pairs)) for family, pairs in sorted(sources.items()))
+        zones.append(Zone(wanted.name, wanted.interface, given or (known.sources if known else ())))
+    return (*zones, *(zone for zone in found if zone.interface is None))
+
+
+def source_out(source: Source) -> SourceOut:
+    """A source as it leaves the house."""
+    return SourceOut(
+        artifact=source.artifact,
+        line=source.line,
+        table=source.table,
+        chain=source.chain,
+        handle=source.handle,
+        text=source.text,
+    )
+
+
+def _gap(gap: Gap) -> GapOut:
+    return GapOut(
+        subject=gap.subject,
+        reason=gap.reason,
+        remedy=gap.remedy,
+        source=source_out(gap.source) if gap.source else None,
+    )
+
+
+def _verdict(one: Judgement) -> Verdict:
+    return Verdict(
+        pack=one.requirement.pack,
+        domain=one.requirement.pattern,
+        zone=one.zone,
+        road=one.road,
+        port=one.port.text,
+        family=4 if one.family == 4 else 6,
+        verdict=one.verdict,
+        blocked_at=list(one.blocked_at),
+        coverage=one.coverage,
+        decided_by=[source_out(source) for source in one.decided_by],
+        because=one.because,
+    )
+
+
+def _finding(  # noqa: PLR0913, PLR0917 - the parts of one finding, in one place
+    rule: Rule, manual: str, hit: Hit, host: Host, now: datetime, references: dict[str, list[str]]
+) -> Finding:
+    subject = Subject.model_validate({"kind": hit.subject[0], "name": hit.subject[1]})
+    return Finding(
+        uid=fingerprint(rule.id, hit.pack, subject, hit.zone, _normalised(hit.key)),
+        rule=RuleOut(
+            id=rule.id, title=rule.title, pack=hit.pack, severity_default=rule.severity, manual=manual
+        ),
+        severity=hit.severity or rule.severity,
+        verdict="unknown" if hit.unknown else "fail",
+        subject=subject,
+        pack=hit.pack,
+        zone=hit.zone,
+        road=sorted(hit.roads),
+        family=sorted(hit.families),
+        port=sorted(hit.ports),
+        blocked_at=sorted(hit.blocked_at),
+        summary=_cut(hit.summary),
+        locus=[source_out(source) for source in hit.sources[:MAX_LOCUS]],
+        evidence=[
+            Evidence(type="config", at=now, data={"what": name, "value": value})
+            for name, value in hit.evidence[:MAX_EVIDENCE]
+        ],
+        remedy=Remedy(text=hit.remedy, commands=list(hit.commands), tool=hit.tool),
+        first_seen=now,
+        last_seen=now,
+        last_changed=now,
+        host=host,
+        references=references.get(hit.pack or "", []),
+    )
+
+
+def _normalised(key: str) -> str:
+    """A key without what may change while the rule stays: spacing and counters."""
+    return re.sub(r"\s+", " ", re.sub(r"\[\d+:\d+\]", "", key)).strip()
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SUMMARY_LIMIT else text[: SUMMARY_LIMIT - 1].rstrip() + "…"
