@@ -74,14 +74,10 @@ def audit(snapshot: Snapshot, packs: Sequence[Pack], settings: Settings, now: da
         agent_version=snapshot.host.get("agent_version", ""),
     )
     references = {pack.name: pack.references() for pack in packs}
-    findings = [
-        _finding(rule, manual, hit, host, now, references) for rule, manual, hit in run(case, find_rules())
-    ]
+    findings = [_finding(rule, manual, hit, host, now, references) for rule, manual, hit in run(case, find_rules())]
     return Report(
         host=host,
-        scan=Scan(
-            at=now, artifacts={name: one.status.value for name, one in sorted(snapshot.artifacts.items())}
-        ),
+        scan=Scan(at=now, artifacts={name: one.status.value for name, one in sorted(snapshot.artifacts.items())}),
         policy=[
             PolicyOut(
                 name=pack.name,
@@ -158,9 +154,7 @@ def _finding(  # noqa: PLR0913, PLR0917 - the parts of one finding, in one place
     subject = Subject.model_validate({"kind": hit.subject[0], "name": hit.subject[1]})
     return Finding(
         uid=fingerprint(rule.id, hit.pack, subject, hit.zone, _normalised(hit.key)),
-        rule=RuleOut(
-            id=rule.id, title=rule.title, pack=hit.pack, severity_default=rule.severity, manual=manual
-        ),
+        rule=RuleOut(id=rule.id, title=rule.title, pack=hit.pack, severity_default=rule.severity, manual=manual),
         severity=hit.severity or rule.severity,
         verdict="unknown" if hit.unknown else "fail",
         subject=subject,

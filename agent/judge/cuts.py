@@ -71,9 +71,7 @@ class Axis:
         else:
             keys = members
         if expr == Read(self.field):
-            return (
-                keys if not keys or keys.ends[-1] <= self.highest else keys & Intervals.span(0, self.highest)
-            )
+            return keys if not keys or keys.ends[-1] <= self.highest else keys & Intervals.span(0, self.highest)
         mask = self._mask(expr)
         return None if mask is None else self._masked(mask, keys)
 

@@ -63,9 +63,7 @@ def describe(step: Step) -> str:
         case Match():
             return f"{_subject(step.expr)} is not known"
         case AnyOf():
-            return (
-                " or ".join(dict.fromkeys(_subject(match.expr) for match in step.matches)) + " is not known"
-            )
+            return " or ".join(dict.fromkeys(_subject(match.expr) for match in step.matches)) + " is not known"
         case Vmap():
             return f"{_subject(step.key)} is not known"
         case _:

@@ -177,9 +177,7 @@ class _BoxIndex:
         for wide in self._wide:
             if wide > at:
                 break
-            if all(
-                low <= part <= high for part, (low, high) in zip(key, self._boxes[wide].sides, strict=False)
-            ):
+            if all(low <= part <= high for part, (low, high) in zip(key, self._boxes[wide].sides, strict=False)):
                 at = wide
                 break
         return [(self._boxes[at], True)] if at < len(self._boxes) else []
@@ -188,10 +186,7 @@ class _BoxIndex:
         return [
             (box, False)
             for box in self._boxes
-            if all(
-                part == UNKNOWN or low <= part <= high
-                for part, (low, high) in zip(key, box.sides, strict=False)
-            )
+            if all(part == UNKNOWN or low <= part <= high for part, (low, high) in zip(key, box.sides, strict=False))
         ]
 
 

@@ -78,9 +78,7 @@ def read_flow(line: bytes, number: int) -> Flow:
     if not isinstance(data, dict):
         raise Malformed(f"line {number}: a flow is a JSON object", line=number)
     if unknown := sorted(set(data) - KEYS):
-        raise Malformed(
-            f"line {number}: unknown key {unknown[0]!r}; known: {', '.join(sorted(KEYS))}", line=number
-        )
+        raise Malformed(f"line {number}: unknown key {unknown[0]!r}; known: {', '.join(sorted(KEYS))}", line=number)
     try:
         return _flow({key: value for key, value in data.items() if value is not None})
     except (ValueError, TypeError) as error:

@@ -49,8 +49,7 @@ def name_troubles(gateway: Gateway, requirement: Requirement, zone: Zone) -> tup
             entry.source,
         )
         for entry in gateway.hosts
-        if covers(requirement.pattern, entry.name, apex=requirement.apex)
-        and entry.address not in PUBLIC[entry.family]
+        if covers(requirement.pattern, entry.name, apex=requirement.apex) and entry.address not in PUBLIC[entry.family]
     )
 
 
@@ -65,9 +64,7 @@ class ProxyRoad:
     sources: tuple[Source, ...]
 
 
-def proxy_road(
-    gateway: Gateway, prover: Prover, requirement: Requirement, port: PortNeed
-) -> ProxyRoad | None:
+def proxy_road(gateway: Gateway, prover: Prover, requirement: Requirement, port: PortNeed) -> ProxyRoad | None:
     """The proxy that this host's programs use for a requirement; None: they go directly."""
     setting = _setting(gateway, requirement, port)
     if setting is None:

@@ -97,9 +97,7 @@ class Runner(Protocol):
         """Give the possible ends of one base chain, each with its doubts and addresses; NAT is applied."""
         ...
 
-    def roads(
-        self, packet: Packet, addresses: Intervals, oif: str | None = None
-    ) -> Iterable[tuple[Road, Intervals]]:
+    def roads(self, packet: Packet, addresses: Intervals, oif: str | None = None) -> Iterable[tuple[Road, Intervals]]:
         """Give the ways that routing chooses, each with its addresses."""
         ...
 
@@ -145,9 +143,7 @@ class Path:
         elif road.way is Way.FORWARD:
             device = name_text(load.packet[Field.IIFNAME])
             if not self._routing.forwards(family, device):
-                self._outcome(
-                    End.DROP, load, addresses, "route", f"forwarding is off for IPv{family} on {device}"
-                )
+                self._outcome(End.DROP, load, addresses, "route", f"forwarding is off for IPv{family} on {device}")
                 return
             leaving = load._replace(packet=put(load.packet, Field.OIFNAME, road.device))
             self._leave(self._cross(Hook.FORWARD, {leaving: addresses}, family), family)
@@ -171,9 +167,7 @@ class Path:
                     self._outcome(End.REJECT, load, some, "route", road.because)
                     continue
                 device = LOOPBACK if road.way is Way.LOCAL else road.device
-                sent = Load(
-                    put(load.packet, Field.OIFNAME, device), load.decider, _joined(load.doubts, doubts)
-                )
+                sent = Load(put(load.packet, Field.OIFNAME, device), load.decider, _joined(load.doubts, doubts))
                 self._after_output(self._cross(Hook.OUTPUT, {sent: some}, family), sent, out_iface, family)
 
     def _after_output(self, frontier: Frontier, before: Load, out_iface: str | None, family: int) -> None:
@@ -190,9 +184,7 @@ class Path:
                     self._outcome(End.REJECT, load, some, "route", road.because)
                     continue
                 device = LOOPBACK if road.way is Way.LOCAL else road.device
-                sent = Load(
-                    put(load.packet, Field.OIFNAME, device), load.decider, _joined(load.doubts, doubts)
-                )
+                sent = Load(put(load.packet, Field.OIFNAME, device), load.decider, _joined(load.doubts, doubts))
                 if road.way is Way.FORWARD:
                     self._leave({sent: some}, family)
                 else:
@@ -343,9 +335,7 @@ def _devices_out(firewall: Firewall) -> tuple[int, ...]:
     for table in firewall.tables:
         for chain in table.chains.values():
             for rule in chain.rules:
-                values.update(
-                    *(_named(step.expr, step.members) for step in rule.steps if isinstance(step, Match))
-                )
+                values.update(*(_named(step.expr, step.members) for step in rule.steps if isinstance(step, Match)))
     return tuple(sorted(values))
 
 

@@ -99,11 +99,7 @@ def _targets(rule: Rule) -> Iterator[str]:
             yield step.chain
         elif isinstance(step, Vmap) and isinstance(step.table.elements, IntervalTable | BoxTable):
             elements = step.table.elements
-            data = (
-                elements.data or ()
-                if isinstance(elements, IntervalTable)
-                else (b.data for b in elements.boxes)
-            )
+            data = elements.data or () if isinstance(elements, IntervalTable) else (b.data for b in elements.boxes)
             yield from (datum.chain for datum in data if isinstance(datum, Jump))
 
 
@@ -207,9 +203,7 @@ class _Planner:
             case Lookup():
                 return self._expr_settled(expr.key)
             case Fib():
-                return expr.address not in self.written.fields and not (
-                    expr.mark and Field.MARK in self.written.fields
-                )
+                return expr.address not in self.written.fields and not (expr.mark and Field.MARK in self.written.fields)
             case _:
                 return True
 
@@ -233,18 +227,14 @@ class _Planner:
         if parts.count(DESTINATION) != 1 or any(isinstance(part, Lookup | Concat) for part in parts):
             return None
         side = parts.index(DESTINATION)
-        others = [
-            (at, self.evaluator.value(part, self.packet)) for at, part in enumerate(parts) if at != side
-        ]
+        others = [(at, self.evaluator.value(part, self.packet)) for at, part in enumerate(parts) if at != side]
         if any(self.axis.reads(parts[at]) for at, _ in others):
             return None
         values = [(at, value) for at, value in others if isinstance(value, int)]
         if len(values) != len(others) or any(value < 0 for _, value in values):
             return None
         fitting = [
-            box
-            for box in table.boxes
-            if all(box.sides[at][0] <= value <= box.sides[at][1] for at, value in values)
+            box for box in table.boxes if all(box.sides[at][0] <= value <= box.sides[at][1] for at, value in values)
         ]
         if any(box.nomatch for box in fitting):
             return None  # the order of boxes decides

@@ -173,9 +173,7 @@ def _merged(parts: list[Decided]) -> Iterable[Decided]:
         key = (part.verdict, part.source, part.stage, part.note, part.elsewhere, part.doubts)
         known = found.get(key)
         merged = part.addresses if known is None else known.addresses | part.addresses
-        found[key] = Decided(
-            part.verdict, merged, part.source, part.stage, part.note, part.elsewhere, part.doubts
-        )
+        found[key] = Decided(part.verdict, merged, part.source, part.stage, part.note, part.elsewhere, part.doubts)
     return sorted(found.values(), key=lambda part: (part.addresses.starts[0], part.verdict, str(part.source)))
 
 

@@ -80,9 +80,7 @@ class Routing:
         self._bounds: dict[int, tuple[int, ...]] = {}
         self._interfaces = {interface.name: interface for interface in network.interfaces}
         self._rules = {
-            family: sorted(
-                (rule for rule in network.rules if rule.family == family), key=lambda rule: rule.priority
-            )
+            family: sorted((rule for rule in network.rules if rule.family == family), key=lambda rule: rule.priority)
             for family in (4, 6)
         }
 
@@ -201,9 +199,7 @@ class Routing:
             way = Way.DISCARD if action == "blackhole" else Way.REFUSE
             yield Road(way, 0, f"routing rule {rule.priority if rule else 0}: {action}")
         elif action == "lookup":
-            shortest = (
-                -1 if rule is None or rule.suppress_prefixlength is None else rule.suppress_prefixlength
-            )
+            shortest = -1 if rule is None or rule.suppress_prefixlength is None else rule.suppress_prefixlength
             yield from self._in_table(table, selector, shortest)
 
     def _in_table(self, table: str, selector: Selector, shortest: int) -> Iterator[Road]:
@@ -241,9 +237,7 @@ class Routing:
         mark = packet[Field.MARK] if self._flag(iif, "src_valid_mark") else 0
         reverse = Selector(4, packet[Field.SADDR], 0, mark, "", None, packet[Field.L4PROTO], 0, 0)
         roads = tuple(dict.fromkeys(self._look_up(reverse)))
-        fits = {
-            road.way is Way.FORWARD and (mode == 2 or road.device == packet[Field.IIFNAME]) for road in roads
-        }
+        fits = {road.way is Way.FORWARD and (mode == 2 or road.device == packet[Field.IIFNAME]) for road in roads}
         if len(roads) > 1 and True in fits:  # a multipath route accepts any of its devices
             return False if all(road.way is Way.FORWARD for road in roads) else None
         return True not in fits
@@ -313,9 +307,7 @@ def _matches(rule: RoutingRule, selector: Selector) -> bool | None:
         if wanted is not None:
             tests.append(None if have == UNKNOWN else wanted[0] <= have <= wanted[1])
     if rule.mark is not None:
-        tests.append(
-            None if selector.mark == UNKNOWN else (selector.mark & rule.mask) == (rule.mark & rule.mask)
-        )
+        tests.append(None if selector.mark == UNKNOWN else (selector.mark & rule.mask) == (rule.mark & rule.mask))
     if rule.iif is not None:
         tests.append((selector.iif or "lo") == rule.iif)
     if rule.oif is not None:

@@ -44,11 +44,7 @@ def source_classes(clients: Intervals, firewall: Firewall, axis: Axis) -> Classe
         if expr != Read(Field.SADDR) or not isinstance(members, Intervals):
             points = axis.cuts(expr, members)
             bounds.append(sorted(points or ()))
-    plain = [
-        members
-        for expr, members in conditions
-        if expr == Read(Field.SADDR) and isinstance(members, Intervals)
-    ]
+    plain = [members for expr, members in conditions if expr == Read(Field.SADDR) and isinstance(members, Intervals)]
     points = {point for some in bounds for point in some}
     points |= {point for some in plain for low, high in some for point in (low, high + 1)}
     groups: dict[tuple[object, ...], list[tuple[int, int]]] = {}

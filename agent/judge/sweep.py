@@ -79,9 +79,7 @@ class SweepRunner:
         destination = UNKNOWN if plan.writes_destination else SWEPT
         return mapped._replace(packet=put(mapped.packet, Field.DADDR, destination))
 
-    def roads(
-        self, packet: Packet, addresses: Intervals, oif: str | None = None
-    ) -> Iterable[tuple[Road, Intervals]]:
+    def roads(self, packet: Packet, addresses: Intervals, oif: str | None = None) -> Iterable[tuple[Road, Intervals]]:
         """Give the ways that routing chooses, each with its destinations."""
         if packet[Field.DADDR] != SWEPT:
             return self._scalar.roads(packet, addresses, oif)

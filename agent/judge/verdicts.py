@@ -99,9 +99,7 @@ def not_routed(gateway: Gateway, zone: Zone, family: int) -> str:
     return ""
 
 
-def _judgement(
-    requirement: Requirement, zone: Zone, port: PortNeed, family: int, opinion: _Opinion
-) -> Judgement:
+def _judgement(requirement: Requirement, zone: Zone, port: PortNeed, family: int, opinion: _Opinion) -> Judgement:
     return Judgement(
         requirement,
         zone.name,
@@ -127,9 +125,7 @@ def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
     where = f"public IPv{proof.family}"
     if stopped:
         stoppers = _widest(part for _, part in proof.parts("drop", "reject"))
-        stages = tuple(
-            sorted({Stage.ROUTE if part.stage == "route" else Stage.FIREWALL for part in stoppers})
-        )
+        stages = tuple(sorted({Stage.ROUTE if part.stage == "route" else Stage.FIREWALL for part in stoppers}))
         everything = all(not (proof.space - one.reach.drop - one.reach.reject) for one in proof.classes)
         if everything and proof.complete:
             because = f"all of {where} is {stopped_by(stoppers[0])}"
@@ -145,9 +141,7 @@ def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
         parts = _widest(part for _, part in proof.parts("unknown"))
         doubts = list(dict.fromkeys(str(doubt) for part in parts for doubt in part.doubts))
         because = "; ".join(doubts[:3]) or "too many source addresses are treated differently to try them all"
-        sources = tuple(dict.fromkeys(d.source for part in parts for d in part.doubts if d.source))[
-            :MAX_SOURCES
-        ]
+        sources = tuple(dict.fromkeys(d.source for part in parts for d in part.doubts if d.source))[:MAX_SOURCES]
         return _Opinion(Reach.UNKNOWN, because, (), proof.coverage, sources, road)
     if diverted is not None:
         because = f"sent to {diverted.elsewhere} instead; what decides there is not known"
@@ -177,9 +171,7 @@ def _sources(parts: Sequence[Decided]) -> tuple[Source, ...]:
 
 
 def _and_more(parts: Sequence[Decided]) -> str:
-    return (
-        "" if len(parts) < 2 else f"; {len(parts) - 1} more rule{'s' if len(parts) > 2 else ''} stop others"
-    )
+    return "" if len(parts) < 2 else f"; {len(parts) - 1} more rule{'s' if len(parts) > 2 else ''} stop others"
 
 
 def _for_whom(proof: Proof, part: Decided) -> str:
@@ -194,9 +186,7 @@ def _for_whom(proof: Proof, part: Decided) -> str:
 # ---- names and proxies ----
 
 
-def _by_proxy(
-    gateway: Gateway, prover: Prover, requirement: Requirement, port: PortNeed, direct: _Opinion
-) -> _Opinion:
+def _by_proxy(gateway: Gateway, prover: Prover, requirement: Requirement, port: PortNeed, direct: _Opinion) -> _Opinion:
     """The host's own programs obey a system-wide proxy setting where there is one."""
     found = proxy_road(gateway, prover, requirement, port)
     if found is None:

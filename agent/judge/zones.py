@@ -31,9 +31,7 @@ def find_zones(network: Network) -> tuple[Zone, ...]:
         for interface in network.interfaces:
             if interface.loopback or not interface.up or interface.name in ups:
                 continue
-            sources = tuple(
-                (family, found) for family in (4, 6) if (found := _clients(network, interface, family))
-            )
+            sources = tuple((family, found) for family in (4, 6) if (found := _clients(network, interface, family)))
             if sources:
                 zones.append(Zone(interface.name, interface.name, sources))
     return (*sorted(zones, key=lambda zone: zone.name), Zone(HOST, None))
@@ -57,9 +55,7 @@ def uplinks(network: Network, family: int) -> frozenset[str]:
     )
 
 
-def _is_connected(
-    network: Network, devices: tuple[str, ...], family: int, destination: tuple[int, int]
-) -> bool:
+def _is_connected(network: Network, devices: tuple[str, ...], family: int, destination: tuple[int, int]) -> bool:
     """Whether a route leads just to an interface's own network."""
     return any(
         address.family == family and address.network == destination
@@ -101,9 +97,7 @@ def _clients(network: Network, interface: Interface, family: int) -> Intervals:
     ]
     mine = own_addresses(network, family)
     if family == 4:  # the first and last address of a network are not a client's
-        mine |= Intervals.of(
-            pair for low, high in networks if high - low > 1 for pair in ((low, low), (high, high))
-        )
+        mine |= Intervals.of(pair for low, high in networks if high - low > 1 for pair in ((low, low), (high, high)))
     return Intervals.of([*networks, *routed]) - mine
 
 

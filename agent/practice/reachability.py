@@ -63,8 +63,7 @@ def hits_for(case: Case, wanted: Reach, summarise: Callable[[Judgement], str]) -
                 ports=frozenset(one.port.text for one in failing),
                 blocked_at=frozenset(stage for one in failing for stage in one.blocked_at),
                 evidence=tuple(
-                    (f"{one.port.text} IPv{one.family} {one.road}", f"{one.verdict}: {one.because}")
-                    for one in failing
+                    (f"{one.port.text} IPv{one.family} {one.road}", f"{one.verdict}: {one.because}") for one in failing
                 ),
             )
 

@@ -1,0 +1,48 @@
+"""nftables, from ``nft -j list ruleset``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.errors import Malformed
+from agent.firewalls.nftables.read import parse
+from agent.kind import Kind, Piece
+from agent.model.source import Gap, Source
+from agent.snapshot import Command, Status, Want
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agent.snapshot import Snapshot
+
+ARTIFACT = "nft.json"
+REMEDY = "run as root, or with CAP_NET_ADMIN"
+
+
+def wants(snapshot: Snapshot) -> Iterable[Want]:
+    """One listing of everything."""
+    if ARTIFACT not in snapshot.artifacts:
+        yield Want(ARTIFACT, Command(("nft", "-j", "list", "ruleset")), REMEDY)
+
+
+def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
+    """All tables; a listing that could not be had, or is cut off, is a gap."""
+    artifact = snapshot.get(ARTIFACT)
+    if artifact.status is Status.ABSENT:
+        return Piece()
+    if artifact.status is not Status.OK:
+        reason = f"{artifact.status}: {artifact.detail}" if artifact.detail else str(artifact.status)
+        return Piece(gaps=(Gap("nftables", reason, Source(ARTIFACT, ""), artifact.remedy or REMEDY),))
+    try:
+        tables, gaps = parse(artifact.data, ARTIFACT)
+    except Malformed as error:
+        return Piece(gaps=(Gap("nftables", str(error), Source(ARTIFACT, ""), "take the snapshot again"),))
+    return Piece(tables=tables, gaps=gaps)
+
+
+def recognise(data: bytes) -> str | None:
+    """Tell nft's JSON by its first key."""
+    return ARTIFACT if data.lstrip()[:1] == b"{" and b'"nftables"' in data[:200] else None
+
+
+KIND = Kind("nftables", wants, read, recognise)

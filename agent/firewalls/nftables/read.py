@@ -1,0 +1,142 @@
+"""From the JSON of ``nft -j list ruleset`` to tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from agent.errors import Malformed
+from agent.firewalls.nftables import elements
+from agent.firewalls.nftables.statements import Reader, read_data
+from agent.firewalls.nftables.text import Statements
+from agent.model.firewall import Base, Chain, ChainType, Elements, Hook, NamedSet, Rule, Table, Tool, UnknownTable
+from agent.model.source import Gap, Source
+
+HOOKS = {hook.value: hook for hook in Hook}
+TYPES = {kind.value: kind for kind in ChainType}
+KNOWN_OBJECTS = frozenset({
+    "metainfo", "counter", "quota", "limit", "ct helper", "ct timeout", "ct expectation", "secmark", "synproxy",
+    "flowtable",
+})  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A table while its parts are being listed."""
+
+    body: dict[str, Any]
+    chains: list[dict[str, Any]] = field(default_factory=list)
+    sets: list[dict[str, Any]] = field(default_factory=list)
+    rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def parse(data: bytes, artifact: str) -> tuple[tuple[Table, ...], tuple[Gap, ...]]:
+    """Read a whole ruleset; raises Malformed where it is no nft JSON at all."""
+    drafts, gaps = _sort(_objects(data), artifact)
+    tables = tuple(_table(draft, artifact) for draft in drafts.values())
+    return tables, tuple(gaps)
+
+
+def _objects(data: bytes) -> list[Any]:
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"not whole JSON: {error}") from error
+    objects = document.get("nftables") if isinstance(document, dict) else None
+    if not isinstance(objects, list):
+        raise Malformed('no list "nftables": this is not the output of `nft -j list ruleset`')
+    return objects
+
+
+def _sort(objects: list[Any], artifact: str) -> tuple[dict[tuple[str, str], _Draft], list[Gap]]:
+    drafts: dict[tuple[str, str], _Draft] = {}
+    gaps: list[Gap] = []
+    for item in objects:
+        if not isinstance(item, dict) or len(item) != 1:
+            gaps.append(Gap("nftables", f"an object is not understood: {str(item)[:80]}"))
+            continue
+        ((kind, body),) = item.items()
+        if kind in KNOWN_OBJECTS:
+            continue
+        try:
+            if kind == "table":
+                drafts[body["family"], body["name"]] = _Draft(body)
+                continue
+            draft = drafts[body["family"], body["table"]]
+            if kind == "chain":
+                draft.chains.append(body)
+                draft.rules.setdefault(body["name"], [])
+            elif kind in ("set", "map"):
+                draft.sets.append(body)
+            elif kind == "rule":
+                draft.rules[body["chain"]].append(body)
+            else:
+                gaps.append(Gap("nftables", f"object {kind!r} is not understood", Source(artifact, "")))
+        except (KeyError, TypeError):
+            gaps.append(Gap("nftables", f"object {kind!r} has no table or name: {str(body)[:80]}"))
+    return drafts, gaps
+
+
+def _table(draft: _Draft, artifact: str) -> Table:
+    body = draft.body
+    family, name = str(body["family"]), str(body["name"])
+    title = f"{family} {name}"
+    sets = {one["name"]: _named(one, title, artifact) for one in draft.sets}
+    reader = Reader(family, sets)
+    flags = body.get("flags", [])
+    # nft 1.0.6 prints the first letter instead of the list
+    dormant = flags in ("dormant", "d") or (isinstance(flags, list) and "dormant" in flags)
+    chains = {}
+    opaque = False
+    for chain in sorted(draft.chains, key=lambda one: one.get("handle", 0)):
+        rules = []
+        for rule in draft.rules[chain["name"]]:
+            statements = rule.get("expr", [])
+            opaque = opaque or any("xt" in statement for statement in statements)
+            rules.append(
+                Rule(
+                    reader.read(statements),
+                    Statements(statements),
+                    rule.get("handle"),
+                    None,
+                    rule.get("comment", ""),
+                )
+            )
+        base = None if dormant else _base(chain)
+        chains[chain["name"]] = Chain(chain["name"], tuple(rules), base, chain.get("handle"))
+    return Table(Tool.NFTABLES, family, name, chains, artifact, body.get("handle"), tuple(sets.values()), opaque)
+
+
+def _base(chain: dict[str, Any]) -> Base | None:
+    hook = HOOKS.get(chain.get("hook", ""))
+    if hook is None:
+        return None
+    devices = chain.get("dev", [])
+    devices = [devices] if isinstance(devices, str) else devices
+    return Base(
+        hook,
+        int(chain.get("prio", 0)),
+        TYPES.get(chain.get("type", "filter"), ChainType.FILTER),
+        chain.get("policy", "accept") != "drop",
+        frozenset(devices),
+    )
+
+
+def _named(body: dict[str, Any], title: str, artifact: str) -> NamedSet:
+    """A named set or map; an ``elem`` that is missing means no elements."""
+    name = str(body["name"])
+    key = elements.declared_key(body.get("type"))
+    items = body.get("elem", [])
+    found: Elements
+    if key is None:
+        found = UnknownTable(f"set {name} has a type that is not modelled: {body.get('type')}")
+    elif "map" in body:
+        found = elements.read_map(items, key, read_data(body["map"]))
+    else:
+        found = elements.read_set(items, key)
+    flags = body.get("flags", [])
+    dynamic = "dynamic" in flags or "timeout" in flags
+    source = Source(artifact, f"set {name}", None, title, None, body.get("handle"))
+    return NamedSet(found, name, title, None, dynamic, body.get("timeout"), source)
