@@ -45,9 +45,7 @@ def find(case: Case) -> Iterator[Hit]:
         yield from _deny_list(zone, deny)
 
 
-def _sort_out(
-    proof: Proof, deny: dict[Source, list[Proof]], allow: dict[str, dict[Source, list[Proof]]]
-) -> None:
+def _sort_out(proof: Proof, deny: dict[Source, list[Proof]], allow: dict[str, dict[Source, list[Proof]]]) -> None:
     """Put the rules that make the verdict differ into one of the lists."""
     for one in proof.classes:
         passed, stopped = one.reach.accept, one.reach.drop | one.reach.reject
@@ -55,9 +53,7 @@ def _sort_out(
             continue
         is_allow_list = passed.size() < stopped.size()
         for part in one.reach.decided:
-            if part.source is None or part.verdict not in (
-                ("accept",) if is_allow_list else ("drop", "reject")
-            ):
+            if part.source is None or part.verdict not in (("accept",) if is_allow_list else ("drop", "reject")):
                 continue
             if is_allow_list:
                 chain = f"{part.source.table} {part.source.chain}"
@@ -84,9 +80,7 @@ def _deny_list(zone: str, rules: dict[Source, list[Proof]]) -> Iterator[Hit]:
         sources = tuple(rules)
         proofs = [proof for some in rules.values() for proof in some]
         where = f"{sources[0].table} {sources[0].chain}"
-        summary = (
-            f"{len(rules)} rules of {where} and others stop web traffic of {zone} by destination address"
-        )
+        summary = f"{len(rules)} rules of {where} and others stop web traffic of {zone} by destination address"
         yield _hit(zone, ("zone", zone), summary, sources[:MAX_RULES], proofs, f"deny-list {where}")
         return
     for source, proofs in rules.items():
