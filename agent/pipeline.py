@@ -9,11 +9,13 @@ import re
 from typing import TYPE_CHECKING
 
 from agent import catalog
+from agent.errors import UsageError
 from agent.judge.verdicts import judge
 from agent.judge.zones import find_zones
+from agent.model.explanation import Explanation, Hop
 from agent.model.gateway import Gateway, Zone
 from agent.model.intervals import Intervals, prefix_interval
-from agent.model.names import apex_of
+from agent.model.names import apex_of, covers
 from agent.model.report import (
     Evidence,
     Finding,
@@ -29,7 +31,9 @@ from agent.model.report import (
     Verdict,
     fingerprint,
 )
+from agent.model.requirement import PortNeed, Requirement
 from agent.practice import Case, Hit, Rule, find_rules, run
+from agent.practice.reachability import overall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,9 +50,11 @@ MAX_LOCUS = 50
 MAX_EVIDENCE = 20
 
 
-def read_gateway(snapshot: Snapshot, packs: Sequence[Pack], settings: Settings) -> Gateway:
-    """The model of a snapshot, with its zones."""
-    interest = frozenset(apex_of(one.pattern) for pack in packs for one in pack.requirements())
+def read_gateway(
+    snapshot: Snapshot, packs: Sequence[Pack], settings: Settings, more: frozenset[str] = frozenset()
+) -> Gateway:
+    """The model of a snapshot, with its zones; only names of the packs, and ``more``, are kept."""
+    interest = more | {apex_of(one.pattern) for pack in packs for one in pack.requirements()}
     gateway = catalog.read(snapshot, interest)
     return Gateway(
         gateway.firewall,
@@ -95,7 +101,7 @@ def audit(snapshot: Snapshot, packs: Sequence[Pack], settings: Settings, now: da
 
 def _zones(gateway: Gateway, settings: Settings) -> tuple[Zone, ...]:
     """The configured zones, or those found; the host itself always belongs."""
-    found = find_zones(gateway.network)
+    found = find_zones(gateway.network, frozenset(settings.uplinks))
     if not settings.zones:
         return found
     by_interface = {zone.interface: zone for zone in found}
@@ -103,7 +109,7 @@ def _zones(gateway: Gateway, settings: Settings) -> tuple[Zone, ...]:
     for wanted in settings.zones:
         sources: dict[int, list[tuple[int, int]]] = {}
         for prefix in wanted.sources:
-            family, interval = prefix_interval(str(prefix))
+            family, interval = prefix_interval(prefix)
             sources.setdefault(family, []).append(interval)
         known = by_interface.get(wanted.interface)
         given = tuple((family, Intervals.of(pairs)) for family, pairs in sorted(sources.items()))
@@ -186,3 +192,40 @@ def _normalised(key: str) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= SUMMARY_LIMIT else text[: SUMMARY_LIMIT - 1].rstrip() + "…"
+
+
+def explain(  # noqa: PLR0913, PLR0917 - audit's inputs and the question
+    snapshot: Snapshot, packs: Sequence[Pack], settings: Settings, domain: str, port: int | None, zone: str | None
+) -> tuple[Explanation, ...]:
+    """The road of one domain from each zone (or one), in words; names outside the packs count as required."""
+    gateway = read_gateway(snapshot, packs, settings, frozenset({apex_of(domain)}))
+    if zone is not None and zone not in {one.name for one in gateway.zones}:
+        known = ", ".join(one.name for one in gateway.zones)
+        raise UsageError(f"no zone {zone!r}; there are: {known}")
+    requirement = _requirement(packs, domain, port)
+    judged = judge(gateway, (requirement,))
+    return tuple(
+        _explanation(domain, one.name, [j for j in judged.judgements if j.zone == one.name])
+        for one in gateway.zones
+        if zone in (None, one.name)
+    )
+
+
+def _requirement(packs: Sequence[Pack], domain: str, port: int | None) -> Requirement:
+    """What a pack says about a name, or tcp/443 and tcp/80 for any other."""
+    for pack in packs:
+        for one in pack.requirements():
+            if one.pattern == domain or covers(one.pattern, domain, apex=one.apex):
+                ports = one.ports if port is None else (PortNeed("tcp", port),)
+                return Requirement(one.pack, domain, ports, one.apex)
+    ports = (PortNeed("tcp", 443), PortNeed("tcp", 80)) if port is None else (PortNeed("tcp", port),)
+    return Requirement("", domain, ports)
+
+
+def _explanation(domain: str, zone: str, judgements: list[Judgement]) -> Explanation:
+    hops = tuple(
+        Hop(f"{one.port.text} IPv{one.family} {one.road}", one.verdict.value, one.because, one.decided_by)
+        for one in judgements
+    )
+    required = [one for one in judgements if one.port.required]
+    return Explanation(domain, zone, hops, overall(required).value)

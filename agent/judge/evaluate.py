@@ -115,7 +115,7 @@ class Evaluator:
             return out if found and found[-1][1] else [*out, MISSING]
         return None
 
-    def value(self, expr: Expr, packet: Packet) -> Value:  # noqa: C901 - one case for each kind of expression
+    def value(self, expr: Expr, packet: Packet) -> Value:
         """Give an expression's value: an integer, a tuple of them for a concatenation, ABSENT or UNKNOWN."""
         match expr:
             case Read():

@@ -132,6 +132,8 @@ def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
             return _Opinion(Reach.BLOCKED, because, stages, 0.0, _sources(stoppers), road)
         if any(one.reach.accept for one in proof.classes):
             first = stoppers[0]
+            if proof.coverage < 0.5:  # an allow-list: what it lets through says more than what stops the rest
+                return _allow_list(proof, stoppers, stages, road)
             what = f"{share(first.addresses, proof.space)} of {where}"
             if len(first.addresses.starts) <= 3:
                 what += f" ({some_prefixes(first.addresses, proof.family)})"
@@ -153,6 +155,20 @@ def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
     accepting = _widest(part for _, part in proof.parts("accept"))
     by = f", by {accepting[0].source}" if accepting and accepting[0].source else ""
     return _Opinion(Reach.ALLOWED, f"all of {where} is accepted{by}", (), 1.0, _sources(accepting[:3]), road)
+
+
+def _allow_list(proof: Proof, stoppers: list[Decided], stages: tuple[Stage, ...], road: str) -> _Opinion:
+    """Only some addresses pass: the rules that let them through, and what stops the rest."""
+    passing = _widest(part for _, part in proof.parts("accept"))
+    passed = min((one.reach.accept for one in proof.classes), key=Intervals.size)
+    by = f" by {passing[0].source}" if passing and passing[0].source else ""
+    more = f" and {len(passing) - 1} more rules" if len(passing) > 1 else ""
+    because = (
+        f"only {share(passed, proof.space)} of public IPv{proof.family} passes,{by}{more}; "
+        f"the rest is {stopped_by(stoppers[0])}{_for_whom(proof, stoppers[0])}"
+    )
+    sources = (*_sources(stoppers), *_sources(passing))[:MAX_SOURCES]
+    return _Opinion(Reach.PARTIAL, because, stages, proof.coverage, sources, road)
 
 
 def _widest(parts: Iterable[Decided]) -> list[Decided]:

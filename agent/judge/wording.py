@@ -21,6 +21,8 @@ def share(part: Intervals, space: Intervals) -> str:
     size, total = part.size(), space.size()
     if size == total:
         return "all"
+    if size == 0:
+        return "none"
     percent = 100 * size / total
     if percent < 0.01:
         return "1 address" if size == 1 else f"{size} addresses"

@@ -17,15 +17,15 @@ FORWARDED = "forwarded"
 """The zone of bare dumps: packets from anywhere to anywhere."""
 
 
-def find_zones(network: Network) -> tuple[Zone, ...]:
+def find_zones(network: Network, named: frozenset[str] = frozenset()) -> tuple[Zone, ...]:
     """Zones of a host: each interface behind which clients live, if the host forwards, then the host.
 
-    An uplink (an interface with a way to the public internet) is no client zone. Without any facts about
+    An uplink (the way to the public internet, or those ``named``) is no client zone. Without any facts about
     the network there is one zone for whatever is forwarded.
     """
     if not network.known:
         return (Zone(FORWARDED, ANY),)
-    ups = uplinks(network, 4) | uplinks(network, 6)
+    ups = named or uplinks(network, 4) | uplinks(network, 6)
     zones = []
     if _forwards(network):
         for interface in network.interfaces:

@@ -6,14 +6,13 @@ Times are RFC 3339 UTC, durations seconds. Lists are sorted; the same inputs giv
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime  # noqa: TC003 - pydantic reads the annotations at run time
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import datetime
+from typing import Any, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-if TYPE_CHECKING:
-    from agent.model.vocabulary import Reach, Severity, Stage
+from agent.model.vocabulary import Reach, Severity, Stage
 
 
 class _Value(BaseModel):

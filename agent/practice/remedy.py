@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.model.vocabulary import Reach, Stage
 
@@ -22,6 +23,7 @@ class Advice:
     tool: str = ""
 
 
+STOPS: Final = re.compile(r"\b(drop|reject|DROP|REJECT)\b")
 PROXY = "let a proxy that filters by domain name decide about the web, and let the firewall pass its traffic"
 
 
@@ -53,7 +55,9 @@ def remedy_for(judgement: Judgement, sources: tuple[Source, ...]) -> Advice:
 
 
 def remove_command(source: Source) -> str:
-    """The command that takes one rule away; empty where there is none (a policy)."""
+    """The command that takes away one rule that stops packets; empty for policies and rules that let them pass."""
+    if not STOPS.search(source.text):
+        return ""
     if source.table is None or source.chain is None or source.text.startswith("policy "):
         return ""
     if source.text.startswith("-A "):

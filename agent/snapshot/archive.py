@@ -51,7 +51,7 @@ def write_archive(snapshot: Snapshot, path: Path) -> None:
     moment = int(snapshot.taken_at.timestamp())
     handle, new = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with open(handle, "wb") as raw:
+        with os.fdopen(handle, "wb") as raw:
             with _compressor(raw, path) as out, tarfile.open(fileobj=out, mode="w|") as archive:
                 for name, data in members.items():
                     header = tarfile.TarInfo(name)
@@ -65,7 +65,7 @@ def write_archive(snapshot: Snapshot, path: Path) -> None:
 
 
 @contextmanager
-def _compressor(raw: IO[bytes], path: Path) -> Iterator[IO[bytes]]:
+def _compressor(raw: IO[bytes], path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
     if path.name.endswith(_COMPRESSED_SUFFIXES):
         with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as out:  # no name, no time: the same bytes
             yield out

@@ -89,7 +89,7 @@ def _read(root: Path, name: str, limit: int) -> bytes:
         handle = os.open(at, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError as error:
         raise SnapshotError(f"{name} is missing: the snapshot is not whole") from error
-    with open(handle, "rb") as file:
+    with os.fdopen(handle, "rb") as file:
         state = os.fstat(handle)
         if not stat.S_ISREG(state.st_mode):
             raise SnapshotError(f"{name} is not a regular file: refused")

@@ -20,8 +20,8 @@ from agent.practice.remedy import remove_command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.judge.proof import Proof
     from agent.model.source import Source
+    from agent.practice import Proof
 
 WEB_PORTS = (80, 443)
 MAX_RULES = 50
@@ -64,14 +64,10 @@ def _sort_out(proof: Proof, deny: dict[Source, list[Proof]], allow: dict[str, di
 
 def _allow_list(zone: str, chain: str, rules: dict[Source, list[Proof]]) -> Hit:
     proofs = [proof for some in rules.values() for proof in some]
-    covered = max(proof.coverage for proof in proofs)
+    covered = 100 * max(proof.coverage for proof in proofs)
     first = next(iter(rules))
     more = f" and {len(rules) - 1} more" if len(rules) > 1 else ""
-    handle = f"handle {first.handle}" if first.handle is not None else f"line {first.line}"
-    summary = (
-        f"{chain} lets {zone} reach only listed addresses, {covered:.2g} of the public internet: "
-        f"{handle} {first.text}{more}"
-    )
+    summary = f"{chain} lets {zone} reach only listed addresses, {covered:.2g} % of the public ones: {first.text}{more}"
     return _hit(zone, ("zone", zone), summary, tuple(rules), proofs, f"allow-list {chain}")
 
 

@@ -1,0 +1,75 @@
+"""Finds the kinds by looking, and puts what they read together into one gateway."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from agent.errors import Malformed
+from agent.firewalls.merge import merge
+from agent.kind import Kind, Piece
+from agent.model.gateway import Gateway
+from agent.model.network import Network
+from agent.model.source import Gap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.snapshot import Snapshot, Want
+
+PACKAGES: Final = ("agent.facts", "agent.firewalls", "agent.proxies", "agent.resolvers")
+
+
+@cache
+def kinds() -> tuple[Kind, ...]:
+    """Every module or package with a ``KIND``, by place and name."""
+    found = []
+    for package in PACKAGES:
+        for info in sorted(pkgutil.iter_modules(importlib.import_module(package).__path__), key=lambda one: one.name):
+            module = importlib.import_module(f"{package}.{info.name}")
+            kind = getattr(module, "KIND", None)
+            if isinstance(kind, Kind):
+                found.append((package, kind))
+    return tuple(kind for _, kind in found)
+
+
+def firewall_kinds() -> frozenset[str]:
+    """Names of the kinds whose gaps leave the packet filter open."""
+    return frozenset(
+        kind.name
+        for info in pkgutil.iter_modules(importlib.import_module("agent.firewalls").__path__)
+        if isinstance(kind := getattr(importlib.import_module(f"agent.firewalls.{info.name}"), "KIND", None), Kind)
+    )
+
+
+def wants(snapshot: Snapshot) -> Iterator[Want]:
+    """All that the kinds want to know, given what is known."""
+    for kind in kinds():
+        yield from kind.wants(snapshot)
+
+
+def recognise(data: bytes) -> str | None:
+    """The artifact name of a bare dump, or None where no kind knows it."""
+    return next((name for kind in kinds() if (name := kind.recognise(data)) is not None), None)
+
+
+def read(snapshot: Snapshot, interest: frozenset[str]) -> Gateway:
+    """The gateway of a snapshot, without zones; ``interest`` are the names worth keeping (empty: all)."""
+    pieces: list[tuple[str, Piece]] = []
+    for kind in kinds():
+        try:
+            pieces.append((kind.name, kind.read(snapshot, interest)))
+        except Malformed as error:
+            pieces.append((kind.name, Piece(gaps=(Gap(kind.name, str(error)),))))
+    filters = firewall_kinds()
+    tables = [table for _, piece in pieces for table in piece.tables]
+    return Gateway(
+        firewall=merge(tables, [gap for name, piece in pieces if name in filters for gap in piece.gaps]),
+        network=next((piece.network for _, piece in pieces if piece.network is not None), Network()),
+        hosts=tuple(entry for _, piece in pieces for entry in piece.hosts),
+        proxy_settings=tuple(setting for _, piece in pieces for setting in piece.proxy_settings),
+        services=tuple(service for _, piece in pieces for service in piece.services),
+        gaps=tuple(gap for name, piece in pieces if name not in filters for gap in piece.gaps),
+    )

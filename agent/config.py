@@ -1,0 +1,127 @@
+"""The configuration, ``/etc/gateproof/gateproof.toml``, as frozen settings with a default for everything."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from agent.errors import ConfigError
+from agent.model.intervals import prefix_interval
+from agent.model.vocabulary import Severity
+from agent.strict import Strict, parse_toml, read_bytes, validate
+
+DEFAULT_FILE: Final = Path("/etc/gateproof/gateproof.toml")
+DURATION: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
+SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+SHORTEST: Final = timedelta(seconds=10)
+"""An audit of a large gateway takes seconds; a shorter schedule would be nothing but audits."""
+
+
+def _duration(value: Any) -> timedelta:
+    match = DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("must be a time like 90s, 15m, 6h or 1d, in quotes")
+    return timedelta(seconds=int(match[1]) * SECONDS[match[2]])
+
+
+def _folder(value: Any) -> Path:
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
+        raise ValueError("must be an absolute path, in quotes")
+    return Path(value)
+
+
+def _prefix(text: str) -> str:
+    try:
+        prefix_interval(text)
+    except ValueError as error:
+        raise ValueError(f"must be an address prefix, for example 192.168.7.0/24: {error}") from error
+    return text
+
+
+def _interface(text: str) -> str:
+    if not re.fullmatch(r"[^\s/]{1,15}", text):  # dev_valid_name, net/core/dev.c
+        raise ValueError("must be the name of an interface, at most 15 characters")
+    return text
+
+
+TEXT_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": f"^{DURATION.pattern}$"})
+Duration = Annotated[timedelta, BeforeValidator(_duration), TEXT_SCHEMA]
+Folder = Annotated[Path, BeforeValidator(_folder), WithJsonSchema({"type": "string", "pattern": "^/"})]
+InterfaceName = Annotated[str, AfterValidator(_interface)]
+Prefix = Annotated[str, AfterValidator(_prefix)]
+
+
+class ZoneSettings(Strict):
+    """One zone as the administrator names it; without ``sources``, the clients found behind the interface."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+    interface: InterfaceName
+    sources: tuple[Prefix, ...] = ()
+
+
+class Schedule(Strict):
+    """When the daemon audits: ``every`` so often, each time up to ``jitter`` later."""
+
+    every: Duration = timedelta(minutes=15)
+    jitter: Duration = timedelta(seconds=30)
+
+    @model_validator(mode="after")
+    def _sane(self) -> Schedule:
+        if self.every < SHORTEST:
+            raise ValueError(f"every must be at least {SHORTEST.seconds}s")
+        if self.jitter >= self.every:
+            raise ValueError("jitter must be shorter than every")
+        return self
+
+
+class Settings(Strict):
+    """All settings; ``Settings()`` are the defaults."""
+
+    zones: tuple[ZoneSettings, ...] = Field(default=(), alias="zone")
+    """Client zones in place of those found; the host itself is always one."""
+    uplinks: tuple[InterfaceName, ...] = ()
+    """Interfaces that lead to the internet, in place of those found."""
+    packs: tuple[str, ...] = ()
+    """Names of the packs to audit; empty: all that are found."""
+    pack_folder: Folder = Path("/etc/gateproof/packs")
+    """Where the operator's own packs are."""
+    schedule: Schedule = Schedule()
+    state_dir: Folder = Path("/var/lib/gateproof")
+    fail_on: Severity = Severity.LOW
+    """The least severity at which an audit ends with status 1."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        names = [zone.name for zone in self.zones]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two zones are named {twice}")
+        if "host" in names:
+            raise ValueError("the zone name `host` stands for this host itself; choose another")
+        return self
+
+
+def read_settings(data: bytes, where: str) -> Settings:
+    """Settings from TOML; raises ConfigError with file, line, key and what to do."""
+    return validate(Settings, parse_toml(data, where))
+
+
+def load_settings(path: Path | None = None, *, default: Path = DEFAULT_FILE) -> Settings:
+    """Settings of the named file, or of the default file where there is one; raises ConfigError."""
+    if path is None and not _exists(default):
+        return Settings()
+    chosen = path or default
+    return read_settings(read_bytes(chosen), str(chosen))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:  # there, but not for us: the defaults would not be what the administrator wrote
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    return True

@@ -1,0 +1,162 @@
+"""``gateproof run``: audits on a schedule, keeps findings, listens to signals.
+
+SIGHUP reads the configuration again (a bad one is refused and the old one stays), SIGTERM and SIGINT end
+cleanly: a running audit is waited for, so that what it found is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agent.errors import GateproofError
+from agent.notify import notify, reloading
+from agent.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.config import Settings
+    from agent.model.report import Report
+    from agent.packs import Pack
+
+LOG: Final = logging.getLogger("gateproof")
+JOB: Final = "audit"
+
+
+@dataclass(slots=True)
+class Plan:
+    """What the configuration says; replaced as a whole when it is read again."""
+
+    settings: Settings
+    packs: tuple[Pack, ...]
+
+
+def load_plan(config: Path | None) -> Plan:
+    """Read configuration and packs; raises ConfigError or UsageError with one line."""
+    from agent.config import load_settings
+    from agent.packs import find_packs, select
+
+    settings = load_settings(config)
+    return Plan(settings, select(find_packs(settings.pack_folder), settings.packs))
+
+
+def audit_here(plan: Plan) -> Report:
+    """One audit of the running host."""
+    from agent.collect import collect
+    from agent.host.live import LiveHost
+    from agent.pipeline import audit
+
+    now = datetime.now(UTC)
+    return audit(collect(LiveHost(), now), plan.packs, plan.settings, now)
+
+
+@dataclass(slots=True)
+class Daemon:
+    """The parts that run: a plan, a store, and how to audit."""
+
+    config: Path | None
+    store: Store
+    plan: Plan
+    audit: Callable[[Plan], Report] = audit_here
+    load: Callable[[Path | None], Plan] = load_plan
+    _done: asyncio.Event = field(default_factory=asyncio.Event)
+    _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def once(self) -> None:
+        """Audit and record; raises what cannot be helped."""
+        began = time.monotonic()
+        report = self.audit(self.plan)
+        events = self.store.record(report, report.scan.at)
+        counts = {
+            kind: sum(event.event == kind for event in events) for kind in ("opened", "changed", "resolved", "reopened")
+        }
+        said = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number) or "nothing new"
+        open_now = sum(one.status != "resolved" for one in self.store.state.findings.values())
+        LOG.info("audit: %d findings open, %s, %.2f s", open_now, said, time.monotonic() - began)
+
+    def attempt(self) -> None:
+        """One scheduled audit: whatever goes wrong is told, and the schedule goes on."""
+        try:
+            self.once()
+        except GateproofError as error:
+            LOG.error("audit: %s", error)  # noqa: TRY400 - expected: one line, no traceback
+        except Exception:  # the top of a worker: tell everything, keep the schedule
+            LOG.exception("audit: a fault of gateproof itself")
+
+    def reload(self) -> None:
+        """Read the configuration again; a bad one is refused."""
+        reloading()
+        try:
+            self.plan = self.load(self.config)
+            LOG.info("configuration read again")
+        except GateproofError as error:
+            LOG.error("configuration refused, the old one stays: %s", error)  # noqa: TRY400 - one line
+        notify("READY=1")
+
+    async def serve(self) -> None:
+        """Audit on schedule until told to stop."""
+        from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+        loop = asyncio.get_running_loop()
+        scheduler = AsyncIOScheduler(timezone=UTC)
+        scheduler.add_job(self._scheduled, id=JOB, next_run_time=datetime.now(UTC), **self._trigger())
+        loop.add_signal_handler(signal.SIGHUP, self._reload_and_reschedule, scheduler)
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self._done.set)
+        scheduler.start()
+        notify("READY=1")
+        await self._done.wait()
+        notify("STOPPING=1")
+        scheduler.shutdown(wait=False)
+        async with self._busy:
+            LOG.info("stopped")
+
+    def _trigger(self) -> dict[str, object]:
+        schedule = self.plan.settings.schedule
+        return {
+            "trigger": "interval",
+            "seconds": int(schedule.every.total_seconds()),
+            "jitter": int(schedule.jitter.total_seconds()) or None,
+            "coalesce": True,
+            "max_instances": 1,
+            "misfire_grace_time": None,
+        }
+
+    def _reload_and_reschedule(self, scheduler: object) -> None:
+        self.reload()
+        trigger = self._trigger()
+        keys = ("trigger", "seconds", "jitter")
+        scheduler.reschedule_job(JOB, **{key: trigger[key] for key in keys})  # type: ignore[attr-defined]  # APScheduler ships no types
+
+    async def _scheduled(self) -> None:
+        async with self._busy:
+            await asyncio.to_thread(self.attempt)
+
+
+def state_folder(given: Path | None, plan: Plan) -> Path:
+    """The folder asked for, else the service manager's, else the configured one."""
+    managed = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return given or (Path(managed) if managed else plan.settings.state_dir)
+
+
+def run(config: Path | None, state_dir: Path | None, *, once: bool) -> int:
+    """Run until told to stop, or once; raises ConfigError, UsageError or StateError before the first audit."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="gateproof: %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    plan = load_plan(config)
+    with Store(state_folder(state_dir, plan)) as store:
+        daemon = Daemon(config, store, plan)
+        if once:
+            daemon.once()
+        else:
+            asyncio.run(daemon.serve())
+    return 0

@@ -1,0 +1,1 @@
+"""Facts about the host that decide which way packets go and who is there to receive them."""

@@ -1,0 +1,104 @@
+"""Proxies, resolvers and firewall managers that run here, with their configuration files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from agent.kind import Kind, Piece
+from agent.model.network import Listener, Service
+from agent.model.source import Gap, Source
+from agent.snapshot import Processes, Status, Want
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agent.snapshot import Snapshot
+
+ARTIFACT: Final = "processes.json"
+PROXY, RESOLVER, FIREWALL = "proxy", "resolver", "firewall-manager"
+PROGRAMS: Final = {
+    "squid": (PROXY, "-f", "/etc/squid/squid.conf"),
+    "haproxy": (PROXY, "-f", "/etc/haproxy/haproxy.cfg"),
+    "nginx": (PROXY, "-c", "/etc/nginx/nginx.conf"),
+    "tinyproxy": (PROXY, "-c", "/etc/tinyproxy/tinyproxy.conf"),
+    "privoxy": (PROXY, "", "/etc/privoxy/config"),
+    "e2guardian": (PROXY, "-c", "/etc/e2guardian/e2guardian.conf"),
+    "danted": (PROXY, "-f", "/etc/danted.conf"),
+    "sockd": (PROXY, "-f", "/etc/sockd.conf"),
+    "named": (RESOLVER, "-c", "/etc/bind/named.conf"),
+    "unbound": (RESOLVER, "-c", "/etc/unbound/unbound.conf"),
+    "dnsmasq": (RESOLVER, "-C", "/etc/dnsmasq.conf"),
+    "systemd-resolved": (RESOLVER, "", "/etc/systemd/resolved.conf"),
+    "systemd-resolve": (RESOLVER, "", "/etc/systemd/resolved.conf"),  # the kernel cuts names to fifteen bytes
+    "pdns_recursor": (RESOLVER, "", "/etc/powerdns/recursor.conf"),
+    "kresd": (RESOLVER, "-c", "/etc/knot-resolver/kresd.conf"),
+    "pihole-FTL": (RESOLVER, "", "/etc/pihole/pihole.toml"),
+    "AdGuardHome": (RESOLVER, "-c", "/opt/AdGuardHome/AdGuardHome.yaml"),
+    "coredns": (RESOLVER, "-conf", "/etc/coredns/Corefile"),
+    "firewalld": (FIREWALL, "", "/etc/firewalld/firewalld.conf"),
+    "dockerd": (FIREWALL, "--config-file", "/etc/docker/daemon.json"),
+    "fail2ban-server": (FIREWALL, "-c", "/etc/fail2ban"),
+    "crowdsec": (FIREWALL, "-c", "/etc/crowdsec/config.yaml"),
+    "tailscaled": (FIREWALL, "", ""),
+    "libvirtd": (FIREWALL, "", "/etc/libvirt"),
+}
+"""Program to role, the option that names its configuration, and the file it reads without that option."""
+UFW: Final = "/etc/ufw/ufw.conf"
+
+
+def wants(snapshot: Snapshot) -> Iterable[Want]:
+    """The programs by name, and whether ufw is switched on (it does not run)."""
+    from agent.snapshot import Files  # noqa: PLC0415 - one use
+
+    if ARTIFACT not in snapshot.artifacts:
+        yield Want(ARTIFACT, Processes(tuple(PROGRAMS)), "run as root")
+    if f"files{UFW}" not in snapshot.artifacts:
+        yield Want("files", Files(UFW))
+
+
+def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
+    """The services; a list that cannot be read is a gap."""
+    found: list[Service] = []
+    gaps: list[Gap] = []
+    artifact = snapshot.get(ARTIFACT)
+    if artifact.status is Status.OK:
+        try:
+            found = [_service(one) for one in orjson.loads(artifact.data) if one["name"] in PROGRAMS]
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            gaps.append(Gap("services", f"the list of programs is not understood: {error}", Source(ARTIFACT, "")))
+        if artifact.detail:
+            gaps.append(Gap("services", artifact.detail, Source(ARTIFACT, ""), artifact.remedy))
+    ufw = snapshot.get(f"files{UFW}")
+    if ufw.status is Status.OK and any(line.strip().lower() == "enabled=yes" for line in ufw.text.splitlines()):
+        found.append(Service("ufw", FIREWALL, 0, (), UFW))
+    return Piece(services=tuple(found), gaps=tuple(gaps))
+
+
+def _service(one: dict[str, object]) -> Service:
+    name = str(one["name"])
+    role, option, default = PROGRAMS[name]
+    listed = one.get("arguments", [])
+    arguments = tuple(str(part) for part in listed) if isinstance(listed, list) else ()
+    sockets = one.get("listeners", [])
+    listeners = tuple(
+        Listener(str(socket["proto"]), str(socket["address"]), int(socket["port"]))
+        for socket in (sockets if isinstance(sockets, list) else [])
+    )
+    return Service(name, role, int(str(one["pid"])), arguments, _config(arguments, option) or default, listeners)
+
+
+def _config(arguments: tuple[str, ...], option: str) -> str:
+    """The file that an option names: ``-f FILE``, ``-fFILE``, ``--config=FILE``."""
+    for at, argument in enumerate(arguments):
+        if option and argument == option and at + 1 < len(arguments):
+            return arguments[at + 1]
+        if option and argument.startswith((option + "=", option + "/")):
+            return argument[len(option) :].removeprefix("=")
+        if argument.startswith(("--config=", "--conf-file=")):
+            return argument.partition("=")[2]
+    return ""
+
+
+KIND = Kind("services", wants, read)

@@ -1,0 +1,128 @@
+"""The running host."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agent.host.allowed import COMMANDS, DENIED, FILES, UNSUPPORTED
+from agent.host.processes import running
+from agent.snapshot import Artifact, Command, Files, Processes, Status, Want
+from agent.snapshot.redact import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import FileIO
+
+TIMEOUT: Final = 20.0
+"""Seconds for one command."""
+OUTPUT_LIMIT: Final = 256 << 20
+FILE_LIMIT: Final = 16 << 20
+"""Bytes; more is a failure, not a cut."""
+CHUNK: Final = 1 << 16
+PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
+
+
+class LiveHost:
+    """Answers questions by running the allowed commands and reading the allowed files."""
+
+    def __init__(self, timeout: float = TIMEOUT) -> None:
+        self._timeout = timeout
+
+    def answer(self, want: Want) -> tuple[Artifact, ...]:
+        """Give the answer to one question; a pattern of files gives one artifact for each file."""
+        match want.ask:
+            case Command():
+                return (self._run(want.name, want.ask.argv, want.remedy),)
+            case Files():
+                return tuple(self._files(want.ask.pattern, want.remedy))
+            case Processes():
+                return (running(want),)
+
+    def _run(self, name: str, argv: tuple[str, ...], remedy: str) -> Artifact:
+        if argv not in COMMANDS:
+            raise ValueError(f"command is not on the list of what may be asked: {argv}")
+        program = shutil.which(argv[0], path=PATH)
+        if program is None:
+            return Artifact(name, Status.ABSENT, detail=f"{argv[0]} is not installed")
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = subprocess.Popen(  # noqa: S603 - a fixed command, never a shell
+                (program, *argv[1:]),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env={"PATH": PATH, "LC_ALL": "C"},
+                start_new_session=True,
+            )
+            try:
+                code = process.wait(self._timeout)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                detail = f"{' '.join(argv)} gave no answer within {self._timeout:g} s"
+                return Artifact(name, Status.TIMEOUT, detail=detail, remedy=remedy)
+            size = out.seek(0, os.SEEK_END)
+            if size > OUTPUT_LIMIT:
+                return Artifact(name, Status.FAILED, detail=f"{argv[0]} printed {size} bytes, more than are read")
+            out.seek(0)
+            err.seek(0)
+            return _classified(name, argv, remedy, (code, out.read(), err.read(65536).decode(errors="replace")))
+
+    def _files(self, pattern: str, remedy: str) -> Iterator[Artifact]:
+        if pattern not in FILES:
+            raise ValueError(f"file is not on the list of what may be asked: {pattern}")
+        found = sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern is absolute
+        if not found and not glob.has_magic(pattern):
+            yield _read(pattern, remedy)
+        for path in found:
+            yield _read(path, remedy)
+
+
+def _classified(name: str, argv: tuple[str, ...], remedy: str, result: tuple[int, bytes, str]) -> Artifact:
+    """Turn exit status and messages into a status; an empty answer of an unprivileged user is no answer."""
+    code, out, messages = result
+    said = next((line.strip() for line in messages.splitlines() if line.strip()), "")
+    if DENIED.search(messages):
+        return Artifact(name, Status.DENIED, detail=said, remedy=remedy)
+    if code != 0:
+        if UNSUPPORTED.search(messages):
+            return Artifact(name, Status.ABSENT, detail=said)
+        return Artifact(name, Status.FAILED, detail=said or f"{argv[0]} ended with status {code}", remedy=remedy)
+    if not out.strip() and os.geteuid() != 0 and "save" in argv[0]:
+        # iptables-legacy-save prints nothing at all to users who may not read /proc/net/ip_tables_names
+        return Artifact(name, Status.DENIED, detail=f"{argv[0]} shows nothing to this user", remedy=remedy)
+    return Artifact(name, Status.OK, redact(out))
+
+
+def _limited(file: FileIO) -> bytes:
+    """Up to one byte more than the limit, in pieces: /proc/sys allocates as much as one read asks for."""
+    data = b""
+    while len(data) <= FILE_LIMIT and (piece := file.read(CHUNK)):
+        data += piece
+    return data
+
+
+def _read(path: str, remedy: str) -> Artifact:
+    name = f"files{path}"
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                return Artifact(name, Status.FAILED, detail="not a regular file")
+            data = _limited(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return Artifact(name, Status.ABSENT, detail="no such file")
+    except PermissionError:
+        return Artifact(name, Status.DENIED, detail="permission denied", remedy=remedy or "run as root")
+    except OSError as error:
+        return Artifact(name, Status.FAILED, detail=error.strerror or str(error))
+    if len(data) > FILE_LIMIT:
+        return Artifact(name, Status.FAILED, detail=f"larger than {FILE_LIMIT} bytes")
+    return Artifact(name, Status.OK, redact(data))

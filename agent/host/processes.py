@@ -1,0 +1,56 @@
+"""Programs that run here, as JSON: ``[{name, pid, arguments, listeners: [{proto, address, port}]}]``."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+from agent.snapshot import Artifact, Processes, Status, Want
+from agent.snapshot.redact import redact_arguments
+
+if TYPE_CHECKING:
+    import psutil
+
+
+def running(want: Want) -> Artifact:
+    """Give the programs that a question names; sockets of other users need rights, and their lack is said."""
+    import psutil  # noqa: PLC0415 - costs 30 ms that most commands need not pay
+
+    if not isinstance(want.ask, Processes):
+        raise TypeError("a question about processes is expected")
+    names = frozenset(want.ask.names)
+    found = []
+    hidden = False
+    for process in psutil.process_iter(["name", "pid", "cmdline"]):
+        if process.info["name"] not in names:
+            continue
+        listeners, denied = _listeners(process)
+        hidden = hidden or denied
+        found.append({
+            "name": process.info["name"],
+            "pid": process.info["pid"],
+            "arguments": redact_arguments(tuple(process.info["cmdline"] or ())),
+            "listeners": listeners,
+        })  # fmt: skip
+    found.sort(key=lambda one: (one["name"], one["pid"]))
+    detail = "the listening sockets of other users' programs were not readable" if hidden else ""
+    data = json.dumps(found, indent=1, sort_keys=True).encode()
+    return Artifact(want.name, Status.OK, data, detail, want.remedy if hidden else "")
+
+
+def _listeners(process: psutil.Process) -> tuple[list[dict[str, Any]], bool]:
+    import psutil  # noqa: PLC0415 - see above
+
+    try:
+        connections = process.net_connections("inet")
+    except psutil.AccessDenied:
+        return [], True
+    except psutil.NoSuchProcess:
+        return [], False
+    listening = {
+        ("tcp" if one.type == socket.SOCK_STREAM else "udp", one.laddr.ip, one.laddr.port)
+        for one in connections
+        if (one.status == psutil.CONN_LISTEN or (one.type == socket.SOCK_DGRAM and not one.raddr))
+    }
+    return [{"proto": proto, "address": address, "port": port} for proto, address, port in sorted(listening)], False

@@ -1,0 +1,29 @@
+"""The road of one domain, hop by hop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.model.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One stage: what was looked at, what it says, and the deciding rule."""
+
+    stage: str
+    verdict: str
+    text: str
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All hops of one domain from one zone."""
+
+    domain: str
+    zone: str
+    hops: tuple[Hop, ...]
+    verdict: str

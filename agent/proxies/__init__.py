@@ -1,0 +1,1 @@
+"""Proxies, and the settings that send programs to them."""

@@ -1,0 +1,45 @@
+"""Takes secrets out of bytes before they are kept; lines stay lines, so that Sources keep their numbers."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+GONE: Final = b"***"
+_USERINFO: Final = re.compile(rb"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@")
+_KEY_VALUE: Final = re.compile(
+    rb"(?im)^([^\n#]*?\b(?:[\w-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key|preshared[_-]?key))"
+    rb"[\"']?\s*[=:]\s*)[^\s\"';][^\s;]*"
+)
+_PEM: Final = re.compile(rb"(?s)(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----)(.*?)(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)")
+_SECRET_OPTION: Final = re.compile(r"(?i)^--?[\w-]*(password|passwd|pass|secret|token|api-?key|auth)$")
+_SECRET_ASSIGNMENT: Final = re.compile(r"(?i)^(--?[\w-]*(?:password|passwd|pass|secret|token|api-?key|auth)=).*$")
+
+
+def redact(data: bytes) -> bytes:
+    """Bytes without user info in URLs, private keys, and values of keys that name a secret."""
+    if b"@" in data and b"://" in data:
+        data = _USERINFO.sub(rb"\1" + GONE + b"@", data)
+    if b"PRIVATE KEY-----" in data:
+        data = _PEM.sub(_without_key, data)
+    return _KEY_VALUE.sub(rb"\1" + GONE, data)
+
+
+def _without_key(match: re.Match[bytes]) -> bytes:
+    lines = match[2].count(b"\n")
+    return match[1] + (b"\n" * lines or GONE) + match[3]
+
+
+def redact_arguments(arguments: tuple[str, ...]) -> list[str]:
+    """Command-line arguments without the values of options that name a secret."""
+    out: list[str] = []
+    secret = False
+    for argument in arguments:
+        if secret:
+            out.append(GONE.decode())
+            secret = False
+            continue
+        secret = _SECRET_OPTION.match(argument) is not None
+        text = _SECRET_ASSIGNMENT.sub(rf"\1{GONE.decode()}", argument)
+        out.append(redact(text.encode(errors="replace")).decode(errors="replace"))
+    return out
