@@ -145,6 +145,7 @@ def _verdict(one: Judgement) -> Verdict:
         zone=one.zone,
         road=one.road,
         port=one.port.text,
+        required=one.port.required,
         family=4 if one.family == 4 else 6,
         verdict=one.verdict,
         blocked_at=list(one.blocked_at),

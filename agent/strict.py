@@ -152,14 +152,17 @@ def _refuse_aliases(text: str, where: str) -> None:
     depth = 0
     for event in yaml.parse(text, yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            line = event.start_mark.line + 1
-            raise ConfigError(f"{where} line {line}: anchors and aliases are not allowed; write the value out")
+            raise ConfigError(f"{where}{_at(event)}: anchors and aliases are not allowed; write the value out")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            raise ConfigError(f"{where} line {event.start_mark.line + 1}: nested too deeply")
+            raise ConfigError(f"{where}{_at(event)}: nested too deeply")
+
+
+def _at(event: yaml.Event) -> str:
+    return f" line {event.start_mark.line + 1}" if event.start_mark else ""
 
 
 def _content(node: yaml.Node, place: Place, lines: dict[Place, int], where: str, loader: yaml.SafeLoader) -> Any:

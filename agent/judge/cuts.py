@@ -22,6 +22,7 @@ from agent.model.firewall import (
     Match,
     NamedSet,
     Read,
+    Snat,
     Step,
     Vmap,
 )
@@ -117,7 +118,7 @@ class Axis:
                 return self.cuts(step.value, None)
             case AddToSet():
                 return self.cuts(step.key, None)
-            case Dnat() if step.lookup is not None:
+            case Dnat() | Snat() if step.lookup is not None:
                 return self.cuts(step.lookup, None)
             case _:
                 return set()

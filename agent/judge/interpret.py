@@ -14,8 +14,8 @@ from agent.judge.evaluate import MISSING, Evaluator
 from agent.judge.ledger import Ledger
 from agent.judge.packet import (
     ABSENT,
-    BEFORE_CONNTRACK,
     CT_STATE_LATER,
+    FOLLOWED,
     TRACKED,
     UNKNOWN,
     UNTRACKED,
@@ -42,6 +42,7 @@ from agent.model.firewall import (
     Uncertain,
     Vmap,
 )
+from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -211,7 +212,7 @@ class _Run:
             case Reject():
                 self._end(Ending(End.REJECT, packet, chain, rule))
             case Dnat() | Snat():
-                self._end(Ending(End.ACCEPT, packet, chain, rule, verdict))
+                self._map(verdict, place, packet)
             case Queue():
                 self._doubt(chain, rule, verdict)
                 self._end(Ending(End.ACCEPT, packet, chain, rule))
@@ -223,6 +224,18 @@ class _Run:
                     return
                 stack = place.stack if verdict.goto else (chain, place.at + 1, place.stack)
                 self.waiting.append((target, 0, 0, stack, packet))
+
+    def _map(self, mapping: Dnat | Snat, place: _Place, packet: Packet) -> None:
+        """Choose a mapping; without an element for the packet in its map the rule does not match."""
+        if mapping.lookup is not None:
+            value = self.evaluator.value(mapping.lookup, packet)
+            if value == UNKNOWN:
+                self._doubt(place.chain, place.rule, Match(mapping.lookup, Intervals()))
+            if value in (ABSENT, UNKNOWN):
+                self._next_rule(place, packet)
+            if value == ABSENT:
+                return
+        self._end(Ending(End.ACCEPT, packet, place.chain, place.rule, mapping))
 
     def _assign(self, action: Assign, place: _Place, packet: Packet) -> Packet | None:
         value = self.evaluator.value(action.value, packet)
@@ -295,8 +308,8 @@ def _has_effect(steps: Sequence[Step]) -> bool:
 
 
 def _untracked(packet: Packet) -> Packet:
-    """Notrack works only before connection tracking has seen the packet (nft_notrack_eval)."""
-    if packet[TRACKED] != BEFORE_CONNTRACK:
+    """Notrack leaves packets alone that conntrack follows (nft_notrack_eval, notrack_tg); invalid ones are not."""
+    if packet[TRACKED] == FOLLOWED:
         return packet
     gone = put(put(packet, TRACKED, UNTRACKED), Field.CT_STATE, CtState.UNTRACKED)
     return put(gone, CT_STATE_LATER, CtState.UNTRACKED)

@@ -29,18 +29,18 @@ IPV6_LOOPBACK = 1
 def translate(packet: Packet, nat: Dnat | Snat, routing: Routing, evaluator: Evaluator) -> Packet | None:
     """Give the packet after the mapping; None where the kernel drops it (redirect without an address)."""
     if isinstance(nat, Snat):
-        return _source(packet, nat, routing)
+        return _source(packet, nat, routing, evaluator)
     if nat.redirect:
         return _redirected(packet, nat, routing)
-    changed = put(put(packet, DNATTED, 1), Field.CT_STATUS, _with_status(packet, DST_NAT))
+    changed = put(packet, DNATTED, 1)
     if nat.lookup is not None:
         value = evaluator.value(nat.lookup, packet)
         address, port = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
         changed = put(changed, Field.DADDR, address if isinstance(address, int) else UNKNOWN)
-        return changed if port is None else put(changed, Field.DPORT, port)
+        return _noted(packet, changed if port is None else put(changed, Field.DPORT, port))
     if nat.addresses:
         changed = put(changed, Field.DADDR, _address(nat.addresses, packet[Field.DADDR], netmap=nat.netmap))
-    return put(changed, Field.DPORT, _port(nat.ports, packet[Field.DPORT]))
+    return _noted(packet, put(changed, Field.DPORT, _port(nat.ports, packet[Field.DPORT])))
 
 
 def _redirected(packet: Packet, nat: Dnat, routing: Routing) -> Packet | None:
@@ -54,25 +54,30 @@ def _redirected(packet: Packet, nat: Dnat, routing: Routing) -> Packet | None:
             address = UNKNOWN
     else:
         address = IPV4_LOOPBACK if family == 4 else IPV6_LOOPBACK
-    changed = put(put(packet, DNATTED, 1), Field.CT_STATUS, _with_status(packet, DST_NAT))
-    changed = put(put(changed, REDIRECTED, 1), Field.DADDR, address)
-    return put(changed, Field.DPORT, _port(nat.ports, packet[Field.DPORT]))
+    changed = put(put(put(packet, DNATTED, 1), REDIRECTED, 1), Field.DADDR, address)
+    return _noted(packet, put(changed, Field.DPORT, _port(nat.ports, packet[Field.DPORT])))
 
 
-def _source(packet: Packet, nat: Snat, routing: Routing) -> Packet:
+def _source(packet: Packet, nat: Snat, routing: Routing, evaluator: Evaluator) -> Packet:
     changed = put(packet, SNATTED, 1)
     if nat.masquerade:
         address = routing.local_address(family_of(packet), name_text(packet[Field.OIFNAME]))
         changed = put(changed, Field.SADDR, UNKNOWN if address is None else address)
+    elif nat.lookup is not None:
+        value = evaluator.value(nat.lookup, packet)
+        changed = put(changed, Field.SADDR, value if isinstance(value, int) else UNKNOWN)
     elif nat.addresses:
         changed = put(changed, Field.SADDR, _address(nat.addresses, packet[Field.SADDR], netmap=False))
-    changed = put(changed, Field.CT_STATUS, _with_status(packet, SRC_NAT))
-    return put(changed, Field.SPORT, _port(nat.ports, packet[Field.SPORT]))
+    return _noted(packet, put(changed, Field.SPORT, _port(nat.ports, packet[Field.SPORT])))
 
 
-def _with_status(packet: Packet, bit: int) -> int:
-    status = packet[Field.CT_STATUS]
-    return status if status < 0 else status | bit
+def _noted(before: Packet, after: Packet) -> Packet:
+    """The connection's status tells of a mapping only where it changed something (nf_nat_setup_info)."""
+    status = after[Field.CT_STATUS]
+    for bit, fields in ((DST_NAT, (Field.DADDR, Field.DPORT)), (SRC_NAT, (Field.SADDR, Field.SPORT))):
+        if status >= 0 and any(before[one] != after[one] for one in fields):
+            status |= bit
+    return put(after, Field.CT_STATUS, status)
 
 
 def _address(addresses: Intervals, before: int, *, netmap: bool) -> int:

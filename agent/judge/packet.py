@@ -28,8 +28,9 @@ SNATTED: Final = FIELDS + 2  # 1 once a source mapping was chosen
 REDIRECTED: Final = FIELDS + 3  # 1 when the new destination is this host, whatever its address
 CT_STATE_LATER: Final = FIELDS + 4  # what the state will be once conntrack has seen the packet
 REPLY: Final = FIELDS + 5  # 1 when the packet goes against the direction of its flow
-ADDED: Final = FIELDS + 6  # number of the record of set elements added on the way; see interpret.Ledger
-SLOTS: Final = FIELDS + 7
+REROUTE: Final = FIELDS + 6  # 1 when an output chain changed what the routing of this host's packet depends on
+ADDED: Final = FIELDS + 7  # number of the record of set elements added on the way; see interpret.Ledger
+SLOTS: Final = FIELDS + 8
 
 BEFORE_CONNTRACK: Final = 0
 FOLLOWED: Final = 1
@@ -87,7 +88,7 @@ def packet(  # noqa: PLR0913 - one parameter for each thing that a flow says
     if proto != TCP:
         values[Field.TCP_SEQ] = ABSENT
     values[TRACKED] = BEFORE_CONNTRACK
-    values[DNATTED] = values[SNATTED] = values[REDIRECTED] = 0
+    values[DNATTED] = values[SNATTED] = values[REDIRECTED] = values[REROUTE] = 0
     values[CT_STATE_LATER] = ct_state
     values[REPLY] = int(reply)
     values[ADDED] = 0

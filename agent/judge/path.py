@@ -15,6 +15,7 @@ from agent.judge.packet import (
     DNATTED,
     FOLLOWED,
     REDIRECTED,
+    REROUTE,
     SNATTED,
     TRACKED,
     UNKNOWN,
@@ -168,12 +169,12 @@ class Path:
                     continue
                 device = LOOPBACK if road.way is Way.LOCAL else road.device
                 sent = Load(put(load.packet, Field.OIFNAME, device), load.decider, _joined(load.doubts, doubts))
-                self._after_output(self._cross(Hook.OUTPUT, {sent: some}, family), sent, out_iface, family)
+                self._after_output(self._cross(Hook.OUTPUT, {sent: some}, family), out_iface, family)
 
-    def _after_output(self, frontier: Frontier, before: Load, out_iface: str | None, family: int) -> None:
+    def _after_output(self, frontier: Frontier, out_iface: str | None, family: int) -> None:
         for load, addresses in frontier.items():
             roads: Iterable[tuple[Road, Intervals, tuple[Doubt, ...]]]
-            if _routing_key(load.packet) == _routing_key(before.packet):
+            if not load.packet[REROUTE]:
                 device = load.packet[Field.OIFNAME]
                 way = Way.LOCAL if device == LOOPBACK else Way.FORWARD
                 roads = [(Road(way, device), addresses, ())]
@@ -194,8 +195,9 @@ class Path:
         """A packet to the host itself leaves by ``lo`` and comes in there again."""
         for left, some in self._cross(Hook.POSTROUTING, {load: addresses}, family).items():
             inside = put(put(left.packet, Field.IIFNAME, LOOPBACK), Field.OIFNAME, 0)
-            arrived = self._cross(Hook.PREROUTING, {left._replace(packet=inside): some}, family)
-            for here, rest in self._cross(Hook.INPUT, arrived, family).items():
+            # its mappings were chosen at output and postrouting, if only to change nothing
+            arrived = self._cross(Hook.PREROUTING, {left._replace(packet=inside): some}, family, nat=False)
+            for here, rest in self._cross(Hook.INPUT, arrived, family, nat=False).items():
                 self._outcome(End.ACCEPT, here, rest, delivered=True)
 
     # ---- routing ----
@@ -245,7 +247,7 @@ class Path:
 
     # ---- hooks ----
 
-    def _cross(self, hook: Hook, frontier: Frontier, family: int, device: str = "") -> Frontier:
+    def _cross(self, hook: Hook, frontier: Frontier, family: int, device: str = "", *, nat: bool = True) -> Frontier:
         """Run all base chains of a hook; drops and rejects become outcomes, the rest goes on."""
         for station in stations(self._firewall, family, hook, device):
             if not frontier:
@@ -253,12 +255,12 @@ class Path:
             onward: Frontier = {}
             for load, addresses in frontier.items():
                 entering = load._replace(packet=followed(load.packet)) if station.tracked else load
-                if station.nat and not _asks_nat(entering.packet, hook):
+                if station.nat and not (nat and _asks_nat(entering.packet, hook)):
                     _add(onward, entering, addresses)
                     continue
                 for ending, doubts, some in self._runner.run(station, entering, addresses):
                     left = Load(
-                        ending.packet,
+                        _marked_for_routing(station, hook, entering.packet, ending.packet),
                         _decider(station, hook, load, ending),
                         _joined(load.doubts, doubts),
                     )
@@ -294,9 +296,16 @@ def _asks_nat(packet: Packet, hook: Hook) -> bool:
     return not packet[DNATTED if hook in (Hook.PREROUTING, Hook.OUTPUT) else SNATTED]
 
 
-def _routing_key(packet: Packet) -> tuple[int, ...]:
-    """What ip_route_me_harder looks at: route and nat chains of output re-route when it changed."""
-    return packet[Field.DADDR], packet[Field.SADDR], packet[Field.MARK]
+def _marked_for_routing(station: Station, hook: Hook, before: Packet, after: Packet) -> Packet:
+    """Chains of type route, and mappings, have this host's packets routed again; a mark in a filter chain does not.
+
+    Sources: nf_route_table_hook4() in nft_chain_route.c, nf_nat_ipv4_local_fn() in nf_nat_proto.c.
+    """
+    base = station.chain.base
+    if hook is not Hook.OUTPUT or base is None or base.type is ChainType.FILTER:
+        return after
+    fields = (Field.DADDR, Field.SADDR, Field.MARK) if base.type is ChainType.ROUTE else (Field.DADDR,)
+    return put(after, REROUTE, 1) if any(before[one] != after[one] for one in fields) else after
 
 
 def _family_and_device(frontier: Frontier, field: Field) -> tuple[int, str]:

@@ -126,6 +126,8 @@ class Routing:
         address = packet[question.address]
         if address == ABSENT:
             return ABSENT
+        if packet[Field.IIFNAME] == LOOPBACK and question.result != "type":
+            return LOOPBACK if question.result != "present" else 1  # nft_fib_is_loopback() spares itself the look-up
         limit = packet[question.iface] if question.iface is not None else 0
         if UNKNOWN in (address, limit):
             return UNKNOWN
@@ -138,13 +140,17 @@ class Routing:
             0,
             packet[Field.MARK] if question.mark else 0,
             "",
-            name_text(limit) if limit else None,
+            None,
             0,
             0,
             0,
         )
         # nft_fib leaves the result 0 for local addresses and for routes that stop the packet
-        found = {road.device if road.way is Way.FORWARD else 0 for road in self._look_up(selector)}
+        found = {
+            # the route is looked up first, and has to leave by the interface that was named
+            road.device if road.way is Way.FORWARD and limit in (0, road.device) else 0
+            for road in self._look_up(selector)
+        }
         device = found.pop() if len(found) == 1 else UNKNOWN
         if question.result == "present" and device != UNKNOWN:
             return int(device != 0)

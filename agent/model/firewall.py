@@ -292,6 +292,8 @@ class Snat:
     addresses: Intervals
     ports: Intervals
     masquerade: bool = False
+    lookup: Lookup | None = None
+    """A map that gives the address for the packet."""
 
 
 @dataclass(frozen=True, slots=True)

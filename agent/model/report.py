@@ -38,6 +38,8 @@ class Verdict(_Value):
     zone: str
     road: str
     port: str
+    required: bool = True
+    """Whether the pack requires this port; one that is only preferred makes no finding of its own."""
     family: Literal[4, 6]
     verdict: Reach
     blocked_at: list[Stage] = Field(default_factory=list)

@@ -147,6 +147,12 @@ _PAYLOAD: Final = {
 _HEADER_NEEDS: Final = {"ip": (IPV4,), "ip6": (IPV6,), "icmp": _ICMP, "icmpv6": _ICMPV6} | {
     name: (protocol(value),) for name, value in (*_PORTS.items(), ("esp", 50), ("ah", 51), ("comp", 108))
 }
+_BOTH_PORTS: Final = Binary("|", Binary("<<", Read(Field.SPORT), Literal(16)), Read(Field.DPORT))
+_RAW_PORTS: Final[dict[str, Expr]] = {
+    "th,0,16": Read(Field.SPORT),
+    "th,16,16": Read(Field.DPORT),
+    "th,0,32": _BOTH_PORTS,  # what nft makes of `th sport 5 th dport 6`
+}
 _FIB_ADDRESS = {"saddr": Field.SADDR, "daddr": Field.DADDR}
 _FIB_IFACE = {"iif": Field.IIFNAME, "oif": Field.OIFNAME}
 
@@ -185,6 +191,9 @@ def _payload(body: dict[str, Any]) -> Selector:
     known = _PAYLOAD.get((name, str(body.get("field", ""))))
     if known is not None:
         return known
+    ports = _RAW_PORTS.get(f"{body.get('base')},{body.get('offset')},{body.get('len')}")
+    if not name and ports is not None:
+        return Selector(ports)
     if not name:
         return Selector(Opaque(f"@{body.get('base')},{body.get('offset')},{body.get('len')}"))
     return Selector(Opaque(f"{name} {body.get('field')}"), _HEADER_NEEDS.get(name, ()))
