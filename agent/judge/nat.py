@@ -61,7 +61,7 @@ def _redirected(packet: Packet, nat: Dnat, routing: Routing) -> Packet | None:
 def _source(packet: Packet, nat: Snat, routing: Routing, evaluator: Evaluator) -> Packet:
     changed = put(packet, SNATTED, 1)
     if nat.masquerade:
-        address = routing.local_address(family_of(packet), name_text(packet[Field.OIFNAME]))
+        address = routing.masquerade_address(family_of(packet), name_text(packet[Field.OIFNAME]))
         changed = put(changed, Field.SADDR, UNKNOWN if address is None else address)
     elif nat.lookup is not None:
         value = evaluator.value(nat.lookup, packet)

@@ -14,6 +14,8 @@ from agent.judge.interpret import End, Ending
 from agent.judge.packet import (
     DNATTED,
     FOLLOWED,
+    ICMP,
+    ICMPV6,
     REDIRECTED,
     REROUTE,
     SNATTED,
@@ -291,7 +293,10 @@ class Path:
 
 def _asks_nat(packet: Packet, hook: Hook) -> bool:
     """Nat chains see only the first packet of a followed flow without a mapping (nf_nat_inet_fn)."""
-    if packet[TRACKED] != FOLLOWED or packet[Field.CT_STATE] not in (CtState.NEW, CtState.RELATED):
+    state = packet[Field.CT_STATE]
+    if packet[TRACKED] != FOLLOWED or state not in (CtState.NEW, CtState.RELATED):
+        return False
+    if state == CtState.RELATED and packet[Field.L4PROTO] in (ICMP, ICMPV6):  # an error follows its own connection
         return False
     return not packet[DNATTED if hook in (Hook.PREROUTING, Hook.OUTPUT) else SNATTED]
 

@@ -274,6 +274,23 @@ class Routing:
             return None
         return next((address.value for address in interface.addresses if address.family == family), None)
 
+    def masquerade_address(self, family: int, device: str) -> int | None:
+        """Give the address that MASQUERADE uses on an interface; None where it is not known.
+
+        IPv4 takes the first global one, of another interface if need be (inet_select_addr in devinet.c).
+        """
+        mine = [one for one in self.network.interfaces if one.name == device]
+        others = sorted(self.network.interfaces, key=lambda one: one.index) if family == 4 else []
+        return next(
+            (
+                address.value
+                for interface in (*mine, *others)
+                for address in interface.addresses
+                if address.family == family and address.scope == "global"
+            ),
+            None,
+        )
+
 
 def _special(family: int, address: int) -> tuple[Road, ...]:
     """The ways of an incoming packet to an address that is no host's; empty for all others."""

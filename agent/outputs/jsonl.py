@@ -1,4 +1,4 @@
-"""JSON Lines: one finding a line."""
+"""JSON Lines: one finding a line (schema ``gateproof.finding/1``)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import orjson
 
 if TYPE_CHECKING:
     from agent.model.report import Report
+    from agent.outputs import Screen
 
 
-def render(report: Report) -> bytes:
-    """The findings, most severe first."""
+def render(report: Report, _screen: Screen | None = None) -> bytes:
+    """The findings in the report's own order, most severe first."""
     return b"".join(orjson.dumps(one.model_dump(mode="json", by_alias=True)) + b"\n" for one in report.findings)

@@ -41,7 +41,10 @@ def main() -> int:
             spent = time.monotonic() - began
             count = sum(fates.values())
             shares = ", ".join(f"{name} {number / count:.0%}" for name, number in sorted(fates.items()))
-            print(f"{flavour}: up to seed {start + PER_TOPOLOGY - 1}, {count} flows ({shares}), {spent:.0f} s, {found} disagreements", flush=True)  # noqa: E501, T201
+            print(
+                f"{flavour}: up to seed {start + PER_TOPOLOGY - 1}, {count} flows ({shares}), {spent:.0f} s, {found} disagreements",
+                flush=True,
+            )  # noqa: E501, T201
             if found >= arguments.stop:
                 return 1
     return 1 if found else 0

@@ -41,12 +41,14 @@ class Disagreement:
     def __str__(self) -> str:
         fate, answer = self.fate, self.answer
         went = "local" if fate.local else fate.iface
-        return "\n".join((
-            f"{self.ruleset.flavour} seed {self.ruleset.seed}: kernel {fate.verdict}"
-            + (f" ({went}, to {fate.dst} port {fate.dport})" if fate.verdict == "accept" else "")
-            + f", trace {json.dumps(answer.to_json())}",
-            f"  flow {json.dumps(self.probe.as_json())}",
-        ))
+        return "\n".join(
+            (
+                f"{self.ruleset.flavour} seed {self.ruleset.seed}: kernel {fate.verdict}"
+                + (f" ({went}, to {fate.dst} port {fate.dport})" if fate.verdict == "accept" else "")
+                + f", trace {json.dumps(answer.to_json())}",
+                f"  flow {json.dumps(self.probe.as_json())}",
+            )
+        )
 
 
 @dataclass(slots=True)
@@ -87,7 +89,7 @@ class Comparison:
         laboratory.watch()
         packets = laboratory.establish(probes)
         for load in ruleset.loads:
-            laboratory.gateway.run(load.argv, load.text)
+            laboratory.load(load.argv, load.text)
         return Trial(ruleset, probes, laboratory.send(probes, packets))
 
     def trial(self, ruleset: Ruleset) -> Trial:

@@ -133,9 +133,7 @@ def flows(random: Random, families: tuple[int, ...], count: int = 32, *, establi
 def _flow(random: Random, family: int, sport: int, *, established: bool) -> Probe:
     way = random.choices(("out", "in", "to-host", "from-host", "between"), (16, 4, 4, 4, 2))[0]
     in_iface, src, dst = _ends(random, family, way)
-    proto = random.choices(
-        (TCP, UDP, ICMP if family == 4 else ICMPV6, GRE, ESP, SCTP), (12, 6, 4, 1, 1, 1)
-    )[0]
+    proto = random.choices((TCP, UDP, ICMP if family == 4 else ICMPV6, GRE, ESP, SCTP), (12, 6, 4, 1, 1, 1))[0]
     ports = proto in WITH_PORTS
     if ports:
         sport = random.choice(SOURCE_PORTS) if random.random() < 0.15 else sport
@@ -237,4 +235,3 @@ def link_of(address: str, family: int) -> str | None:
             return link
     behind_wan1 = ip_network("23.32.0.0/11" if family == 4 else "2600:1400::/24")
     return "wan1" if where in behind_wan1 else "wan0"
-

@@ -65,7 +65,12 @@ class Namespace:
         """Run a program inside and give its standard output; raises ProgramFailed."""
         with self.entered():
             done = subprocess.run(
-                argv, input=text.encode(), capture_output=True, check=False, timeout=60, env={**os.environ, "LC_ALL": "C"}
+                argv,
+                input=text.encode(),
+                capture_output=True,
+                check=False,
+                timeout=60,
+                env={**os.environ, "LC_ALL": "C"},
             )
         if done.returncode != 0:
             raise ProgramFailed(f"{' '.join(argv)}: {done.stderr.decode(errors='replace').strip()}")

@@ -20,6 +20,10 @@ KEYWORD = {4: "ip", 6: "ip6"}
 FILTER_CHAINS = ("c0", "c1", "c2")
 NO_REJECT = ("postrouting", "ingress")
 PRIORITIES = ("filter", "filter", "filter - 5", "filter + 10", "1")
+PRIORITY = {
+    "raw": -300, "mangle": -150, "dstnat": -100, "-100": -100, "-50": -50, "-10": -10, "filter - 5": -5, "filter": 0,
+    "1": 1, "filter + 10": 10, "srcnat": 100, "100": 100, "srcnat + 50": 150,
+}  # fmt: skip
 TCP_FLAGS = (
     "syn", "!= syn", "& (fin | syn | rst | ack) == syn", "& (fin | syn | rst | ack) != syn", "{ syn, syn | ack }",
     "& (syn | ack) == syn | ack", "syn,ack", "! syn", "& (fin | rst) != 0x0", "== 0x0", "& syn == 0", "ack",
@@ -52,12 +56,14 @@ class _Parts:
 class Writer:
     """Writes one table."""
 
-    def __init__(self, random: Random, family: str, name: str, *, uncertain: bool = False) -> None:
+    def __init__(self, random: Random, family: str, name: str, *, uncertain: bool = False, shift: int = 0) -> None:
         self.random = random
         self.family = family
         self.name = name
         self.families = FAMILIES.get(family, (4, 6))
         self.uncertain = uncertain
+        self.shift = shift
+        """Added to every priority, to stay clear of chains whose order relative to these cannot be known."""
         self.reads_connection = False
         """Reads the mark or status of a connection, which a flow in the middle of one does not tell."""
         self.sets: dict[str, str] = {}
@@ -103,7 +109,8 @@ class Writer:
     def _base(self, name: str, kind: str, hook: str, priority: str) -> str:
         main = hook in ("forward", "input", "output") and kind == "filter" and "raw" not in name
         policy = "drop" if main and chance(self.random, 0.35) else "accept"
-        head = f"    type {kind} hook {hook} priority {priority}; policy {policy};\n"
+        number = PRIORITY[priority] + self.shift
+        head = f"    type {kind} hook {hook} priority {number}; policy {policy};\n"
         if kind == "nat":
             rules = [self._nat_rule(hook) for _ in range(self.random.randint(1, 4))]
             return self._wrapped(name, head, rules)
@@ -111,7 +118,14 @@ class Writer:
         place = Place(hook, callees, self.uncertain)
         rules = [] if main else [self._marking_rule(place) for _ in range(self.random.randint(0, 3))]
         if main and chance(self.random, 0.4):
-            rules.append(self.random.choice(("ct state established,related accept", "ct state vmap { established : accept, related : accept, invalid : drop }")))
+            rules.append(
+                self.random.choice(
+                    (
+                        "ct state established,related accept",
+                        "ct state vmap { established : accept, related : accept, invalid : drop }",
+                    )
+                )
+            )
         rules += [self._rule(place) for _ in range(self.random.randint(1, 7 if main else 3))]
         return self._wrapped(name, head, rules)
 
@@ -129,7 +143,16 @@ class Writer:
         if chance(self.random, 0.16):
             return " ".join((*parts.texts, self._vmap(parts, place)))
         if place.uncertain and chance(self.random, 0.15):
-            parts.texts.append(self.random.choice(("limit rate 1000/second", "limit rate over 1000/second", "numgen random mod 2 == 0", "meta hour \"00:00\"-\"12:00\"")))
+            parts.texts.append(
+                self.random.choice(
+                    (
+                        "limit rate 1000/second",
+                        "limit rate over 1000/second",
+                        "numgen random mod 2 == 0",
+                        'meta hour "00:00"-"12:00"',
+                    )
+                )
+            )
         effect = self.random.choice(("", "", "", "counter", 'log prefix "x "')) if chance(self.random, 0.3) else ""
         return " ".join(part for part in (*parts.texts, effect, self._statement(parts, place)) if part)
 
@@ -177,7 +200,11 @@ class Writer:
         if parts.transport == "proto":
             return ""
         kinds = ["tcp", "tcp", "tcp", "udp", "th", "proto"]
-        kinds += [name for name, family in (("icmp", 4), ("icmpv6", 6)) if family in self.families and parts.family in (None, family)]
+        kinds += [
+            name
+            for name, family in (("icmp", 4), ("icmpv6", 6))
+            if family in self.families and parts.family in (None, family)
+        ]
         kind = parts.transport or random.choice(kinds)
         negated = "!= " if chance(random, 0.2) else ""
         if kind == "proto":
@@ -294,12 +321,17 @@ class Writer:
             return f"{word} daddr . {proto} dport {negated}@{self._pair_set(family)}"
         parts.transport = "" if shape > 2 else proto
         if shape == 2:
-            elements = {f"{pools.host(random, family, source=True)} . {random.choice(pools.SERVERS[family])} . {random.choice(PORTS)}" for _ in range(6)}
+            elements = {
+                f"{pools.host(random, family, source=True)} . {random.choice(pools.SERVERS[family])} . {random.choice(PORTS)}"
+                for _ in range(6)
+            }
             return f"{word} saddr . {word} daddr . {proto} dport {negated}{{ {', '.join(sorted(elements))} }}"
         if shape == 3:
             elements = {f"{random.choice(LINKS)} . {pools.host(random, family, source=True)}" for _ in range(6)}
             return f"iifname . {word} saddr {negated}{{ {', '.join(sorted(elements))} }}"
-        elements = {f"{pools.host(random, family, source=False)} . {random.choice(('tcp', 'udp', 'esp'))}" for _ in range(6)}
+        elements = {
+            f"{pools.host(random, family, source=False)} . {random.choice(('tcp', 'udp', 'esp'))}" for _ in range(6)
+        }
         parts.transport = "proto"
         return f"{word} daddr . meta l4proto {negated}{{ {', '.join(sorted(elements))} }}"
 
@@ -330,7 +362,9 @@ class Writer:
         if parts.transport in ("", "tcp"):
             kinds.append("reject with tcp reset")
         if 4 in self.families and parts.family in (None, 4) and parts.transport != "icmpv6":
-            kinds.append("reject with icmp " + random.choice(("host-unreachable", "admin-prohibited", "net-unreachable")))
+            kinds.append(
+                "reject with icmp " + random.choice(("host-unreachable", "admin-prohibited", "net-unreachable"))
+            )
         if 6 in self.families and parts.family in (None, 6) and parts.transport != "icmp":
             kinds.append("reject with icmpv6 " + random.choice(("no-route", "admin-prohibited", "addr-unreachable")))
         if self.family == "inet" and parts.family is None:
@@ -380,7 +414,10 @@ class Writer:
             keys = self._pairs(family)
             return f"{word} daddr . tcp dport vmap {self._verdicts(keys, place)}"
         if place.hook in ("forward", "output", "postrouting") and chance(random, 0.5):
-            keys = [f"{first} . {second}" for first, second in zip(some(random, LINKS, 3, 4), some(random, LINKS, 3, 4), strict=False)]
+            keys = [
+                f"{first} . {second}"
+                for first, second in zip(some(random, LINKS, 3, 4), some(random, LINKS, 3, 4), strict=False)
+            ]
             return f"iifname . oifname vmap {self._verdicts(keys, place)}"
         return f"iifname vmap {self._verdicts(some(random, LINKS, 2, 4), place)}"
 
@@ -433,23 +470,36 @@ class Writer:
             flags = ""
             if chance(self.random, 0.7):
                 flags = "flags interval; auto-merge; "
-                elements += some(self.random, pools.PREFIXES[family][:-3], 0, 3) + some(self.random, pools.RANGES[family], 0, 1)
+                elements += some(self.random, pools.PREFIXES[family][:-3], 0, 3) + some(
+                    self.random, pools.RANGES[family], 0, 1
+                )
             elif chance(self.random, 0.3):
                 flags = "flags timeout; timeout 1h; "
-            self.sets[name] = f"  set {name} {{ type {ADDRESS_TYPE[family]}; {flags}elements = {{ {', '.join(elements)} }}; }}"
+            self.sets[name] = (
+                f"  set {name} {{ type {ADDRESS_TYPE[family]}; {flags}elements = {{ {', '.join(elements)} }}; }}"
+            )
         return name
 
     def _port_set(self) -> str:
         name = f"ports_{self.random.randrange(2)}"
         if name not in self.sets:
             elements = [str(port) for port in some(self.random, PORTS, 1, 4)] + ["30000-65535"]
-            self.sets[name] = f"  set {name} {{ type inet_service; flags interval; elements = {{ {', '.join(elements)} }}; }}"
+            self.sets[name] = (
+                f"  set {name} {{ type inet_service; flags interval; elements = {{ {', '.join(elements)} }}; }}"
+            )
         return name
 
     def _pair_set(self, family: int) -> str:
         name = f"pairs{family}"
         if name not in self.sets:
-            elements = [f"{one} . {port}" for one, port in zip(_disjoint(some(self.random, pools.PREFIXES[family], 1, 5)), ("1-1023", "443", "80-8080", "53", "0-65535"), strict=False)]
+            elements = [
+                f"{one} . {port}"
+                for one, port in zip(
+                    _disjoint(some(self.random, pools.PREFIXES[family], 1, 5)),
+                    ("1-1023", "443", "80-8080", "53", "0-65535"),
+                    strict=False,
+                )
+            ]
             self.sets[name] = (
                 f"  set {name} {{ type {ADDRESS_TYPE[family]} . inet_service; flags interval;"
                 f" elements = {{ {', '.join(elements)} }}; }}"
@@ -457,7 +507,9 @@ class Writer:
         return name
 
     def _pairs(self, family: int) -> list[str]:
-        return sorted({f"{pools.host(self.random, family, source=False)} . {self.random.choice(PORTS)}" for _ in range(8)})
+        return sorted(
+            {f"{pools.host(self.random, family, source=False)} . {self.random.choice(PORTS)}" for _ in range(8)}
+        )
 
 
 def _disjoint(prefixes: list[str]) -> list[str]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tests.kernel.flows import ICMP, ICMPV6, TCP, UDP, turned
 from tests.kernel.frames import ETHERTYPE, TAG_BITS, Sighting, error_about, packet, payload_of, sighting
+from tests.kernel.iptables_rulesets import HOOKS
 from tests.kernel.netlink import INPUT, Conntrack, PacketLog
+from tests.kernel.netns import ProgramFailed
 from tests.kernel.topology import FAR_MAC, LINKS, MAC, Topology, build
 
 if TYPE_CHECKING:
@@ -38,8 +41,12 @@ table inet gpwatch {{
 """
 """Also keeps connection tracking on while no ruleset is loaded, by reading the state."""
 
+EMPTY_TABLES = "".join(
+    f"*{table}\n" + "".join(f":{hook} ACCEPT\n" for hook in hooks) + "COMMIT\n" for table, hooks in HOOKS.items()
+)
 ALL_PROTOCOLS = 3  # ETH_P_ALL
 SENTINEL = 0x88B5  # IEEE 802 local experimental: nothing filters it, nothing answers
+MAX_TRIES = 200
 HOPS = 6
 """How often a packet can be queued on its way: in, by the loopback, out, and as much for an answer."""
 
@@ -73,6 +80,7 @@ class Laboratory:
             }
         self._log = PacketLog(self.gateway, LOG_GROUP)
         self._conntrack = Conntrack(self.gateway)
+        self._legacy = self._sets = False
 
     def close(self) -> None:
         """Close all sockets and take the namespaces down."""
@@ -82,9 +90,33 @@ class Laboratory:
         os.sched_setaffinity(0, self._processors)
 
     def watch(self) -> None:
-        """Load the packet log and nothing else of nftables, and forget all connections."""
+        """Load the packet log and nothing else, and forget all connections."""
         self.gateway.run(("nft", "-f", "-"), f"flush ruleset\n{WATCH}")
+        if self._legacy:
+            for program in ("iptables-legacy-restore", "ip6tables-legacy-restore"):
+                self.gateway.run((program,), EMPTY_TABLES)
+        if self._sets:
+            self._destroy_sets()
+        self._legacy = self._sets = False
         self._conntrack.flush()
+
+    def _destroy_sets(self) -> None:
+        """Rules of nftables let go of their sets a moment after they are gone."""
+        self.gateway.run(("ipset", "flush"))  # lists let go of their members
+        for _ in range(MAX_TRIES):
+            try:
+                self.gateway.run(("ipset", "destroy"))
+            except ProgramFailed:
+                time.sleep(0.01)
+            else:
+                return
+        raise ProgramFailed("ipset destroy: sets are still in use")
+
+    def load(self, argv: tuple[str, ...], text: str) -> None:
+        """Run a program that loads rules; what it leaves is taken away by the next :meth:`watch`."""
+        self._legacy |= "legacy" in argv[0]
+        self._sets |= argv[0] == "ipset"
+        self.gateway.run(argv, text)
 
     def establish(self, probes: Sequence[Probe]) -> list[bytes]:
         """Let the connections come up that established and related flows need, while nothing filters.

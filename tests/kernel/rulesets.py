@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.kernel import nft_rulesets
+from tests.kernel import iptables_rulesets, nft_rulesets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+UNCERTAIN_SHARE = 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +39,50 @@ class Ruleset:
         return "".join(f"# {' '.join(load.argv)}\n{load.text}" for load in self.loads)
 
 
-UNCERTAIN_SHARE = 0.08
+Maker = tuple[tuple[Load, ...], tuple[int, ...], bool]
+"""What to load, the families it filters, and whether it reads marks or status of connections."""
 
 
-def _nft(family: str) -> Callable[[Random, int], Ruleset]:
-    def make(random: Random, seed: int) -> Ruleset:
-        uncertain = random.random() < UNCERTAIN_SHARE
-        writers = [nft_rulesets.Writer(random, family, "filter", uncertain=uncertain)]
-        if random.random() < 0.25:
-            other = random.choice([name for name in nft_rulesets.FAMILIES if name == family or "inet" in (name, family)])
-            writers.append(nft_rulesets.Writer(random, other, "more", uncertain=uncertain))
-        text = "".join(writer.table() for writer in writers)
-        families = nft_rulesets.FAMILIES[family]
-        return Ruleset(
-            f"nft-{family}",
-            seed,
-            (Load(("nft", "-f", "-"), text),),
-            families,
-            uncertain,
-            any(writer.reads_connection for writer in writers),
-        )
-
-    return make
+def _nft(random: Random, family: str, *, uncertain: bool) -> Maker:
+    writers = [nft_rulesets.Writer(random, family, "filter", uncertain=uncertain)]
+    if random.random() < 0.25:
+        other = random.choice([name for name in nft_rulesets.FAMILIES if name == family or "inet" in (name, family)])
+        writers.append(nft_rulesets.Writer(random, other, "more", uncertain=uncertain))
+    text = "".join(writer.table() for writer in writers)
+    reads = any(writer.reads_connection for writer in writers)
+    return (Load(("nft", "-f", "-"), text),), nft_rulesets.FAMILIES[family], reads
 
 
-FLAVOURS: dict[str, Callable[[Random, int], Ruleset]] = {
-    "nft-inet": _nft("inet"),
-    "nft-ip": _nft("ip"),
-    "nft-ip6": _nft("ip6"),
+def _iptables(random: Random, backend: str, family: int, *, uncertain: bool) -> Maker:
+    writer = iptables_rulesets.Writer(random, family, nft=backend == "nft", uncertain=uncertain)
+    text = writer.text()
+    program = f"{'iptables' if family == 4 else 'ip6tables'}-{backend}-restore"
+    loads = (Load(("ipset", "restore"), writer.sets.text()), Load((program,), text))
+    return loads, (family,), writer.reads_connection
+
+
+def _mixed(random: Random, *, uncertain: bool) -> Maker:
+    """Legacy iptables and native nftables in one kernel: both filter."""
+    legacy, families, reads = _iptables(random, "legacy", 4, uncertain=uncertain)
+    writer = nft_rulesets.Writer(random, "ip", "filter", uncertain=uncertain, shift=3)
+    return (*legacy, Load(("nft", "-f", "-"), writer.table())), families, reads or writer.reads_connection
+
+
+FLAVOURS: dict[str, Callable[[Random, bool], Maker]] = {
+    "nft-inet": lambda random, uncertain: _nft(random, "inet", uncertain=uncertain),
+    "nft-ip": lambda random, uncertain: _nft(random, "ip", uncertain=uncertain),
+    "nft-ip6": lambda random, uncertain: _nft(random, "ip6", uncertain=uncertain),
+    "legacy-4": lambda random, uncertain: _iptables(random, "legacy", 4, uncertain=uncertain),
+    "legacy-6": lambda random, uncertain: _iptables(random, "legacy", 6, uncertain=uncertain),
+    "iptables-nft-4": lambda random, uncertain: _iptables(random, "nft", 4, uncertain=uncertain),
+    "iptables-nft-6": lambda random, uncertain: _iptables(random, "nft", 6, uncertain=uncertain),
+    "mixed": lambda random, uncertain: _mixed(random, uncertain=uncertain),
 }
 
 
 def make(flavour: str, seed: int) -> Ruleset:
     """Give the ruleset of a flavour and a seed."""
-    return FLAVOURS[flavour](Random(f"{flavour}:{seed}"), seed)
+    random = Random(f"{flavour}:{seed}")
+    uncertain = random.random() < UNCERTAIN_SHARE
+    loads, families, reads = FLAVOURS[flavour](random, uncertain)
+    return Ruleset(flavour, seed, loads, families, uncertain, reads)

@@ -1,0 +1,38 @@
+"""``gateproof check-config``: whether the configuration and the packs it names are right."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from agent.cli.settings import configured_packs, found_packs, settings_of
+from agent.config import DEFAULT_FILE
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Say what the settings come to; raises ConfigError for the first thing that is wrong."""
+    settings = settings_of(arguments)
+    packs = configured_packs(found_packs(settings), settings)
+    where = arguments.config or (DEFAULT_FILE if DEFAULT_FILE.exists() else f"no {DEFAULT_FILE}, so the defaults")
+    zones = ", ".join(f"{zone.name} ({zone.interface})" for zone in settings.zones) or "as found on the host"
+    sys.stdout.write(
+        f"{where}: right\n"
+        f"  packs     {', '.join(pack.name for pack in packs) or 'none'}\n"
+        f"  zones     {zones}\n"
+        f"  uplinks   {', '.join(settings.uplinks) or 'as found on the host'}\n"
+        f"  schedule  every {_seconds(settings.schedule.every.total_seconds())}, "
+        f"up to {_seconds(settings.schedule.jitter.total_seconds())} later\n"
+        f"  state     {settings.state_dir}\n"
+        f"  fail on   {settings.fail_on.value}\n"
+    )
+    return 0
+
+
+def _seconds(value: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if value and value % size == 0:
+            return f"{value / size:.0f}{unit}"
+    return f"{value:.0f}s"

@@ -1,0 +1,149 @@
+"""What can be asked on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
+
+from agent import __version__
+from agent.errors import UsageError
+from agent.outputs import formats
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
+SCHEMAS: Final = ("report", "finding", "pack", "config")
+
+
+class _Commands(Protocol):
+    """The part of argparse's action that is used here; its class is private."""
+
+    def add_parser(self, name: str, *, help: str, description: str) -> argparse.ArgumentParser: ...  # noqa: A002 - argparse's word
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The arguments, with the command's name in ``command``; raises UsageError, exits for --help and --version."""
+    return build().parse_args(argv)
+
+
+def build() -> argparse.ArgumentParser:
+    """The parser, from which manual page and completion are made too."""
+    parser = _Parser(
+        prog="gateproof",
+        description="Proves that required domains can pass this gateway, and names the rule that stops what cannot.",
+        epilog="Exit status: 0 nothing to act on, 1 findings, 2 trouble.",
+    )
+    parser.add_argument("--version", action="version", version=f"gateproof {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    for add in (_audit, _explain, _trace, _reach, _collect, _policy, _check_config, _run, _schema):
+        add(commands)
+    return parser
+
+
+def _add(commands: _Commands, name: str, help_: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=help_, description=f"{help_[0].upper()}{help_[1:]}.")
+
+
+def _audit(commands: _Commands) -> None:
+    parser = _add(commands, "audit", "audit this host, a snapshot, or bare dumps of rules")
+    _input(parser)
+    _packs(parser)
+    parser.add_argument(
+        "--fail-on",
+        choices=SEVERITIES,
+        help="the least severity that makes the exit status 1 (default: low, or what the configuration says)",
+    )
+    _output(parser, formats())
+
+
+def _explain(commands: _Commands) -> None:
+    parser = _add(commands, "explain", "show the road of one domain, with the rule that decides")
+    parser.add_argument("domain", metavar="DOMAIN[:PORT]")
+    parser.add_argument("--from", dest="zone", metavar="ZONE", help="from this zone only")
+    _input(parser)
+    _packs(parser)
+    _output(parser, ("text", "json"))
+
+
+def _trace(commands: _Commands) -> None:
+    parser = _add(commands, "trace", "answer flows: one verdict for each, as JSON Lines, in order")
+    parser.add_argument("--flows", required=True, metavar="FILE|-", help="one JSON object a line")
+    _input(parser)
+
+
+def _reach(commands: _Commands) -> None:
+    parser = _add(commands, "reach", "print the exact sets of addresses that are accepted, dropped, rejected, unknown")
+    parser.add_argument("--in-iface", metavar="I|any", help="where it comes in (default: from this host itself)")
+    parser.add_argument("--out-iface", metavar="I|any", help="where it goes out (default: by the routing table)")
+    parser.add_argument("--src", metavar="ADDR")
+    parser.add_argument("--proto", required=True, choices=("tcp", "udp"))
+    parser.add_argument("--dport", required=True, type=int, metavar="PORT")
+    parser.add_argument("--family", type=int, choices=(4, 6), default=4)
+    _input(parser)
+
+
+def _collect(commands: _Commands) -> None:
+    parser = _add(commands, "collect", "take a snapshot of this host, to audit it elsewhere")
+    parser.add_argument("--output", required=True, metavar="DIR|TAR", help="a folder, or an archive by its ending")
+
+
+def _policy(commands: _Commands) -> None:
+    policy = _add(commands, "policy", "list, show or check packs: what services require")
+    actions = policy.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=_Parser)
+    listing = _add(actions, "list", "list the packs, built-in and the operator's own")
+    show = _add(actions, "show", "show one pack")
+    show.add_argument("name", metavar="NAME")
+    check = _add(actions, "check", "check pack files, or all packs that would be used")
+    check.add_argument("files", nargs="*", metavar="FILE")
+    for action in (listing, show, check):
+        _config(action)
+    for action in (listing, show):
+        _output(action, ("text", "json"))
+
+
+def _check_config(commands: _Commands) -> None:
+    _config(_add(commands, "check-config", "check the configuration and the packs it names"))
+
+
+def _run(commands: _Commands) -> None:
+    parser = _add(commands, "run", "run in the foreground: audit on a schedule and keep the findings")
+    _config(parser)
+    parser.add_argument("--state-dir", metavar="DIR", help="where findings are kept (default: /var/lib/gateproof)")
+    parser.add_argument("--once", action="store_true", help="one audit, then end")
+
+
+def _schema(commands: _Commands) -> None:
+    parser = _add(commands, "schema", "print the JSON Schema of what gateproof writes and reads")
+    parser.add_argument("what", choices=SCHEMAS)
+
+
+def _input(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--snapshot", metavar="DIR|TAR", help="a recorded host in place of this one")
+    group.add_argument(
+        "--ruleset",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a bare dump (nft -j, iptables-save, ipset save) in place of this host; may be repeated",
+    )
+
+
+def _packs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pack", action="append", default=[], metavar="NAME", help="may be repeated (default: all)")
+    _config(parser)
+
+
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="default: /etc/gateproof/gateproof.toml")
+
+
+def _output(parser: argparse.ArgumentParser, choices: Sequence[str]) -> None:
+    parser.add_argument("--format", choices=choices, default="text", help="default: text, for people")
+    parser.add_argument("--output", default="-", metavar="FILE|-", help="default: standard output")

@@ -1,0 +1,49 @@
+"""``gateproof schema``: JSON Schema 2020-12 of what is written (report, finding) and read (pack, config)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from agent.cli.files import STANDARD, write
+from agent.config import Settings
+from agent.model.report import Finding, Report
+from agent.packs import Pack
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pydantic import BaseModel
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+WRITTEN: Final[dict[str, type[BaseModel]]] = {"report": Report, "finding": Finding}
+READ: Final[dict[str, type[BaseModel]]] = {"pack": Pack, "config": Settings}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one schema."""
+    write(orjson.dumps(schema(arguments.what), option=orjson.OPT_INDENT_2) + b"\n", STANDARD)
+    return 0
+
+
+def schema(what: str) -> dict[str, Any]:
+    """The schema of a report, a finding, a pack or the configuration.
+
+    What is written may gain keys within a major version, so its schema allows them; what is read may not.
+    """
+    if what in WRITTEN:
+        found = {key: _open(value) for key, value in WRITTEN[what].model_json_schema(mode="serialization").items()}
+        found.pop("additionalProperties", None)
+    else:
+        found = READ[what].model_json_schema(by_alias=True)
+    return {"$schema": DIALECT} | found
+
+
+def _open(schema: Any) -> Any:
+    """The schema without its ban on more keys."""
+    if isinstance(schema, dict):
+        return {
+            key: _open(value) for key, value in schema.items() if not (key == "additionalProperties" and value is False)
+        }
+    return [_open(item) for item in schema] if isinstance(schema, list) else schema

@@ -1,0 +1,133 @@
+"""What to act on, and what could not be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agent.outputs.text.layout import BLANK, clean, prose, shorten, wrap
+from agent.outputs.text.words import (
+    LONGEST_RULE,
+    MAX_RULES,
+    SEVERITIES,
+    count,
+    listed,
+    model_source,
+    place,
+    rule,
+    without_rules,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from agent.model.report import Finding, GapOut, Report
+    from agent.outputs.text.layout import Line, Span
+
+MAX_GAPS: Final = 20
+INDENT: Final = 10
+MORE: Final = "and {} more (--format json has all)"
+
+
+def findings(report: Report, width: int) -> Iterator[Line]:
+    """Open findings, most severe first; those that differ in nothing but the domain are told once."""
+    shown = [one for one in report.findings if one.status == "open"]
+    suppressed = sum(one.status == "suppressed" for one in report.findings)
+    yield ((count(len(shown), "finding") if shown else "Nothing to act on.", "bold"),)
+    order = {domain: at for at, domain in enumerate(domain for pack in report.policy for domain in pack.domains)}
+    for group in _alike(shown, order):
+        yield BLANK
+        yield from _finding(group, width)
+    if suppressed:
+        yield BLANK
+        yield ((f"{count(suppressed, 'finding')} suppressed", "dim"),)
+
+
+def _alike(shown: Sequence[Finding], order: Mapping[str, int]) -> list[list[Finding]]:
+    """Groups in the report's order; the domains of a group in their pack's."""
+    groups: dict[object, list[Finding]] = {}
+    for one in shown:
+        name = "" if one.subject.kind == "domain" else one.uid
+        locus = tuple(rule(source) for source in one.locus)
+        remedy = one.remedy.text.replace(one.subject.name, "")
+        key = (one.rule.id, one.severity, one.verdict, one.zone, name, locus, remedy, *one.port, *one.family)
+        groups.setdefault(key, []).append(one)
+    return [sorted(group, key=lambda one: order.get(one.subject.name, len(order))) for group in groups.values()]
+
+
+def _finding(group: Sequence[Finding], width: int) -> Iterator[Line]:
+    first = group[0]
+    severity = (first.severity.value.ljust(INDENT), SEVERITIES[first.severity])
+    yield (severity, (first.rule.title, "bold"), (f"  {first.rule.id}", "dim"))
+    yield from prose(_summary(group), width, ((" " * INDENT, ""),))
+    if len(group) > 1:
+        yield from prose("  ".join(one.subject.name for one in group), width, ((" " * INDENT, ""),))
+    yield from _some([shorten(clean(rule(source)), LONGEST_RULE) for source in first.locus], "", "rule")
+    yield from prose(_remedy(group), width, (_label("do"),))
+    yield from _some([clean(command) for command in first.remedy.commands], "cyan")
+
+
+def _some(texts: Sequence[str], style: str, label: str = "") -> Iterator[Line]:
+    """The first few, each on a line however long, so that it can be searched for and copied."""
+    for index, text in enumerate(texts[:MAX_RULES]):
+        yield (_label("" if index else label), (text, style))
+    if len(texts) > MAX_RULES:
+        yield (_label(""), (MORE.format(len(texts) - MAX_RULES), "dim"))
+
+
+def _label(text: str) -> Span:
+    return (" " * INDENT + text.ljust(6), "dim")
+
+
+def _summary(group: Sequence[Finding]) -> str:
+    """What the findings have in common, without the rules that follow below it."""
+    first = group[0]
+    summary = without_rules(first.summary, map(model_source, first.locus))
+    if len(group) == 1:
+        return summary
+    rest = summary.removeprefix(f"{first.subject.name} ")
+    if rest == summary:
+        return f"{summary}; and {count(len(group) - 1, 'more domain')}"
+    return f"{len(group)} domains, each {rest.removeprefix('is ')}"
+
+
+def _remedy(group: Sequence[Finding]) -> str:
+    text = group[0].remedy.text
+    return text if len(group) == 1 else text.replace(group[0].subject.name, "these domains")
+
+
+def gaps(report: Report, width: int) -> Iterator[Line]:
+    """What could not be read or understood, and what would help."""
+    told = list(dict.fromkeys((*map(_gap, report.gaps), *_unexplained(report))))
+    if not told:
+        return
+    yield BLANK
+    yield (("Not read, or not understood; what depends on it is unknown", "bold"),)
+    yield BLANK
+    size = min(24, max(len(subject) for subject, _, _ in told))
+    for subject, reason, remedy in told[:MAX_GAPS]:
+        yield from prose(shorten(reason, LONGEST_RULE), width, ((f"  {clean(subject).ljust(size)}  ", ""),))
+        if remedy:
+            yield from (((" " * (size + 4), ""), (line, "cyan")) for line in wrap(remedy, width - size - 4))
+    if len(told) > MAX_GAPS:
+        yield (("  " + MORE.format(len(told) - MAX_GAPS), "dim"),)
+
+
+def _gap(gap: GapOut) -> tuple[str, str, str]:
+    """Subject, reason with its place, remedy."""
+    source, reason = gap.source, gap.reason
+    if source and source.text and source.text not in reason:
+        reason = f"{reason}: {rule(source)}"
+    elif source and source.line is not None and f"line {source.line}" not in reason:
+        reason = f"{place(source)}: {reason}"
+    return gap.subject, reason, gap.remedy
+
+
+def _unexplained(report: Report) -> Iterator[tuple[str, str, str]]:
+    """Answers that never came, and that no gap speaks of."""
+    named = {gap.source.artifact for gap in report.gaps if gap.source}
+    by_status: dict[str, list[str]] = {}
+    for name, status in report.scan.artifacts.items():
+        if status not in ("ok", "absent") and name not in named:
+            by_status.setdefault(status, []).append(name.removeprefix("files") if "/" in name else name)
+    for status, names in sorted(by_status.items()):
+        yield status, listed(names), ""
