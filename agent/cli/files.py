@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 STANDARD = "-"
 
 
+def called(name: str) -> str:
+    """What messages call an input."""
+    return "standard input" if name == STANDARD else name
+
+
 @contextmanager
 def opened(name: str) -> Iterator[BinaryIO]:
     """A file for reading, or standard input for ``-``; raises UsageError with one line."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent import __version__
 from agent.catalog import recognise
-from agent.cli.files import opened
+from agent.cli.files import called, opened
 from agent.errors import UsageError
 from agent.snapshot import Artifact, Snapshot, Status, load
 
@@ -46,12 +46,12 @@ def bare_snapshot(files: Sequence[str]) -> Snapshot:
         with opened(file) as dump:
             data = dump.read(MAX_DUMP + 1)
         if len(data) > MAX_DUMP:
-            raise UsageError(f"{file}: larger than {MAX_DUMP >> 20} MiB")
+            raise UsageError(f"{called(file)}: larger than {MAX_DUMP >> 20} MiB")
         name = recognise(data)
         if name is None:
             what = "empty" if not data.strip() else "no dump that gateproof knows"
-            raise UsageError(f"{file} line 1: {what}; give the output of {KNOWN}")
+            raise UsageError(f"{called(file)} line 1: {what}; give the output of {KNOWN}")
         if name in artifacts:
-            raise UsageError(f"{file}: of the same kind as {places[name]} ({name}); give one of each kind")
-        artifacts[name], places[name] = Artifact(name, Status.OK, data), file
+            raise UsageError(f"{called(file)}: of the same kind as {places[name]} ({name}); give one of each kind")
+        artifacts[name], places[name] = Artifact(name, Status.OK, data), called(file)
     return Snapshot(datetime.now(UTC), {"agent_version": __version__}, artifacts)

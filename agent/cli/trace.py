@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from agent.catalog import read
-from agent.cli.files import opened
+from agent.cli.files import called, opened
 from agent.cli.inputs import snapshot_of
 from agent.errors import Malformed
 from agent.judge.flow import read_flow
@@ -37,6 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
     sys.stdout.buffer.flush()
     if bad:
         others = f" (and {bad - 1} more)" if bad > 1 else ""
-        sys.stderr.write(f"gateproof: {arguments.flows}: {first}{others}\n")
+        sys.stderr.write(f"gateproof: {called(arguments.flows)}: {first}{others}\n")
         return TROUBLE
     return OK

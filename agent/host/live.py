@@ -27,6 +27,7 @@ OUTPUT_LIMIT: Final = 256 << 20
 FILE_LIMIT: Final = 16 << 20
 """Bytes; more is a failure, not a cut."""
 CHUNK: Final = 1 << 16
+CAP_NET_ADMIN: Final = 12  # include/uapi/linux/capability.h
 PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 
 
@@ -95,10 +96,18 @@ def _classified(name: str, argv: tuple[str, ...], remedy: str, result: tuple[int
         if UNSUPPORTED.search(messages):
             return Artifact(name, Status.ABSENT, detail=said)
         return Artifact(name, Status.FAILED, detail=said or f"{argv[0]} ended with status {code}", remedy=remedy)
-    if not out.strip() and os.geteuid() != 0 and "save" in argv[0]:
+    if not out.strip() and not _may_list() and "save" in argv[0]:
         # iptables-legacy-save prints nothing at all to users who may not read /proc/net/ip_tables_names
         return Artifact(name, Status.DENIED, detail=f"{argv[0]} shows nothing to this user", remedy=remedy)
     return Artifact(name, Status.OK, redact(out))
+
+
+def _may_list() -> bool:
+    """Whether this process has CAP_NET_ADMIN, without which listings may be empty instead of refused."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> CAP_NET_ADMIN & 1)
+    return False
 
 
 def _limited(file: FileIO) -> bytes:

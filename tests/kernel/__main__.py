@@ -44,7 +44,7 @@ def main() -> int:
             print(
                 f"{flavour}: up to seed {start + PER_TOPOLOGY - 1}, {count} flows ({shares}), {spent:.0f} s, {found} disagreements",
                 flush=True,
-            )  # noqa: E501, T201
+            )
             if found >= arguments.stop:
                 return 1
     return 1 if found else 0
@@ -62,7 +62,7 @@ def _stretch(flavour: str, seeds: range, fates: Counter[str], limit: int, folder
             if differing:
                 file = folder / f"{flavour}-{seed}.rules"
                 file.write_text(str(trial.ruleset))
-                print(*differing, f"  ruleset {file}", sep="\n", flush=True)  # noqa: T201
+                print(*differing, f"  ruleset {file}", sep="\n", flush=True)
             found += len(differing)
             if found >= limit:
                 break

@@ -84,8 +84,10 @@ class Laboratory:
 
     def close(self) -> None:
         """Close all sockets and take the namespaces down."""
-        for opened in (*self._far.values(), *self._own.values(), self._arrived, self._log, self._conntrack):
+        for opened in (*self._far.values(), *self._own.values(), self._arrived):
             opened.close()
+        self._log.close()
+        self._conntrack.close()
         self.topology.close()
         os.sched_setaffinity(0, self._processors)
 

@@ -89,8 +89,10 @@ def build() -> Topology:
     lines = ["link set lo up"]
     for link in LINKS:
         lines += [
-            f"link add {link} address {_text(MAC[link])} arp off type veth"
-            f" peer name {link} address {_text(FAR_MAC[link])} arp off netns {topology.far(link).path}",
+            (
+                f"link add {link} address {_text(MAC[link])} arp off type veth"
+                f" peer name {link} address {_text(FAR_MAC[link])} arp off netns {topology.far(link).path}"
+            ),
             f"link set {link} up",
         ]
     topology.gateway.run(("ip", "-batch", "-"), "\n".join(lines))

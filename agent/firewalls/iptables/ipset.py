@@ -55,6 +55,8 @@ class IpSet:
     """Sides with their prefix lengths, and whether the element excludes."""
     members: list[str] = field(default_factory=list)
     icmp: bool = False
+    portless: bool = False
+    """Holds elements of protocols that have no ports: they stand with port 0."""
     unknown: str = ""
     content: NamedSet | None = None
 
@@ -157,9 +159,11 @@ def _port(one: IpSet, text: str) -> list[Interval]:
         protocol, port = "tcp", text
     if one.bitmap:
         return [names.numbers(port, "-")]
-    number = PORT_PROTOCOLS.get(protocol)
+    number = PORT_PROTOCOLS.get(protocol) or names.PROTOCOLS.get(protocol)
     if number is None:
         number = int(protocol)
+    if number not in PORT_PROTOCOLS.values():
+        one.portless = True
     if number in (1, 58):
         one.icmp = True
         kind, slash, code = port.partition("/")
@@ -222,12 +226,24 @@ def _matches(one: IpSet, directions: Sequence[str]) -> list[Match]:
     content = one.content or NamedSet(UnknownTable("no elements"))
     found = [Match(key(one, directions), content, absent_is_outside=True)]
     if one.icmp:
-        found.append(Match(key(one, directions, icmp=True), content, absent_is_outside=True))
+        found.append(Match(key(one, directions, port=ICMP_CODE_PAIR), content, absent_is_outside=True))
+    if one.portless:
+        rest = NamedSet(_portless(one, content.elements), one.name, "ipset", one.family, True, None, content.source)  # noqa: FBT003 - dynamic
+        found.append(Match(key(one, directions, port=Literal(0)), rest, absent_is_outside=True))
     return found
 
 
-def key(one: IpSet, directions: Sequence[str], *, icmp: bool = False) -> Expr:
-    """What is looked up: one expression for each side of the elements."""
+def _portless(one: IpSet, elements: Elements) -> Elements:
+    """The elements of protocols without ports: get_port() in ip_set_getport.c leaves their port 0."""
+    side = one.dimensions.index("port")
+    if not isinstance(elements, BoxTable):
+        return elements
+    with_ports = PORT_PROTOCOLS.values()
+    return BoxTable(tuple(box for box in elements.boxes if box.sides[side][0] not in with_ports))
+
+
+def key(one: IpSet, directions: Sequence[str], *, port: Expr | None = None) -> Expr:
+    """What is looked up: one expression for each side of the elements; ``port`` stands in for the ports."""
     parts: list[Expr] = []
     for dimension, direction in zip(one.dimensions, directions, strict=False):
         source = direction == "src"
@@ -236,8 +252,8 @@ def key(one: IpSet, directions: Sequence[str], *, icmp: bool = False) -> Expr:
                 read: Expr = Read(Field.SADDR if source else Field.DADDR)
                 parts.append(Binary("&", read, Literal(one.mask)) if one.mask is not None else read)
             case "port":
-                port: Expr = Read(Field.SPORT if source else Field.DPORT)
-                parts.extend([port] if one.bitmap else [Read(Field.L4PROTO), ICMP_CODE_PAIR if icmp else port])
+                ports: Expr = port or Read(Field.SPORT if source else Field.DPORT)
+                parts.extend([ports] if one.bitmap else [Read(Field.L4PROTO), ports])
             case "mac":
                 parts.append(Read(Field.SMAC if source else Field.DMAC))
             case "iface":

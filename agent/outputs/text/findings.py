@@ -14,6 +14,7 @@ from agent.outputs.text.words import (
     model_source,
     place,
     rule,
+    without_gaps,
     without_rules,
 )
 
@@ -36,7 +37,7 @@ def findings(report: Report, width: int) -> Iterator[Line]:
     order = {domain: at for at, domain in enumerate(domain for pack in report.policy for domain in pack.domains)}
     for group in _alike(shown, order):
         yield BLANK
-        yield from _finding(group, width)
+        yield from _finding(group, report.gaps, width)
     if suppressed:
         yield BLANK
         yield ((f"{count(suppressed, 'finding')} suppressed", "dim"),)
@@ -54,15 +55,15 @@ def _alike(shown: Sequence[Finding], order: Mapping[str, int]) -> list[list[Find
     return [sorted(group, key=lambda one: order.get(one.subject.name, len(order))) for group in groups.values()]
 
 
-def _finding(group: Sequence[Finding], width: int) -> Iterator[Line]:
+def _finding(group: Sequence[Finding], gaps: Sequence[GapOut], width: int) -> Iterator[Line]:
     first = group[0]
     severity = (first.severity.value.ljust(INDENT), SEVERITIES[first.severity])
     yield (severity, (first.rule.title, "bold"), (f"  {first.rule.id}", "dim"))
-    yield from prose(_summary(group), width, ((" " * INDENT, ""),))
+    yield from prose(_summary(group, gaps), width, ((" " * INDENT, ""),))
     if len(group) > 1:
         yield from prose("  ".join(one.subject.name for one in group), width, ((" " * INDENT, ""),))
     yield from _some([shorten(clean(rule(source)), LONGEST_RULE) for source in first.locus], "", "rule")
-    yield from prose(_remedy(group), width, (_label("do"),))
+    yield from prose(_remedy(group, gaps), width, (_label("do"),))
     yield from _some([clean(command) for command in first.remedy.commands], "cyan")
 
 
@@ -78,20 +79,20 @@ def _label(text: str) -> Span:
     return (" " * INDENT + text.ljust(6), "dim")
 
 
-def _summary(group: Sequence[Finding]) -> str:
+def _summary(group: Sequence[Finding], gaps: Sequence[GapOut]) -> str:
     """What the findings have in common, without the rules that follow below it."""
     first = group[0]
-    summary = without_rules(first.summary, map(model_source, first.locus))
+    summary = without_gaps(without_rules(first.summary, map(model_source, first.locus)), gaps)
     if len(group) == 1:
         return summary
     rest = summary.removeprefix(f"{first.subject.name} ")
     if rest == summary:
         return f"{summary}; and {count(len(group) - 1, 'more domain')}"
-    return f"{len(group)} domains, each {rest.removeprefix('is ')}"
+    return f"{len(group)} domains: {rest.removeprefix('is ')}"
 
 
-def _remedy(group: Sequence[Finding]) -> str:
-    text = group[0].remedy.text
+def _remedy(group: Sequence[Finding], gaps: Sequence[GapOut]) -> str:
+    text = without_gaps(group[0].remedy.text, gaps)
     return text if len(group) == 1 else text.replace(group[0].subject.name, "these domains")
 
 

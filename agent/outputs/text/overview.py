@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.vocabulary import Reach
 from agent.outputs.text.layout import clean, shorten
-from agent.outputs.text.words import HOST, VERDICTS, count, listed, model_source, place, without_rules, zone_phrase
+from agent.outputs.text.words import (
+    HOST,
+    VERDICTS,
+    count,
+    listed,
+    model_source,
+    place,
+    without_gaps,
+    without_rules,
+    zone_phrase,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from agent.model.report import Report, Verdict
+    from agent.model.report import GapOut, Report, Verdict
 
 LONGEST_REASON: Final = 300
 TROUBLES: Final = (Reach.BLOCKED, Reach.PARTIAL, Reach.UNKNOWN)
@@ -50,7 +60,10 @@ def rows_of(report: Report) -> list[Row]:
     for one in report.verdicts:
         found.setdefault((one.zone, one.domain), []).append(one)
     zones = list(dict.fromkeys(zone for zone, _ in found))
-    rows = [Row(domain, zone, overall(verdicts), _reasons(verdicts)) for (zone, domain), verdicts in found.items()]
+    rows = [
+        Row(domain, zone, overall(verdicts), _reasons(verdicts, report.gaps))
+        for (zone, domain), verdicts in found.items()
+    ]
     return sorted(rows, key=lambda row: (row.zone == HOST, zones.index(row.zone)))
 
 
@@ -93,14 +106,14 @@ def _sentence(counts: dict[Reach, int], zones: str) -> str:
     return f"{passing}; {listed(others)}." if others else f"{passing}."
 
 
-def _reasons(verdicts: Sequence[Verdict]) -> tuple[Reason, ...]:
+def _reasons(verdicts: Sequence[Verdict], gaps: Sequence[GapOut]) -> tuple[Reason, ...]:
     """What stops required ports; ports and families that are stopped alike share one reason."""
     required = list(dict.fromkeys(one.port for one in verdicts if one.required))
     alike: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for one in verdicts:
         if one.required and one.verdict in TROUBLES:
             where = tuple(dict.fromkeys(place(source) for source in one.decided_by))
-            alike.setdefault((_reason(one), one.road, where), []).append(one.port)
+            alike.setdefault((_reason(one, gaps), one.road, where), []).append(one.port)
     reasons = []
     for (what, road, where), ports in alike.items():
         some = [port for port in required if port in ports]
@@ -110,8 +123,9 @@ def _reasons(verdicts: Sequence[Verdict]) -> tuple[Reason, ...]:
     return tuple(reasons)
 
 
-def _reason(verdict: Verdict) -> str:
-    return shorten(clean(without_rules(verdict.because, map(model_source, verdict.decided_by))), LONGEST_REASON)
+def _reason(verdict: Verdict, gaps: Sequence[GapOut]) -> str:
+    sentence = without_rules(verdict.because, map(model_source, verdict.decided_by))
+    return shorten(clean(without_gaps(sentence, gaps)), LONGEST_REASON)
 
 
 def notes(report: Report) -> Iterator[str]:
@@ -127,7 +141,7 @@ def notes(report: Report) -> Iterator[str]:
     for one in report.verdicts:
         if not one.required and one.verdict in TROUBLES:
             where = f" ({place(one.decided_by[0])})" if one.decided_by else ""
-            preferred.setdefault((one.port, _reason(one) + where, one.verdict), []).append(one.zone)
+            preferred.setdefault((one.port, _reason(one, report.gaps) + where, one.verdict), []).append(one.zone)
     for (port, because, verdict), zones in preferred.items():
         yield f"{port}, preferred but not required, is {VERDICTS[verdict][0]} {phrases(zones)}: {because}."
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
-from agent.model.source import Source
+from agent.model.source import Gap, Source
 from agent.model.vocabulary import Reach, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from agent.model.report import SourceOut
+    from agent.model.report import GapOut, SourceOut
 
 VERDICTS: Final = {
     Reach.ALLOWED: ("allowed", "green"),
@@ -30,6 +31,10 @@ SEVERITIES: Final = {
 LONGEST_RULE: Final = 240
 """A rule with an inline set can be megabytes; the JSON output has it whole."""
 MAX_RULES: Final = 5
+CUT: Final = "…"
+SURE: Final = 12
+"""Characters that must agree before a cut-off phrase counts as the same."""
+UNREAD: Final = "could not be read"
 NFT: Final = "nft.json"
 HOST, FORWARDED = "host", "forwarded"
 
@@ -71,8 +76,32 @@ def without_rules(because: str, sources: Iterable[Source]) -> str:
     """A sentence without the rules that are shown beside it."""
     for source in sources:
         for phrase in (f", by {source}", f" by {source}", f": {source}"):
-            because = because.replace(phrase, "")
+            because = _replaced(because, phrase, "")
     return because
+
+
+def _replaced(sentence: str, phrase: str, instead: str) -> str:
+    """The sentence with another phrase; a summary that was cut off may end within the old one."""
+    sentence = sentence.replace(phrase, instead)
+    if sentence.endswith(CUT):
+        for start in re.finditer(re.escape(phrase[:SURE]), sentence):
+            if phrase.startswith(sentence[start.start() : -1]):
+                return sentence[: start.start()] + instead
+    return sentence
+
+
+def without_gaps(sentence: str, gaps: Iterable[GapOut]) -> str:
+    """A sentence that points to the sources that could not be read, told below it, in place of repeating them."""
+    for gap in gaps:
+        if gap.source is None or not gap.source.text:
+            told = str(Gap(gap.subject, gap.reason, remedy=gap.remedy))
+            sentence = _replaced(sentence, told, f"{gap.subject} {UNREAD}")
+    return re.sub(rf" {UNREAD}(?:; (\S+) {UNREAD})+", lambda one: _joined(one[0]), sentence)
+
+
+def _joined(run: str) -> str:
+    names = [part.removesuffix(UNREAD).strip() for part in run.removeprefix(f" {UNREAD}; ").split("; ")]
+    return f"{', '.join(['', *names[:-1]])} and {names[-1]} {UNREAD}"
 
 
 def listed(items: Sequence[str]) -> str:

@@ -1,0 +1,111 @@
+"""The proof over all addresses agrees with single flows everywhere, and its parts cover the space."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.judge.flow import read_flow
+from agent.judge.reach import Prover, Question, Reach
+from agent.judge.trace import Tracer
+from agent.model.intervals import Intervals, address_text
+from tests.judge.build import accept, drop, forward, gateway, match, meta, ruleset
+
+HIGHEST = 2**32 - 1
+QUESTION = Question(4, 6, 443, "lan0", 0xC0A80714, "wan0")
+
+
+def random_rules(random: Random, callees: list[str]) -> list[list[dict[str, Any]]]:
+    rules = []
+    for _ in range(random.randint(0, 6)):
+        rule: list[dict[str, Any]] = []
+        for _ in range(random.randint(0, 3)):
+            address = address_text(random.getrandbits(32), 4)
+            length = random.choice((1, 2, 4, 8))
+            prefix = {"prefix": {"addr": address, "len": length}}
+            rule.append(
+                random.choice(
+                    (
+                        match("ip", "daddr", prefix, random.choice(("==", "!="))),
+                        match("ip", "daddr", {"set": [prefix]}),
+                        match("tcp", "dport", random.choice((80, 443, {"set": [80, 443]}))),
+                        meta("mark", random.choice((0, 1)), random.choice(("==", "!="))),
+                        {"mangle": {"key": {"meta": {"key": "mark"}}, "value": random.choice((0, 1))}},
+                        {"limit": {"rate": 1, "per": "second"}},
+                        {
+                            "match": {
+                                "op": "==",
+                                "left": {
+                                    "concat": [
+                                        {"payload": {"protocol": "ip", "field": "daddr"}},
+                                        {"payload": {"protocol": "tcp", "field": "dport"}},
+                                    ]
+                                },
+                                "right": {"set": [{"concat": [prefix, 443]}, {"concat": ["9.9.9.9", 80]}]},
+                            }
+                        },
+                        {
+                            "match": {
+                                "op": "==",
+                                "left": {"&": [{"payload": {"protocol": "ip", "field": "daddr"}}, "255.0.255.0"]},
+                                "right": "10.0.7.0",
+                            }
+                        },
+                    )
+                )
+            )
+        ends: list[dict[str, Any]] = [accept(), drop(), {"return": None}, {"reject": {"type": "icmpx"}}]
+        ends += [{"jump": {"target": name}} for name in callees] + [{"goto": {"target": name}} for name in callees]
+        address = address_text(random.getrandbits(32), 4)
+        half = {"prefix": {"addr": "64.0.0.0", "len": 2}}
+        ends.append({"vmap": {"key": {"payload": {"protocol": "ip", "field": "daddr"}},
+                              "data": {"set": [[address, drop()], [half, accept()]]}}})  # fmt: skip
+        if not (address_value := int(address.split(".")[0])) or address_value < 128:
+            ends.pop()  # elements of a map may not overlap
+        rules.append([*rule, random.choice(ends)])
+    return rules
+
+
+def verdict_of(reach: Reach, address: int) -> str:
+    sets = {"accept": reach.accept, "drop": reach.drop, "reject": reach.reject, "unknown": reach.unknown}
+    (verdict,) = (name for name, addresses in sets.items() if address in addresses)
+    return verdict
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32))
+def test_reach_agrees_with_trace_at_every_boundary(seed: int) -> None:
+    random = Random(seed)
+    chains = {
+        "forward": random_rules(random, ["a", "b"]),
+        "a": random_rules(random, ["b"]),
+        "b": random_rules(random, []),
+    }
+    policy = random.choice(("accept", "drop"))
+    one = gateway(ruleset(chains, {"forward": {"type": "filter", "hook": "forward", "prio": 0, "policy": policy}}))
+    reach = Prover(one).reach(QUESTION)
+    parts = (reach.accept, reach.drop, reach.reject, reach.unknown)
+    assert sum(part.size() for part in parts) == HIGHEST + 1
+    assert Intervals.of(pair for part in parts for pair in part) == Intervals.span(0, HIGHEST)
+    tracer = Tracer(one)
+    points = {0, HIGHEST, *(random.getrandbits(32) for _ in range(10))}
+    for part in parts:
+        for low, high in list(part)[:40]:
+            points |= {low, high}
+    for point in points:
+        line = {"in_iface": "lan0", "out_iface": "wan0", "src": "192.168.7.20", "dst": address_text(point, 4)}
+        answer = tracer.answer(read_flow(json.dumps(line | {"proto": "tcp", "dport": 443}).encode(), 1))
+        assert answer.verdict == verdict_of(reach, point), address_text(point, 4)
+
+
+def test_every_part_names_its_rule() -> None:
+    deny = match("ip", "daddr", {"prefix": {"addr": "23.32.0.0", "len": 11}})
+    answer = Prover(forward([deny, drop()], [accept()])).reach(QUESTION).to_json()
+    assert answer["drop"] == ["23.32.0.0/11"]
+    (part,) = (one for one in answer["decided"] if one["verdict"] == "drop")
+    assert part["rule"] == "ip daddr 23.32.0.0/11 drop"
+    assert part["handle"] == 101

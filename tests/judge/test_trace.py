@@ -1,0 +1,105 @@
+"""One flow through small rulesets: finality, jumps, marks, doubts, and bad input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agent.errors import Malformed
+from agent.judge.flow import read_flow
+from agent.judge.trace import trace
+from agent.model.gateway import Gateway
+from agent.model.source import Gap
+from tests.judge.build import FORWARD, accept, drop, flow, forward, gateway, match, meta, ruleset
+
+WEB = match("tcp", "dport", {"set": [80, 443]})
+LIMIT = {"limit": {"rate": 10, "per": "second"}}
+JUMP: dict[str, Any] = {"jump": {"target": "other"}}
+GOTO: dict[str, Any] = {"goto": {"target": "other"}}
+RETURN: dict[str, Any] = {"return": None}
+MARK = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": 5}}
+
+
+@pytest.mark.parametrize(
+    ("rules", "others", "verdict"),
+    [
+        ([[WEB, accept()]], {}, "accept"),
+        ([[match("tcp", "dport", 80), accept()]], {}, "drop"),
+        ([[JUMP], [accept()]], {"other": [[drop()]]}, "drop"),
+        ([[JUMP], [accept()]], {"other": [[RETURN], [drop()]]}, "accept"),
+        ([[GOTO], [accept()]], {"other": [[RETURN]]}, "drop"),
+        ([[JUMP], [accept()]], {"other": [[{"goto": {"target": "third"}}], [drop()]], "third": [[RETURN]]}, "accept"),
+        ([[LIMIT, accept()], [accept()]], {}, "accept"),
+        ([[LIMIT, accept()], [drop()]], {}, "unknown"),
+        ([[LIMIT, {"log": None}], [accept()]], {}, "accept"),
+        ([[MARK], [meta("mark", 5), accept()]], {}, "accept"),
+        ([[MARK], [meta("mark", 6), accept()]], {}, "drop"),
+        ([[LIMIT, MARK], [meta("mark", 5), accept()]], {}, "unknown"),
+        ([[{"reject": {"type": "tcp reset"}}]], {}, "reject"),
+        ([[match("ip", "daddr", "23.40.1.2", "!="), drop()], [accept()]], {}, "accept"),
+        ([[match("ip6", "daddr", "2001:db8::1", "!="), drop()], [accept()]], {}, "accept"),
+        ([[meta("iifname", "lan*"), accept()]], {}, "accept"),
+        ([[meta("oifname", {"set": ["wan1", "ppp*"]}), accept()]], {}, "drop"),
+        ([[{"something new": {}}], [accept()]], {}, "unknown"),
+    ],
+)
+def test_verdicts(rules: list[Any], others: dict[str, Any], verdict: str) -> None:
+    assert trace(forward(*rules, **others), flow()).verdict == verdict
+
+
+def test_drop_in_one_chain_is_final_and_accept_is_not() -> None:
+    two = ruleset(
+        {"first": [[accept()]], "second": [[drop()]]},
+        {"first": FORWARD | {"prio": -10}, "second": FORWARD | {"prio": 10}},
+    )
+    answer = trace(gateway(two), flow())
+    assert (answer.verdict, answer.source and answer.source.chain) == ("drop", "second")
+
+
+def test_the_last_registered_of_equal_priority_runs_first() -> None:
+    two = ruleset(
+        {"first": [[drop()]], "second": [[{"reject": {"type": "icmpx"}}]]}, {"first": FORWARD, "second": FORWARD}
+    )
+    assert trace(gateway(two), flow()).verdict == "reject"
+
+
+def test_unknown_names_the_rule() -> None:
+    answer = trace(forward([LIMIT, accept()]), flow())
+    assert answer.verdict == "unknown"
+    assert any("limit rate 10/second accept" in why and "handle 101" in why for why in answer.why)
+
+
+def test_without_routes_all_roads_must_agree() -> None:
+    answer = trace(forward([WEB, accept()]), flow(out_iface=None))
+    assert (answer.verdict, answer.why) == ("accept", ())
+    answer = trace(forward([meta("oifname", "wan0"), accept()]), flow(out_iface=None))
+    assert answer.verdict == "unknown"
+    assert "no routing table" in answer.why
+
+
+def test_what_could_not_be_read_is_never_an_accept() -> None:
+    open_gateway = forward([accept()])
+    blind = Gateway(type(open_gateway.firewall)(open_gateway.firewall.tables, (Gap("iptables-legacy", "denied"),)))
+    assert trace(open_gateway, flow()).verdict == "accept"
+    assert trace(blind, flow()).verdict == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"{", "not JSON"),
+        (b"[]", "JSON object"),
+        (b'{"dst":"1.2.3.4","proto":"tcp"}', "'dport' is missing"),
+        (b'{"dst":"1.2.3.4","proto":"tcp","dport":70000}', "0 to 65535"),
+        (b'{"dst":"x","proto":"tcp","dport":1}', "x"),
+        (b'{"dst":"1.2.3.4","src":"::1","proto":"tcp","dport":1}', "different families"),
+        (b'{"dst":"1.2.3.4","proto":"tcp","dport":1,"colour":"red"}', "unknown key 'colour'"),
+        (b'{"dst":"1.2.3.4","proto":"tcp","dport":1,"tcp_flags":["sin"]}', "tcp_flags"),
+        (b'{"dst":"1.2.3.4","proto":"tcp","dport":1,"ct_state":"old"}', "ct_state"),
+    ],
+)
+def test_bad_flows_say_what_is_wrong(line: bytes, message: str) -> None:
+    with pytest.raises(Malformed, match="line 7") as caught:
+        read_flow(line, 7)
+    assert message in str(caught.value)
