@@ -191,7 +191,9 @@ class Writer:
         limit = ""
         if hook in INWARD and chance(random, 0.15):
             limit = " --limit-iface-in"
-        kind = random.choice(("LOCAL", "LOCAL", "UNICAST", "BROADCAST", "LOCAL,MULTICAST"))
+        # IPv6 knows no broadcast, and its addrtype refuses the word
+        some = "BROADCAST" if self.family == 4 else "MULTICAST"
+        kind = random.choice(("LOCAL", "LOCAL", "UNICAST", some, "LOCAL,MULTICAST"))
         return f"-m addrtype {'! ' if chance(random, 0.2) else ''}{word} {kind}{limit}"
 
     def _comment(self, _: str) -> str:

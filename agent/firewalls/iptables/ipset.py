@@ -118,6 +118,9 @@ def _add(one: IpSet, words: Sequence[str], number: int) -> None:
     except ValueError as error:
         one.unknown = f"element {words[2]!r} is not understood: {error}"
         return
+    if one.bitmap and one.dimensions == ("port",):  # such sets know TCP and UDP (ip_set_get_ip_port)
+        one.entries.extend(([((number, number), 0), *sides], False) for number in (6, 17))
+        return
     one.entries.append((sides, "nomatch" in words[3:]))
 
 
@@ -181,7 +184,7 @@ def _elements(one: IpSet) -> Elements:
     if one.unknown:
         return UnknownTable(one.unknown)
     entries = sorted(one.entries, key=lambda entry: [-length for _, length in entry[0]])
-    if any(len(sides) > 1 for sides, _ in entries):
+    if any(len(sides) > 1 for sides, _ in entries) or "port" in one.dimensions:
         return BoxTable(tuple(Box(tuple(side for side, _ in sides), None, excluded) for sides, excluded in entries))
     if not any(excluded for _, excluded in entries):
         return IntervalTable(Intervals.of(sides[0][0] for sides, _ in entries))
@@ -253,7 +256,7 @@ def key(one: IpSet, directions: Sequence[str], *, port: Expr | None = None) -> E
                 parts.append(Binary("&", read, Literal(one.mask)) if one.mask is not None else read)
             case "port":
                 ports: Expr = port or Read(Field.SPORT if source else Field.DPORT)
-                parts.extend([ports] if one.bitmap else [Read(Field.L4PROTO), ports])
+                parts.extend([Read(Field.L4PROTO), ports])
             case "mac":
                 parts.append(Read(Field.SMAC if source else Field.DMAC))
             case "iface":

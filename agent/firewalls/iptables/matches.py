@@ -176,22 +176,44 @@ def _iprange(options: tuple[Option, ...], _context: Context) -> tuple[Step, ...]
     return tuple(steps)
 
 
-def _addrtype(options: tuple[Option, ...], _context: Context) -> tuple[Step, ...]:
+def _addrtype(options: tuple[Option, ...], context: Context) -> tuple[Step, ...]:
     iface = None
     for option in options:
         if option.name == "--limit-iface-in":
             iface = Field.IIFNAME
         elif option.name == "--limit-iface-out":
             iface = Field.OIFNAME
-    return tuple(
-        Match(
-            Fib(Field.SADDR if option.name == "--src-type" else Field.DADDR, "type", iface),
-            names.codes(option.args[0], names.ADDRESS_TYPES),
-            option.negated,
-        )
-        for option in options
-        if option.name in ("--src-type", "--dst-type")
-    )
+    steps: list[Step] = []
+    for option in options:
+        if option.name not in ("--src-type", "--dst-type"):
+            continue
+        where = Field.SADDR if option.name == "--src-type" else Field.DADDR
+        codes = names.codes(option.args[0], names.ADDRESS_TYPES)
+        if context.family == 4:
+            steps.append(Match(Fib(where, "type", iface), codes, option.negated))
+            continue
+        conditions = _types6(where, option.args[0].upper().split(","), iface)
+        if option.negated:
+            steps.append(AnyOf(tuple(Match(one.expr, one.members, not one.negated) for one in conditions)))
+        else:
+            steps.extend(conditions)
+    return tuple(steps)
+
+
+def _types6(where: Field, types: list[str], iface: Field | None) -> tuple[Match, ...]:
+    """IPv6 tells multicast, unicast and :: by the address alone, and all of them must fit (match_type6)."""
+    multicast = Intervals.span(*prefix_interval("ff00::/8")[1])
+    found: list[Match] = []
+    if "MULTICAST" in types:
+        found.append(Match(Read(where), multicast))
+    if "UNICAST" in types:
+        found.append(Match(Read(where), multicast | Intervals.single(0), negated=True))
+    if "UNSPEC" in types:
+        found.append(Match(Read(where), Intervals.single(0)))
+    routed = [name for name in types if name in ("LOCAL", "ANYCAST", "UNREACHABLE")]
+    if routed:
+        found.append(Match(Fib(where, "type", iface), names.codes(",".join(routed), names.ADDRESS_TYPES)))
+    return tuple(found)
 
 
 def _mark(where: Field) -> Callable[[tuple[Option, ...], Context], tuple[Step, ...]]:
