@@ -7,10 +7,10 @@ LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin
 export LC_ALL PATH
 
-[ $# -eq 1 ] && [ "${1#-}" = "$1" ] || {
+if [ $# -ne 1 ] || [ "${1#-}" != "$1" ]; then
     echo "usage: collect.sh DIR|FILE.tar" >&2
     exit 2
-}
+fi
 target=$1
 [ ! -e "$target" ] || {
     echo "collect.sh: $target exists already; name a new one" >&2

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2154
 # Sourced by quickstart and test: finds a Python and makes a private environment. Needs $root and $environment.
 
 say() { printf '%s\n' "==> $*"; }

@@ -1,0 +1,62 @@
+"""The shell scripts, the lock files and the wheel."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import agent
+from agent.snapshot import load
+
+ROOT = Path(__file__).parents[2]
+PACKAGING = ROOT / "packaging"
+SCRIPTS = ("quickstart", "test", "environment.sh", "collect.sh")
+SHELLS = [shell for shell in (("dash",), ("busybox", "sh")) if shutil.which(shell[0])] or [("sh",)]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_scripts_are_plain_sh(shell: tuple[str, ...], script: str) -> None:
+    subprocess.run((*shell, "-n", PACKAGING / script), check=True)
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-test.lock"])
+def test_locks_have_hashes_and_no_address(lock: str) -> None:
+    text = (PACKAGING / lock).read_text()
+    assert "://" not in text
+    assert "index" not in re.sub(r"sha256:\w+", "", text)
+    pinned = [line for line in text.splitlines() if "==" in line]
+    assert pinned
+    assert all(line.rstrip().endswith("\\") for line in pinned)
+
+
+def test_the_wheel_holds_code_rules_and_packs(tmp_path: Path) -> None:
+    copy = tmp_path / "source"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "tests", "__pycache__"))
+    argv = (sys.executable, "-m", "hatchling", "build", "-t", "wheel")
+    subprocess.run(argv, cwd=copy, check=True, capture_output=True)
+    (wheel,) = (copy / "dist").glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {"agent/cli/__init__.py", "agent/py.typed", "rules/packs/livechat.yaml"} <= names
+    assert "rules/practices/web_filtered_by_ip.py" in names
+    assert agent.__version__ in wheel.name
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@pytest.mark.parametrize("form", ["snapshot", "snapshot.tar"])
+def test_collect_sh_takes_a_snapshot(tmp_path: Path, shell: tuple[str, ...], form: str) -> None:
+    target = tmp_path / form
+    done = subprocess.run((*shell, PACKAGING / "collect.sh", target), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    snapshot = load(target)
+    wanted = {"nft.json", "iptables-legacy.txt", "ipset.txt", "ip-addr.json", "files/etc/hosts"}
+    assert wanted <= set(snapshot.artifacts)
+    again = subprocess.run((*shell, PACKAGING / "collect.sh", target), capture_output=True, text=True, check=False)
+    assert again.returncode == 2
+    assert "exists already" in again.stderr
