@@ -34,16 +34,20 @@ make_environment() {
     fi
 }
 
-# install LOCK: the locked dependencies, then gateproof itself; nothing when neither has changed.
-install() {
-    mark=$(cat "$root/packaging/$1" "$root/pyproject.toml" "$root"/agent/*.py | cksum)
-    if [ -e "$environment/$1.mark" ] && [ "$(cat "$environment/$1.mark")" = "$mark" ] && [ "${2:-}" != "--always" ]; then
+# install_locked LOCK: the dependencies as locked; nothing when the lock has not changed since the last time.
+install_locked() {
+    mark=$(cksum <"$root/packaging/$1")
+    if [ "$(cat "$environment/$1.mark" 2>/dev/null)" = "$mark" ]; then
         return
     fi
-    say "Installing gateproof and what it needs ($1)"
+    say "Installing what is locked in packaging/$1"
     "$environment/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r "$root/packaging/$1" ||
         fail "pip could not install the dependencies: is a package index reachable?"
-    "$environment/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation ${editable:+-e} "$root" ||
-        fail "pip could not install gateproof"
     printf '%s' "$mark" >"$environment/$1.mark"
+}
+
+install_project() {
+    say "Installing gateproof"
+    "$environment/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation \
+        --force-reinstall "$root" || fail "pip could not install gateproof"
 }
