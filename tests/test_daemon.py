@@ -1,0 +1,118 @@
+"""The daemon as a process: signals, a bad configuration, a kill at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 30
+SCRIPT = """
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from agent import daemon
+from agent.pipeline import audit
+from agent.snapshot import load
+
+snapshot = load(Path({gateway!r}))
+
+def fake(plan):
+    time.sleep({pause})
+    return audit(snapshot, plan.packs, plan.settings, datetime.now(UTC))
+
+class Quick(daemon.Daemon):
+    def _trigger(self):
+        return super()._trigger() | {{"seconds": 1, "jitter": None}}
+
+daemon.audit_here = fake
+daemon.Daemon = Quick
+Quick.__init__.__defaults__ = (fake, daemon.load_plan, *Quick.__init__.__defaults__[2:])
+sys.exit(daemon.run(Path({config!r}), Path({state!r}), once=False))
+"""
+
+
+@contextmanager
+def daemon(folder: Path, pause: float = 0.0) -> Iterator[subprocess.Popen[str]]:
+    """A running daemon over the recorded gateway, auditing every second; ended by its id."""
+    config = folder / "gateproof.toml"
+    if not config.exists():
+        config.write_text("")
+    script = SCRIPT.format(
+        gateway=str(ROOT / "tests" / "gateways" / "egress-allow-list"),
+        config=str(config),
+        state=str(folder / "state"),
+        pause=pause,
+    )
+    with (folder / "log").open("a") as log:
+        process = subprocess.Popen(
+            (sys.executable, "-c", script), stderr=log, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(folder: Path, text: str, count: int = 1) -> None:
+    end = time.monotonic() + PATIENCE
+    while (folder / "log").read_text().count(text) < count:
+        assert time.monotonic() < end, (folder / "log").read_text()
+        time.sleep(0.05)
+
+
+def test_it_audits_reloads_refuses_and_ends(tmp_path: Path) -> None:
+    with daemon(tmp_path) as process:
+        wait_for(tmp_path, "opened")
+        process.send_signal(signal.SIGHUP)
+        wait_for(tmp_path, "configuration read again")
+        (tmp_path / "gateproof.toml").write_text("colour = 'red'\n")
+        process.send_signal(signal.SIGHUP)
+        wait_for(tmp_path, "configuration refused")
+        wait_for(tmp_path, "nothing new", (tmp_path / "log").read_text().count("nothing new") + 1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    log = (tmp_path / "log").read_text()
+    assert "line 1" in log
+    assert "Traceback" not in log
+    state = json.loads((tmp_path / "state" / "findings.json").read_text())
+    assert len(state["findings"]) == 14
+    assert (tmp_path / "state" / "findings.json").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_running_audit_is_finished_before_the_end(tmp_path: Path) -> None:
+    with daemon(tmp_path, pause=1.0) as process:
+        time.sleep(1.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    assert (tmp_path / "state" / "findings.json").exists()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_kill_loses_no_event_and_makes_none_twice(tmp_path: Path, seed: int) -> None:
+    random = Random(seed)
+    for _ in range(3):
+        with daemon(tmp_path) as process:
+            time.sleep(random.uniform(0.3, 1.6))
+            process.kill()
+            process.wait()
+    with daemon(tmp_path):
+        wait_for(tmp_path, "audit: ", (tmp_path / "log").read_text().count("audit: ") + 1)
+    events = [json.loads(line) for line in (tmp_path / "state" / "findings.jsonl").read_text().splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert {event["event"] for event in events} == {"opened"}
+    assert len({event["finding"]["uid"] for event in events}) == len(events) == 14
