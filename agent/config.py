@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, PlainValidator, Field, WithJsonSchema, model_validator
 
 from agent.errors import ConfigError
 from agent.model.intervals import prefix_interval
@@ -49,8 +49,8 @@ def _interface(text: str) -> str:
 
 
 TEXT_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": f"^{DURATION.pattern}$"})
-Duration = Annotated[timedelta, BeforeValidator(_duration), TEXT_SCHEMA]
-Folder = Annotated[Path, BeforeValidator(_folder), WithJsonSchema({"type": "string", "pattern": "^/"})]
+Duration = Annotated[timedelta, PlainValidator(_duration), TEXT_SCHEMA]
+Folder = Annotated[Path, PlainValidator(_folder), WithJsonSchema({"type": "string", "pattern": "^/"})]
 InterfaceName = Annotated[str, AfterValidator(_interface)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 

@@ -112,6 +112,8 @@ def parse_toml(data: bytes, where: str) -> Document:
         raise ConfigError(f"{where} line {number}: not TOML: {reason}") from error
     except RecursionError as error:
         raise ConfigError(f"{where}: nested too deeply") from error
+    except ValueError as error:  # a number or a date that no computer holds
+        raise ConfigError(f"{where}: not TOML: {error}") from error
     return Document(where, content, _toml_lines(text))
 
 
@@ -212,8 +214,9 @@ def _scalar(node: yaml.ScalarNode, loader: yaml.SafeLoader) -> Any:
         raise ValueError(f"not a value of its tag: {value}") from error
 
 
-TOML_KEY: Final = re.compile(r"""\s*(?:"([^"\\]*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*=""")
-TOML_HEADER: Final = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\s\"'-]+?)\s*\]\]?\s*(?:#.*)?$")
+PART: Final = r"""(?:"[^"\\]*"|'[^']*'|[A-Za-z0-9_-]+)"""
+TOML_KEY: Final = re.compile(rf"\s*({PART}(?:\s*\.\s*{PART})*)\s*=")
+TOML_HEADER: Final = re.compile(rf"\s*(\[\[?)\s*({PART}(?:\s*\.\s*{PART})*)\s*\]\]?\s*(?:#.*)?")
 
 
 def _toml_lines(text: str) -> dict[Place, int]:
@@ -223,7 +226,7 @@ def _toml_lines(text: str) -> dict[Place, int]:
     counts: dict[Place, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if header := TOML_HEADER.fullmatch(line):
-            table = tuple(part.strip().strip("\"'") for part in header[2].split("."))
+            table = _toml_parts(header[2])
             if header[1] == "[[":
                 index = counts.get(table, 0)
                 counts[table] = index + 1
@@ -231,8 +234,13 @@ def _toml_lines(text: str) -> dict[Place, int]:
                 table = (*table, index)
             lines.setdefault(table, number)
         elif key := TOML_KEY.match(line):
-            lines.setdefault((*table, next(part for part in key.groups() if part is not None)), number)
+            lines.setdefault((*table, *_toml_parts(key[1])), number)
     return lines
+
+
+def _toml_parts(key: str) -> Place:
+    """The parts of a dotted key."""
+    return tuple(part.strip("\"'") for part in re.findall(PART, key))
 
 
 def _sentence(model: type[BaseModel], document: Document, problem: Mapping[str, Any]) -> str:
@@ -248,7 +256,7 @@ def _sentence(model: type[BaseModel], document: Document, problem: Mapping[str, 
         "Input should", "must"
     )
     found = problem["input"]
-    shown = "" if isinstance(found, dict | list) else f", not {orjson.dumps(found).decode()[:60]}"
+    shown = "" if isinstance(found, dict | list) else f", not {orjson.dumps(found, default=str).decode()[:60]}"
     return f"{start}: `{key}` {message}{shown}" if key else f"{start}: {message}"
 
 

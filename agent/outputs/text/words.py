@@ -57,8 +57,10 @@ def place(source: SourceOut | Source) -> str:
     if source.table is None:
         where = source.artifact.removeprefix("files") if source.artifact.startswith("files/") else source.artifact
     else:
-        tool = [] if source.artifact == NFT else [source.artifact.partition(".")[0]]
-        where = " ".join([*tool, source.table, *([source.chain] if source.chain else [])])
+        # iptables' own name for the program says the family, and its tables have none in theirs
+        tool, _, _ = source.artifact.partition(".")
+        table = source.table if source.artifact == NFT else f"{tool} {source.table.rpartition(' ')[2]}"
+        where = f"{table} {source.chain}" if source.chain else table
     if source.handle is not None:
         return f"{where} handle {source.handle}"
     if source.line is not None:
