@@ -1,0 +1,42 @@
+"""Secrets never get into a snapshot, and lines stay where they are."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.snapshot.redact import redact, redact_arguments
+
+SECRET = st.text(alphabet="abcdefghijkXYZ0123456789+_.!", min_size=6, max_size=20).map(lambda text: f"s3{text}")
+FORMS = (
+    "http_proxy=http://user:{}@proxy.example:3128/",
+    'Acquire::http::Proxy "http://user:{}@proxy:3128";',
+    "password = {}",
+    "api_key: {}",
+    "PrivateKey = {}",
+    "export TOKEN={}",
+    "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
+)
+
+
+@given(SECRET, st.sampled_from(FORMS))
+def test_a_secret_does_not_survive(secret: str, form: str) -> None:
+    before = f"first\n{form.format(secret)}\nlast\n"
+    after = redact(before.encode()).decode()
+    assert secret not in after
+    assert after.count("\n") == before.count("\n")
+    assert after.startswith("first\n")
+    assert after.endswith("last\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["127.0.0.1 localhost\n", "-A FORWARD -d 23.32.0.0/11 -j DROP\n", "# password: none\n"]
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redact(text.encode()).decode() == text
+
+
+def test_arguments() -> None:
+    given_ = ("squid", "--password", "hunter2", "--token=abc", "http://u:p@h/", "-f", "/etc/x")
+    assert redact_arguments(given_) == ["squid", "--password", "***", "--token=***", "http://***@h/", "-f", "/etc/x"]
