@@ -94,9 +94,14 @@ def test_proxy_settings(name: str, text: str, expected: list[tuple[Any, ...]]) -
 
 
 def test_services() -> None:
-    listed: list[Any] = [{"name": "squid", "pid": 7, "arguments": ["squid", "-f", "/srv/squid.conf"],
-               "listeners": [{"proto": "tcp", "address": "::", "port": 3128}]}]  # fmt: skip
-    found = gateway(**{"processes.json": listed, "files/etc/ufw/ufw.conf": "ENABLED=yes\n"}).services
+    squid = {
+        "name": "squid",
+        "pid": 7,
+        "arguments": ["squid", "-f", "/srv/squid.conf"],
+        "listeners": [{"proto": "tcp", "address": "::", "port": 3128}],
+    }
+    files: dict[str, str | list[Any]] = {"processes.json": [squid], "files/etc/ufw/ufw.conf": "ENABLED=yes\n"}
+    found = gateway(**files).services
     assert [(one.name, one.role, one.config_file) for one in found] == [
         ("squid", "proxy", "/srv/squid.conf"),
         ("ufw", "firewall-manager", "/etc/ufw/ufw.conf"),
