@@ -29,9 +29,12 @@ from agent.model.firewall import (
 from agent.model.source import Source  # noqa: TC001 - a return type that callers resolve
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Doubt:
-    """Something that leaves an answer open: a rule, or (``where`` None) a missing fact."""
+    """Something that leaves an answer open: a rule, or (``where`` None) a missing fact.
+
+    Compared by identity, which the interpreter keeps: loads carry hundreds of doubts, and are hashed often.
+    """
 
     what: str
     where: tuple[Table, Chain, Rule] | None = None
@@ -47,6 +50,7 @@ class Doubt:
 
 
 NO_ROUTES = Doubt("no routing table")
+REVERSE_PATH = Doubt("reverse path filter")
 
 
 def describe(step: Step) -> str:

@@ -82,7 +82,15 @@ class Interpreter:
 
     def __init__(self, fib: Callable[[Fib, Packet], int]) -> None:
         self.ledger = Ledger()
+        self._known_doubts: dict[tuple[Rule, str], Doubt] = {}
         self.evaluator = Evaluator(fib, self.ledger.state)
+
+    def doubt(self, table: Table, chain: Chain, rule: Rule, what: str) -> Doubt:
+        """Give the one doubt about a rule, and always the same."""
+        known = self._known_doubts.get((rule, what))
+        if known is None:
+            known = self._known_doubts[rule, what] = Doubt(what, (table, chain, rule))
+        return known
 
     def run(
         self,
@@ -279,8 +287,7 @@ class _Run:
         self.waiting.append((place.chain, place.at + 1, 0, place.stack, packet))
 
     def _doubt(self, chain: Chain, rule: Rule, action: Step) -> None:
-        what = describe(action)
-        self.doubts[Doubt(what, (self.table, chain, rule))] = None
+        self.doubts[self.owner.doubt(self.table, chain, rule, describe(action))] = None
 
     def _give_up(self, way: Way) -> None:
         """Too many ways: say that anything can happen."""

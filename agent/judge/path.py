@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from agent.judge.doubt import NO_ROUTES, Doubt
+from agent.judge.doubt import NO_ROUTES, REVERSE_PATH, Doubt
 from agent.judge.hooks import Station, stations
 from agent.judge.interpret import End, Ending
 from agent.judge.packet import (
@@ -223,7 +223,7 @@ class Path:
         if fails or fails is None:
             device = name_text(packet[Field.IIFNAME])
             note = f"rp_filter on {device}: the way back to the source is another interface"
-            doubts = (Doubt("reverse path filter"),) if fails is None else ()
+            doubts = (REVERSE_PATH,) if fails is None else ()
             yield Road(Way.DISCARD, 0, note), addresses, doubts
             if fails:
                 return

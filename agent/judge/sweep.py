@@ -50,13 +50,18 @@ class SweepRunner:
         if packet[Field.DADDR] != SWEPT:
             return self._scalar.run(station, load, addresses)
         plan = self._plan(station, packet)
-        found: dict[tuple[Ending, tuple[Doubt, ...]], list[Interval]] = defaultdict(list)
+        found: dict[tuple[Doubt, ...], dict[Ending, list[Interval]]] = {}
         for active, atoms in _groups(plan, addresses).items():
             somewhere = put(packet, Field.DADDR, atoms[0][0])
             endings, doubts = self._scalar.interpret(station, somewhere, _rules_of(plan, active))
+            alike = found.setdefault(doubts, defaultdict(list))  # looked up once, not for every ending
             for ending in endings:
-                found[self._swept(ending, plan), doubts].extend(atoms)
-        return [(ending, doubts, Intervals.of(atoms)) for (ending, doubts), atoms in found.items()]
+                alike[self._swept(ending, plan)].extend(atoms)
+        return [
+            (ending, doubts, Intervals.of(atoms))
+            for doubts, alike in found.items()
+            for ending, atoms in alike.items()
+        ]
 
     def _plan(self, station: Station, packet: Packet) -> Plan:
         key = (station.chain, packet)
