@@ -19,29 +19,30 @@ if TYPE_CHECKING:
 
     from agent.snapshot import Snapshot, Want
 
-PACKAGES: Final = ("agent.facts", "agent.firewalls", "agent.proxies", "agent.resolvers")
+FIREWALLS: Final = "agent.firewalls"
+PACKAGES: Final = ("agent.facts", FIREWALLS, "agent.proxies", "agent.resolvers")
 
 
 @cache
-def kinds() -> tuple[Kind, ...]:
-    """Every module or package with a ``KIND``, by place and name."""
+def _found() -> tuple[tuple[str, Kind], ...]:
+    """Package and kind of every module or package with a ``KIND``, by place and name."""
     found = []
     for package in PACKAGES:
         for info in sorted(pkgutil.iter_modules(importlib.import_module(package).__path__), key=lambda one: one.name):
-            module = importlib.import_module(f"{package}.{info.name}")
-            kind = getattr(module, "KIND", None)
+            kind = getattr(importlib.import_module(f"{package}.{info.name}"), "KIND", None)
             if isinstance(kind, Kind):
                 found.append((package, kind))
-    return tuple(kind for _, kind in found)
+    return tuple(found)
+
+
+def kinds() -> tuple[Kind, ...]:
+    """Every kind there is."""
+    return tuple(kind for _, kind in _found())
 
 
 def firewall_kinds() -> frozenset[str]:
     """Names of the kinds whose gaps leave the packet filter open."""
-    return frozenset(
-        kind.name
-        for info in pkgutil.iter_modules(importlib.import_module("agent.firewalls").__path__)
-        if isinstance(kind := getattr(importlib.import_module(f"agent.firewalls.{info.name}"), "KIND", None), Kind)
-    )
+    return frozenset(kind.name for package, kind in _found() if package == FIREWALLS)
 
 
 def wants(snapshot: Snapshot) -> Iterator[Want]:

@@ -32,8 +32,8 @@ from agent.model.report import (
     fingerprint,
 )
 from agent.model.requirement import PortNeed, Requirement
+from agent.model.vocabulary import Reach
 from agent.practice import Case, Hit, Rule, find_rules, run
-from agent.practice.reachability import overall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -229,4 +229,4 @@ def _explanation(domain: str, zone: str, judgements: list[Judgement]) -> Explana
         for one in judgements
     )
     required = [one for one in judgements if one.port.required]
-    return Explanation(domain, zone, hops, overall(required).value)
+    return Explanation(domain, zone, hops, Reach.over(one.verdict for one in required).value)

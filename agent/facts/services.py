@@ -9,7 +9,7 @@ import orjson
 from agent.kind import Kind, Piece
 from agent.model.network import Listener, Service
 from agent.model.source import Gap, Source
-from agent.snapshot import Processes, Status, Want
+from agent.snapshot import Files, Processes, Status, Want
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,8 +50,6 @@ UFW: Final = "/etc/ufw/ufw.conf"
 
 def wants(snapshot: Snapshot) -> Iterable[Want]:
     """The programs by name, and whether ufw is switched on (it does not run)."""
-    from agent.snapshot import Files  # noqa: PLC0415 - one use
-
     if ARTIFACT not in snapshot.artifacts:
         yield Want(ARTIFACT, Processes(tuple(PROGRAMS)), "run as root")
     if f"files{UFW}" not in snapshot.artifacts:

@@ -95,14 +95,6 @@ def packet(  # noqa: PLR0913 - one parameter for each thing that a flow says
     return tuple(values)
 
 
-def replace(before: Packet, **changes: int) -> Packet:
-    """Give a packet with some fields changed, by field name."""
-    values = list(before)
-    for name, value in changes.items():
-        values[Field[name]] = value
-    return tuple(values)
-
-
 def put(before: Packet, at: int, value: int) -> Packet:
     """Give a packet with one field or slot changed."""
     return (*before[:at], value, *before[at + 1 :])

@@ -6,6 +6,7 @@ address, ``reach`` a whole address space; how a base chain treats a load is the 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from agent.judge.doubt import NO_ROUTES, REVERSE_PATH, Doubt
@@ -100,7 +101,7 @@ class Runner(Protocol):
         """Give the possible ends of one base chain, each with its doubts and addresses; NAT is applied."""
         ...
 
-    def roads(self, packet: Packet, addresses: Intervals, oif: str | None = None) -> Iterable[tuple[Road, Intervals]]:
+    def roads(self, packet: Packet, addresses: Intervals) -> Iterable[tuple[Road, Intervals]]:
         """Give the ways that routing chooses, each with its addresses."""
         ...
 
@@ -116,6 +117,18 @@ class Path:
         self._routing = routing
         self._runner = runner
         self._outcomes: list[Outcome] = []
+        self._stations: dict[tuple[Hook, int, str], tuple[Station, ...]] = {}
+
+    @cached_property
+    def _devices_out(self) -> tuple[int, ...]:
+        return _devices_out(self._firewall)
+
+    def _stations_at(self, hook: Hook, family: int, device: str) -> tuple[Station, ...]:
+        key = (hook, family, device)
+        known = self._stations.get(key)
+        if known is None:
+            known = self._stations[key] = stations(self._firewall, family, hook, device)
+        return known
 
     def walk(self, packet: Packet, addresses: Intervals, out_iface: str | None = None) -> list[Outcome]:
         """Give all possible outcomes for a packet that enters by its IIFNAME, or starts here without one.
@@ -170,7 +183,7 @@ class Path:
                     self._outcome(End.REJECT, load, some, "route", road.because)
                     continue
                 device = LOOPBACK if road.way is Way.LOCAL else road.device
-                sent = Load(put(load.packet, Field.OIFNAME, device), load.decider, _joined(load.doubts, doubts))
+                sent = _sent(load, device, doubts)
                 self._after_output(self._cross(Hook.OUTPUT, {sent: some}, family), out_iface, family)
 
     def _after_output(self, frontier: Frontier, out_iface: str | None, family: int) -> None:
@@ -187,7 +200,7 @@ class Path:
                     self._outcome(End.REJECT, load, some, "route", road.because)
                     continue
                 device = LOOPBACK if road.way is Way.LOCAL else road.device
-                sent = Load(put(load.packet, Field.OIFNAME, device), load.decider, _joined(load.doubts, doubts))
+                sent = _sent(load, device, doubts)
                 if road.way is Way.FORWARD:
                     self._leave({sent: some}, family)
                 else:
@@ -212,12 +225,7 @@ class Path:
             yield Road(Way.FORWARD, UNKNOWN if out_iface == "any" else name_value(out_iface)), addresses, ()
             return
         if not self._routing.network.known:
-            if packet[REDIRECTED]:
-                yield Road(Way.LOCAL), addresses, ()
-                return
-            yield Road(Way.LOCAL), addresses, (NO_ROUTES,)
-            for value in _devices_out(self._firewall):
-                yield Road(Way.FORWARD, value), addresses, (NO_ROUTES,)
+            yield from self._roads_anywhere(packet, addresses)
             return
         fails = self._routing.reverse_path_fails(packet)
         if fails or fails is None:
@@ -240,18 +248,25 @@ class Path:
         elif self._routing.network.known:
             for road, some in self._runner.roads(packet, addresses):
                 yield road, some, ()
-        elif packet[REDIRECTED]:
-            yield Road(Way.LOCAL), addresses, ()
         else:
-            yield Road(Way.LOCAL), addresses, (NO_ROUTES,)
-            for device in _devices_out(self._firewall):
-                yield Road(Way.FORWARD, device), addresses, (NO_ROUTES,)
+            yield from self._roads_anywhere(packet, addresses)
+
+    def _roads_anywhere(
+        self, packet: Packet, addresses: Intervals
+    ) -> Iterator[tuple[Road, Intervals, tuple[Doubt, ...]]]:
+        """Every road there may be, where no routing table is known."""
+        if packet[REDIRECTED]:
+            yield Road(Way.LOCAL), addresses, ()
+            return
+        yield Road(Way.LOCAL), addresses, (NO_ROUTES,)
+        for device in self._devices_out:
+            yield Road(Way.FORWARD, device), addresses, (NO_ROUTES,)
 
     # ---- hooks ----
 
     def _cross(self, hook: Hook, frontier: Frontier, family: int, device: str = "", *, nat: bool = True) -> Frontier:
         """Run all base chains of a hook; drops and rejects become outcomes, the rest goes on."""
-        for station in stations(self._firewall, family, hook, device):
+        for station in self._stations_at(hook, family, device):
             if not frontier:
                 return frontier
             onward: Frontier = {}

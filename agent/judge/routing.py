@@ -61,7 +61,6 @@ class Selector:
     src: int
     mark: int
     iif: str
-    oif: str | None
     proto: int
     sport: int
     dport: int
@@ -88,7 +87,7 @@ class Routing:
         """Give the interface of that name, or None."""
         return self._interfaces.get(name)
 
-    def roads(self, packet: Packet, *, oif: str | None = None) -> tuple[Road, ...]:
+    def roads(self, packet: Packet) -> tuple[Road, ...]:
         """Give the ways a packet may take; more than one only where it cannot be known (multipath...)."""
         iif = name_text(packet[Field.IIFNAME])
         family = family_of(packet)
@@ -100,7 +99,6 @@ class Routing:
             packet[Field.SADDR],
             packet[Field.MARK],
             iif,
-            oif,
             packet[Field.L4PROTO],
             packet[Field.SPORT],
             packet[Field.DPORT],
@@ -140,7 +138,6 @@ class Routing:
             0,
             packet[Field.MARK] if question.mark else 0,
             "",
-            None,
             0,
             0,
             0,
@@ -174,7 +171,7 @@ class Routing:
                 return RTN[route.type]
         if family == 4:  # inet_addr_type looks only in the local table
             return RTN["unicast"]
-        for road in self._look_up(Selector(family, address, 0, 0, "", None, 0, 0, 0)):
+        for road in self._look_up(Selector(family, address, 0, 0, "", 0, 0, 0)):
             if road.way is Way.REFUSE:
                 return RTN["unreachable"]
         return RTN["unicast"]
@@ -213,8 +210,6 @@ class Routing:
         for route in self._tables.get((selector.family, table), ()):
             if route.linkdown and not any(self._is_up(device) for device in route.devices):
                 continue
-            if selector.oif is not None and route.devices and selector.oif not in route.devices:
-                continue
             if not unknown_destination and not route.destination[0] <= selector.dst <= route.destination[1]:
                 continue
             if route.type == "throw":
@@ -241,7 +236,7 @@ class Routing:
         if mode == 0 or iif == "lo":
             return False
         mark = packet[Field.MARK] if self._flag(iif, "src_valid_mark") else 0
-        reverse = Selector(4, packet[Field.SADDR], 0, mark, "", None, packet[Field.L4PROTO], 0, 0)
+        reverse = Selector(4, packet[Field.SADDR], 0, mark, "", packet[Field.L4PROTO], 0, 0)
         roads = tuple(dict.fromkeys(self._look_up(reverse)))
         fits = {road.way is Way.FORWARD and (mode == 2 or road.device == packet[Field.IIFNAME]) for road in roads}
         if len(roads) > 1 and True in fits:  # a multipath route accepts any of its devices
@@ -333,8 +328,8 @@ def _matches(rule: RoutingRule, selector: Selector) -> bool | None:
         tests.append(None if selector.mark == UNKNOWN else (selector.mark & rule.mask) == (rule.mark & rule.mask))
     if rule.iif is not None:
         tests.append((selector.iif or "lo") == rule.iif)
-    if rule.oif is not None:
-        tests.append(selector.oif == rule.oif)
+    if rule.oif is not None:  # asks for a socket that is bound to a device
+        tests.append(False)
     if rule.protocol is not None:
         tests.append(selector.proto == rule.protocol)
     if rule.unknown:

@@ -59,6 +59,6 @@ class ScalarRunner:
             return ending._replace(end=End.DROP, nat=None)
         return ending._replace(packet=packet, nat=None)
 
-    def roads(self, packet: Packet, addresses: Intervals, oif: str | None = None) -> Iterable[tuple[Road, Intervals]]:
+    def roads(self, packet: Packet, addresses: Intervals) -> Iterable[tuple[Road, Intervals]]:
         """Give the ways that routing chooses."""
-        return [(road, addresses) for road in self._routing.roads(packet, oif=oif)]
+        return [(road, addresses) for road in self._routing.roads(packet)]

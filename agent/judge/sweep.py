@@ -40,7 +40,7 @@ class SweepRunner:
         self._routing = routing
         self._scalar = scalar
         self._plans: dict[tuple[Chain, Packet], Plan] = {}
-        self._road_maps: dict[tuple[Packet, str | None], tuple[list[int], list[tuple[Road, ...]]]] = {}
+        self._road_maps: dict[Packet, tuple[list[int], list[tuple[Road, ...]]]] = {}
 
     def run(
         self, station: Station, load: Load, addresses: Intervals
@@ -58,9 +58,7 @@ class SweepRunner:
             for ending in endings:
                 alike[self._swept(ending, plan)].extend(atoms)
         return [
-            (ending, doubts, Intervals.of(atoms))
-            for doubts, alike in found.items()
-            for ending, atoms in alike.items()
+            (ending, doubts, Intervals.of(atoms)) for doubts, alike in found.items() for ending, atoms in alike.items()
         ]
 
     def _plan(self, station: Station, packet: Packet) -> Plan:
@@ -84,11 +82,11 @@ class SweepRunner:
         destination = UNKNOWN if plan.writes_destination else SWEPT
         return mapped._replace(packet=put(mapped.packet, Field.DADDR, destination))
 
-    def roads(self, packet: Packet, addresses: Intervals, oif: str | None = None) -> Iterable[tuple[Road, Intervals]]:
+    def roads(self, packet: Packet, addresses: Intervals) -> Iterable[tuple[Road, Intervals]]:
         """Give the ways that routing chooses, each with its destinations."""
         if packet[Field.DADDR] != SWEPT:
-            return self._scalar.roads(packet, addresses, oif)
-        starts, choices = self._road_map(packet, oif)
+            return self._scalar.roads(packet, addresses)
+        starts, choices = self._road_map(packet)
         found: dict[Road, list[Interval]] = defaultdict(list)
         for low, high in addresses:
             at = bisect_right(starts, low) - 1
@@ -99,13 +97,12 @@ class SweepRunner:
                 at += 1
         return [(road, Intervals.of(pieces)) for road, pieces in found.items()]
 
-    def _road_map(self, packet: Packet, oif: str | None) -> tuple[list[int], list[tuple[Road, ...]]]:
-        key = (packet, oif)
-        known = self._road_maps.get(key)
+    def _road_map(self, packet: Packet) -> tuple[list[int], list[tuple[Road, ...]]]:
+        known = self._road_maps.get(packet)
         if known is None:
             starts = sorted({0, *self._routing.bounds(family_of(packet))})
-            choices = [self._routing.roads(put(packet, Field.DADDR, start), oif=oif) for start in starts]
-            known = self._road_maps[key] = (starts, choices)
+            choices = [self._routing.roads(put(packet, Field.DADDR, start)) for start in starts]
+            known = self._road_maps[packet] = (starts, choices)
         return known
 
 

@@ -56,7 +56,6 @@ class Tracer:
     """Answers flows against one gateway."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
         self._routing = Routing(gateway.network)
         self._path = Path(gateway, self._routing, ScalarRunner(self._routing))
         self._gaps = tuple(str(gap) for gap in gateway.firewall.gaps)

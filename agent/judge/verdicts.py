@@ -55,8 +55,8 @@ def judge(gateway: Gateway, requirements: Sequence[Requirement]) -> Judged:
     judgements: list[Judgement] = []
     for zone in gateway.zones:
         for family in families(gateway):
+            reason = not_routed(gateway, zone, family)
             for port in sorted({port for one in requirements for port in one.ports}, key=_port_order):
-                reason = not_routed(gateway, zone, family)
                 if reason:
                     opinions[zone.name, port, family] = _Opinion(Reach.NOT_ROUTED, reason)
                     continue

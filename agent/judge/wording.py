@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from agent.model.intervals import prefixes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from agent.judge.reach import Decided
     from agent.model.intervals import Intervals
 
@@ -49,9 +47,3 @@ def stopped_by(part: Decided) -> str:
     if part.source is not None:
         return f"{how} by {part.source}"
     return f"{how}: {part.note}" if part.note else how
-
-
-def one_line(parts: Iterable[str], limit: int = 200) -> str:
-    """Phrases joined by semicolons, cut to ``limit`` characters."""
-    text = "; ".join(parts)
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

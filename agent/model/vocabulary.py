@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Severity(StrEnum):
@@ -28,6 +32,16 @@ class Reach(StrEnum):
     BLOCKED = "blocked"
     UNKNOWN = "unknown"
     NOT_ROUTED = "not-routed"
+
+    @classmethod
+    def over(cls, verdicts: Iterable[Reach]) -> Reach:
+        """The verdict over required ports and families; those without a road do not count."""
+        found = set(verdicts) - {cls.NOT_ROUTED}
+        if len(found) == 1:
+            return found.pop()
+        if found & {cls.BLOCKED, cls.PARTIAL}:
+            return cls.PARTIAL
+        return cls.UNKNOWN if found else cls.NOT_ROUTED
 
 
 class Stage(StrEnum):

@@ -19,20 +19,6 @@ if TYPE_CHECKING:
     from agent.practice.rule import Case
 
 
-def overall(judgements: list[Judgement]) -> Reach:
-    """The verdict over all routed families and required ports of one domain and zone."""
-    verdicts = {one.verdict for one in judgements if one.verdict is not Reach.NOT_ROUTED}
-    if not verdicts:
-        return Reach.NOT_ROUTED
-    if verdicts == {Reach.ALLOWED}:
-        return Reach.ALLOWED
-    if verdicts == {Reach.BLOCKED}:
-        return Reach.BLOCKED
-    if verdicts & {Reach.BLOCKED, Reach.PARTIAL}:
-        return Reach.PARTIAL
-    return Reach.UNKNOWN
-
-
 def hits_for(case: Case, wanted: Reach, summarise: Callable[[Judgement], str]) -> Iterator[Hit]:
     """One hit for each domain and zone whose overall verdict is ``wanted``."""
     for requirement in case.requirements:
@@ -42,7 +28,7 @@ def hits_for(case: Case, wanted: Reach, summarise: Callable[[Judgement], str]) -
                 for one in case.judgements
                 if one.requirement == requirement and one.zone == zone.name and one.port.required
             ]
-            if overall(mine) is not wanted:
+            if Reach.over(one.verdict for one in mine) is not wanted:
                 continue
             failing = [one for one in mine if one.verdict not in (Reach.ALLOWED, Reach.NOT_ROUTED)]
             worst = min(failing, key=lambda one: (_RANK[one.verdict], one.family, one.port.text))

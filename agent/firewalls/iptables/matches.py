@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from agent.firewalls.iptables.save import Option
 
-EVERYTHING: Final = Intervals.span(0, (1 << 128) - 1)
 NEVER: Final = Match(Read(Field.NFPROTO), Intervals())
 
 

@@ -74,12 +74,7 @@ def overall(verdicts: Iterable[Verdict]) -> Reach:
         if one.required:
             known = best.get((one.port, one.family), one.verdict)
             best[one.port, one.family] = min(known, one.verdict, key=BEST_FIRST.index)
-    found = set(best.values()) - {Reach.NOT_ROUTED}
-    if len(found) == 1:
-        return found.pop()
-    if found & {Reach.BLOCKED, Reach.PARTIAL}:
-        return Reach.PARTIAL
-    return Reach.UNKNOWN if found else Reach.NOT_ROUTED
+    return Reach.over(best.values())
 
 
 def answer(rows: Sequence[Row]) -> Iterator[str]:
