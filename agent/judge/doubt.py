@@ -57,7 +57,7 @@ def describe(step: Step) -> str:
     """Name what cannot be known about a step, for people."""
     match step:
         case Uncertain():
-            return step.what
+            return step.what if step.understood else f"not understood: {step.what}"
         case NotUnderstood():
             return f"not understood: {step.what}"
         case Queue():

@@ -212,6 +212,8 @@ class Uncertain:
     """A condition that an audit cannot know: limit, recent, time, string...; both outcomes are followed."""
 
     what: str
+    understood: bool = True
+    """False where the reader does not know the condition at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +317,7 @@ class Vmap:
 
 @dataclass(frozen=True, slots=True)
 class NotUnderstood:
-    """A statement that the reader does not know: everything could happen here; the reason names it."""
+    """A statement, not a condition, that the reader does not know: anything could happen; the reason names it."""
 
     what: str
 

@@ -50,7 +50,7 @@ def steps(*statements: dict[str, Any], family: str = "inet") -> tuple[Step, ...]
         (match("tcp", "flags", {"set": ["syn"]}), (TCP, Match(Read(Field.TCP_FLAGS), Intervals.single(2)))),
         ({"limit": {"rate": 5, "per": "minute"}}, (Uncertain("limit rate 5/minute"),)),
         ({"counter": {"packets": 1, "bytes": 2}}, ()),
-        ({"xt": {"type": "match", "name": "multiport"}}, (NotUnderstood("iptables match multiport"),)),
+        ({"xt": {"type": "match", "name": "multiport"}}, (Uncertain("iptables match multiport", understood=False),)),
         ({"hovercraft": {}}, (NotUnderstood("hovercraft"),)),
     ],
 )  # fmt: skip

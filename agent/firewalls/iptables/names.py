@@ -1,74 +1,115 @@
-"""The words that iptables prints, and their values (extensions/lib*.c of iptables; /etc/protocols)."""
+"""The words that iptables and ipset print, and their values (extensions/lib*.c of iptables; /etc/protocols)."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from agent.errors import Malformed
 from agent.model.intervals import Interval, Intervals
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 PROTOCOLS: Final = {
-    "ip": 0, "icmp": 1, "igmp": 2, "ipencap": 4, "ipip": 4, "tcp": 6, "egp": 8, "igp": 9, "udp": 17, "dccp": 33,
-    "ipv6": 41, "ipv6-route": 43, "ipv6-frag": 44, "rsvp": 46, "gre": 47, "esp": 50, "ipsec-esp": 50, "ah": 51,
-    "ipsec-ah": 51, "ipv6-icmp": 58, "icmpv6": 58, "icmp6": 58, "ipv6-nonxt": 59, "ipv6-opts": 60, "eigrp": 88,
-    "ospf": 89, "pim": 103, "ipcomp": 108, "vrrp": 112, "l2tp": 115, "sctp": 132, "mh": 135, "mobility-header": 135,
-    "udplite": 136, "mpls-in-ip": 137,
+    "ip": 0, "hopopt": 0, "icmp": 1, "igmp": 2, "ggp": 3, "ipencap": 4, "st": 5, "tcp": 6, "egp": 8, "igp": 9,
+    "pup": 12, "udp": 17, "hmp": 20, "xns-idp": 22, "rdp": 27, "iso-tp4": 29, "dccp": 33, "xtp": 36, "ddp": 37,
+    "idpr-cmtp": 38, "ipv6": 41, "ipv6-route": 43, "ipv6-frag": 44, "idrp": 45, "rsvp": 46, "gre": 47, "esp": 50,
+    "ipv6-crypt": 50, "ipsec-esp": 50, "ah": 51, "ipv6-auth": 51, "ipsec-ah": 51, "skip": 57, "ipv6-icmp": 58,
+    "icmpv6": 58, "icmp6": 58, "ipv6-nonxt": 59, "ipv6-opts": 60, "rspf": 73, "vmtp": 81, "eigrp": 88, "ospf": 89,
+    "ospfigp": 89, "ax.25": 93, "ipip": 94, "etherip": 97, "encap": 98, "pim": 103, "ipcomp": 108, "vrrp": 112,
+    "l2tp": 115, "isis": 124, "sctp": 132, "fc": 133, "mobility-header": 135, "ipv6-mh": 135, "mh": 135,
+    "udplite": 136, "mpls-in-ip": 137, "manet": 138, "hip": 139, "shim6": 140, "wesp": 141, "rohc": 142,
+    "ethernet": 143,
 }  # fmt: skip
-TCP_FLAGS: Final = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ALL": 63, "NONE": 0}
-CT_STATES: Final = {"INVALID": 1, "ESTABLISHED": 2, "RELATED": 4, "NEW": 8, "UNTRACKED": 64}
-CT_NAT_STATES: Final = {"SNAT": 16, "DNAT": 32}
-CT_STATUS: Final = {"NONE": 0, "EXPECTED": 1, "SEEN_REPLY": 2, "ASSURED": 4, "CONFIRMED": 8}
+TCP_FLAGS: Final = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "all": 63, "none": 0}
+CT_STATES: Final = {"invalid": 1, "established": 2, "related": 4, "new": 8, "untracked": 64}
+CT_NAT_STATES: Final = {"snat": 16, "dnat": 32}
+CT_STATUS: Final = {"none": 0, "expected": 1, "seen_reply": 2, "assured": 4, "confirmed": 8}
 ADDRESS_TYPES: Final = {
-    "UNSPEC": 0, "UNICAST": 1, "LOCAL": 2, "BROADCAST": 3, "ANYCAST": 4, "MULTICAST": 5, "BLACKHOLE": 6,
-    "UNREACHABLE": 7, "PROHIBIT": 8,
+    "unspec": 0, "unicast": 1, "local": 2, "broadcast": 3, "anycast": 4, "multicast": 5, "blackhole": 6,
+    "unreachable": 7, "prohibit": 8, "throw": 9, "nat": 10, "xresolve": 11,
 }  # fmt: skip
-PKTTYPES: Final = {"unicast": 0, "broadcast": 1, "multicast": 2}
-_ANY: Final = (0, 255)
-_UNREACHABLE: Final = (
-    "network-unreachable", "host-unreachable", "protocol-unreachable", "port-unreachable", "fragmentation-needed",
-    "source-route-failed", "network-unknown", "host-unknown", "", "network-prohibited", "host-prohibited",
-    "TOS-network-unreachable", "TOS-host-unreachable", "communication-prohibited", "host-precedence-violation",
-    "precedence-cutoff",
+PKTTYPES: Final = {
+    "unicast": 0, "host": 0, "broadcast": 1, "bcast": 1, "multicast": 2, "mcast": 2, "otherhost": 3,
+}  # fmt: skip
+DSCP_CLASSES: Final = {
+    "be": 0, "ef": 46, **{f"cs{number}": number << 3 for number in range(8)},
+    **{f"af{high}{low}": high << 3 | low << 1 for high in range(1, 5) for low in range(1, 4)},
+}  # fmt: skip
+
+ANY_CODE: Final = (0, 255)
+ANY_ICMP: Final = 255
+
+
+def _icmp(types: Mapping[str, int], codes: Mapping[int, tuple[str, ...]]) -> dict[str, tuple[int, Interval]]:
+    found = {name: (kind, ANY_CODE) for name, kind in types.items()}
+    for kind, listed in codes.items():
+        found |= {name.lower(): (kind, (code, code)) for code, name in enumerate(listed) if name}
+    return found
+
+
+ICMP_TYPES: Final = _icmp(
+    {
+        "any": ANY_ICMP, "echo-reply": 0, "pong": 0, "destination-unreachable": 3, "source-quench": 4, "redirect": 5,
+        "echo-request": 8, "ping": 8, "router-advertisement": 9, "router-solicitation": 10, "time-exceeded": 11,
+        "ttl-exceeded": 11, "parameter-problem": 12, "timestamp-request": 13, "timestamp-reply": 14,
+        "address-mask-request": 17, "address-mask-reply": 18,
+    },
+    {
+        3: (
+            "network-unreachable", "host-unreachable", "protocol-unreachable", "port-unreachable",
+            "fragmentation-needed", "source-route-failed", "network-unknown", "host-unknown", "",
+            "network-prohibited", "host-prohibited", "TOS-network-unreachable", "TOS-host-unreachable",
+            "communication-prohibited", "host-precedence-violation", "precedence-cutoff",
+        ),
+        5: ("network-redirect", "host-redirect", "TOS-network-redirect", "TOS-host-redirect"),
+        11: ("ttl-zero-during-transit", "ttl-zero-during-reassembly"),
+        12: ("ip-header-bad", "required-option-missing"),
+    },
 )  # fmt: skip
-ICMP_TYPES: Final[dict[str, tuple[int, Interval]]] = {
-    "any": (255, _ANY), "echo-reply": (0, _ANY), "pong": (0, _ANY), "destination-unreachable": (3, _ANY),
-    "source-quench": (4, _ANY), "redirect": (5, _ANY), "echo-request": (8, _ANY), "ping": (8, _ANY),
-    "router-advertisement": (9, _ANY), "router-solicitation": (10, _ANY), "time-exceeded": (11, _ANY),
-    "ttl-exceeded": (11, _ANY), "ttl-zero-during-transit": (11, (0, 0)), "ttl-zero-during-reassembly": (11, (1, 1)),
-    "parameter-problem": (12, _ANY), "timestamp-request": (13, _ANY), "timestamp-reply": (14, _ANY),
-    "address-mask-request": (17, _ANY), "address-mask-reply": (18, _ANY),
-} | {name: (3, (code, code)) for code, name in enumerate(_UNREACHABLE) if name}  # fmt: skip
-ICMPV6_TYPES: Final[dict[str, tuple[int, Interval]]] = {
-    "any": (255, _ANY), "destination-unreachable": (1, _ANY), "no-route": (1, (0, 0)),
-    "communication-prohibited": (1, (1, 1)), "beyond-scope": (1, (2, 2)), "address-unreachable": (1, (3, 3)),
-    "port-unreachable": (1, (4, 4)), "failed-policy": (1, (5, 5)), "reject-route": (1, (6, 6)),
-    "packet-too-big": (2, _ANY), "time-exceeded": (3, _ANY), "ttl-exceeded": (3, _ANY),
-    "parameter-problem": (4, _ANY), "bad-header": (4, (0, 0)), "unknown-header-type": (4, (1, 1)),
-    "unknown-option": (4, (2, 2)), "echo-request": (128, _ANY), "ping": (128, _ANY), "echo-reply": (129, _ANY),
-    "pong": (129, _ANY), "router-solicitation": (133, _ANY), "router-advertisement": (134, _ANY),
-    "neighbour-solicitation": (135, _ANY), "neighbor-solicitation": (135, _ANY),
-    "neighbour-advertisement": (136, _ANY), "neighbor-advertisement": (136, _ANY), "redirect": (137, _ANY),
-}  # fmt: skip
+ICMPV6_TYPES: Final = _icmp(
+    {
+        "destination-unreachable": 1, "packet-too-big": 2, "time-exceeded": 3, "ttl-exceeded": 3,
+        "parameter-problem": 4, "echo-request": 128, "ping": 128, "echo-reply": 129, "pong": 129,
+        "router-solicitation": 133, "router-advertisement": 134, "neighbour-solicitation": 135,
+        "neighbor-solicitation": 135, "neighbour-advertisement": 136, "neighbor-advertisement": 136, "redirect": 137,
+    },
+    {
+        1: (
+            "no-route", "communication-prohibited", "beyond-scope", "address-unreachable", "port-unreachable",
+            "failed-policy", "reject-route",
+        ),
+        3: ("ttl-zero-during-transit", "ttl-zero-during-reassembly"),
+        4: ("bad-header", "unknown-header-type", "unknown-option"),
+    },
+)  # fmt: skip
 SERVICES: Final = {
     "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "bootps": 67, "bootpc": 68,
-    "tftp": 69,
-    "http": 80, "www": 80, "pop3": 110, "sunrpc": 111, "auth": 113, "ntp": 123, "netbios-ns": 137, "netbios-dgm": 138,
-    "netbios-ssn": 139, "imap2": 143, "imap": 143, "snmp": 161, "https": 443, "microsoft-ds": 445, "imaps": 993,
-    "pop3s": 995,
+    "tftp": 69, "http": 80, "www": 80, "kerberos": 88, "pop3": 110, "sunrpc": 111, "auth": 113, "ident": 113,
+    "nntp": 119, "ntp": 123, "netbios-ns": 137, "netbios-dgm": 138, "netbios-ssn": 139, "imap2": 143, "imap": 143,
+    "snmp": 161, "snmp-trap": 162, "bgp": 179, "ldap": 389, "https": 443, "microsoft-ds": 445, "submissions": 465,
+    "isakmp": 500, "syslog": 514, "submission": 587, "ipp": 631, "ldaps": 636, "imaps": 993, "pop3s": 995,
+    "socks": 1080, "openvpn": 1194, "mysql": 3306, "ipsec-nat-t": 4500, "sip": 5060, "postgresql": 5432,
+    "http-alt": 8080, "webcache": 8080,
 }  # fmt: skip
-"""Old dumps name services; iptables-save of today prints numbers."""
+"""Old dumps and files written by hand name services; iptables-save of today prints numbers."""
 
 
 def numbers(text: str, separator: str = ":", highest: int = 0xFFFF) -> Interval:
-    """``80``, ``80:90``, ``:90``, ``80:`` or a service name; raises ValueError."""
+    """``80``, ``80:90``, ``:90``, ``80:`` or a service name as first and last number; raises ValueError."""
     low, sign, high = text.partition(separator)
-    first = _number(low) if low else 0
-    last = (_number(high) if high else highest) if sign else first
-    return first, last
+    first = _number(low, highest) if low or not sign else 0
+    if not sign:
+        return first, first
+    return first, _number(high, highest) if high else highest
 
 
-def _number(text: str) -> int:
-    return SERVICES[text] if text in SERVICES else int(text, 0)
+def _number(text: str, highest: int) -> int:
+    value = SERVICES.get(text)
+    if value is None:
+        value = int(text, 0)
+    if not 0 <= value <= highest:
+        raise ValueError(f"{text} is not between 0 and {highest}")
+    return value
 
 
 def masked(text: str, highest: int = 0xFFFFFFFF) -> tuple[int, int]:
@@ -77,32 +118,55 @@ def masked(text: str, highest: int = 0xFFFFFFFF) -> tuple[int, int]:
     return int(value, 0), int(mask, 0) if slash else highest
 
 
+def netmask(text: str, width: int) -> int:
+    """The mask of a prefix length; raises ValueError."""
+    length = int(text)
+    if not 0 <= length <= width:
+        raise ValueError(f"prefix length {length} is not between 0 and {width}")
+    return ((1 << length) - 1) << (width - length)
+
+
 def protocol(text: str) -> int:
-    """Number of a protocol name; raises Malformed."""
+    """Number of a protocol; 0 for all. Raises ValueError."""
     name = text.lower()
-    if name in PROTOCOLS:
-        return PROTOCOLS[name]
-    try:
-        return int(name, 0)
-    except ValueError as error:
-        raise Malformed(f"protocol {text!r} is not known") from error
+    if name == "all":
+        return 0
+    number = PROTOCOLS.get(name)
+    if number is None:
+        if not name.isdecimal() or int(name) > 255:
+            raise ValueError(f"protocol {text!r} is not known")
+        number = int(name)
+    return number
 
 
-def flags(text: str, table: dict[str, int]) -> int:
+def flags(text: str, table: Mapping[str, int]) -> int:
     """Names joined by commas as bits; raises ValueError."""
     value = 0
     for name in text.split(","):
-        if name.upper() not in table:
-            raise ValueError(f"{name!r} is not known")
-        value |= table[name.upper()]
+        value |= code(name, table)
     return value
 
 
-def codes(text: str, table: dict[str, int]) -> Intervals:
+def codes(text: str, table: Mapping[str, int]) -> Intervals:
     """Names joined by commas as a set of numbers; raises ValueError."""
-    found = []
-    for name in text.split(","):
-        if name.upper() not in table:
-            raise ValueError(f"{name!r} is not known")
-        found.append((table[name.upper()], table[name.upper()]))
-    return Intervals.of(found)
+    found = [code(name, table) for name in text.split(",")]
+    return Intervals.of((value, value) for value in found)
+
+
+def code(name: str, table: Mapping[str, int]) -> int:
+    """The value of one name, in any case of letters; raises ValueError."""
+    value = table.get(name.lower())
+    if value is None:
+        raise ValueError(f"{name!r} is not known")
+    return value
+
+
+def icmp(text: str, family: int) -> tuple[int, Interval]:
+    """``type[/code]`` or a name as type and span of codes; raises ValueError."""
+    table = ICMP_TYPES if family == 4 else ICMPV6_TYPES
+    found = table.get(text.lower())
+    if found is not None:
+        return found
+    kind, slash, number = text.partition("/")
+    first, _ = numbers(kind, highest=255)
+    return first, numbers(number, highest=255) if slash else ANY_CODE

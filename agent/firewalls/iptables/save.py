@@ -1,153 +1,202 @@
-"""The syntax of iptables-save: tables, chains, rules as words. Knows nothing of what they mean."""
+"""The syntax of iptables-save and ``iptables -S``: tables, chains, rules as words. Knows nothing of meaning."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.errors import Malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+TEXT_OPTIONS: Final = frozenset({
+    "--comment", "--log-prefix", "--nflog-prefix", "--ulog-prefix", "--string", "--hex-string",
+})  # fmt: skip
+"""Options whose argument may look like anything: iptables-save prints a comment ``-j`` without quotes."""
 
 
-class Word(NamedTuple):
-    """One word of a rule; quoted words are never options."""
-
-    text: str
-    quoted: bool = False
-
-    @property
-    def is_option(self) -> bool:
-        """Whether the word begins an option."""
-        return not self.quoted and self.text.startswith("-") and len(self.text) > 1 and not self.text[1].isdigit()
-
-    @property
-    def is_not(self) -> bool:
-        """Whether the word negates what follows."""
-        return self.text == "!" and not self.quoted
+FAMILIES: Final = frozenset({"-4", "-6"})
+DIGITS: Final = frozenset({"", *"0123456789"})
+"""What follows the sign of a negative number, or of a single dash."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option with its arguments; ``negated`` in either place that iptables has known for ``!``."""
+class Quoted(str):
+    """A word that stood in quotes, and so is neither an option nor ``!``."""
+
+    __slots__ = ()
+
+
+class Option(NamedTuple):
+    """One option with its arguments; ``negated`` by a ``!`` before it, or in the old place after it."""
 
     name: str
     negated: bool
     args: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return " ".join([*(["!"] if self.negated else []), self.name, *self.args])
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One ``-A`` line: the chain, the options in order, the text without counters, and where it stands."""
 
-    chain: str
-    options: tuple[Option, ...]
+class Line(NamedTuple):
+    """One rule: what follows the chain's name, the whole without counters, and where it stands."""
+
+    rest: str
     text: str
     number: int
+
+    @property
+    def plain(self) -> bool:
+        """Whether blanks alone part its words."""
+        return '"' not in self.rest
 
 
 @dataclass(slots=True)
 class Section:
-    """One table of a dump: chain names to policies (``-`` for user chains), and rules in order."""
+    """One table of a dump: chain names to policies (``-`` for user chains), and to rules in order."""
 
     name: str
     line: int
     policies: dict[str, str] = field(default_factory=dict)
-    rules: list[Line] = field(default_factory=list)
+    rules: dict[str, list[Line]] = field(default_factory=dict)
+    last: int = 0
+    """The last line that was read."""
     committed: bool = False
 
 
 def parse(text: str) -> Iterator[Section]:
-    """Yield the tables of a dump; raises Malformed with the line that is none of iptables-save."""
+    """Yield the tables of a dump; raises Malformed with the line that is none of iptables-save.
+
+    A last line that was cut in its middle is left out: its table is not committed.
+    """
     section: Section | None = None
-    for number, raw in enumerate(text.splitlines(), 1):
+    lines = text.split("\n")
+    for number, raw in enumerate(lines, 1):
         line = raw.strip()
-        if not line or line.startswith("#"):
+        if not line or line[0] == "#":
             continue
-        if line.startswith("*"):
+        if line[0] == "*":
             if section is not None:
                 yield section
             section = Section(line[1:].strip(), number)
         elif section is None:
-            raise Malformed(f"line {number}: a table (*filter) is expected, not {line[:40]!r}", line=number)
+            if line[:3] not in ("-P ", "-N "):
+                raise Malformed(f"line {number}: a table (*filter) is expected, not {line[:40]!r}", line=number)
+            section = Section("filter", number, committed=True)  # iptables -S lists one table, without its name
+            _line(section, line, number)
         elif line == "COMMIT":
             section.committed = True
             yield section
             section = None
-        elif line.startswith(":"):
-            name, _, rest = line[1:].partition(" ")
-            section.policies[name] = rest.split(" ")[0] or "-"
-        elif line.startswith(("-A", "[")):
-            section.rules.append(_rule(line, number))
         else:
-            raise Malformed(f"line {number}: {line[:40]!r} is not understood", line=number)
+            try:
+                _line(section, line, number)
+            except Malformed:
+                if number < len(lines) or section.committed:
+                    raise
+        if section is not None:
+            section.last = number
     if section is not None:
         yield section
 
 
-def _rule(line: str, number: int) -> Line:
-    text = line
-    if text.startswith("["):  # counters in front, iptables-save -c
-        _, bracket, text = text.partition("] ")
-        if not bracket:
-            raise Malformed(f"line {number}: {line[:40]!r} is not understood", line=number)
-    listed = words(text, number)
-    if len(listed) < 2 or listed[0].text not in ("-A", "--append"):
+def _line(section: Section, line: str, number: int) -> None:
+    """Read a line within a table."""
+    if line[0] in "-[":
+        _command(section, line, number)
+    elif line[0] == ":":
+        name, _, rest = line[1:].partition(" ")
+        section.policies[name] = rest.split(" ", 1)[0] or "-"
+    else:
         raise Malformed(f"line {number}: {line[:40]!r} is not understood", line=number)
-    return Line(listed[1].text, tuple(_options(listed[2:], number)), text, number)
 
 
-def words(text: str, number: int) -> list[Word]:
-    """Split at blanks; double quotes hold a word together, a backslash keeps the next character."""
-    if '"' not in text and "\\" not in text and "'" not in text:
-        return [Word(part) for part in text.split()]
-    out: list[Word] = []
-    at, size = 0, len(text)
-    while at < size:
-        if text[at].isspace():
-            at += 1
-            continue
-        letters: list[str] = []
-        quote = ""
-        quoted = False
-        while at < size and (quote or not text[at].isspace()):
-            letter = text[at]
-            if quote and letter == quote:
-                quote = ""
-            elif not quote and letter in "\"'":
-                quote, quoted = letter, True
-            elif letter == "\\" and at + 1 < size and quote != "'":
-                at += 1
-                letters.append(text[at])
-            else:
+def _command(section: Section, line: str, number: int) -> None:
+    text = line
+    if text[0] == "[":  # counters in front, iptables-save -c
+        _, _, text = text.partition("] ")
+    command, _, rest = text.partition(" ")
+    chain, _, rest = rest.lstrip().partition(" ")
+    if command in ("-A", "--append") and chain:
+        section.rules.setdefault(chain, []).append(_rule(rest, text, number))
+    elif command in ("-I", "--insert") and chain:
+        first, _, after = rest.partition(" ")
+        at = max(int(first) - 1, 0) if first.isdecimal() else 0
+        section.rules.setdefault(chain, []).insert(at, _rule(after if first.isdecimal() else rest, text, number))
+    elif command in ("-P", "--policy") and chain and rest:
+        section.policies[chain] = rest.split()[0]
+    elif command in ("-N", "--new-chain") and chain:
+        section.policies[chain] = "-"
+    else:
+        raise Malformed(f"line {number}: {line[:40]!r} is not understood", line=number)
+
+
+def _rule(rest: str, text: str, number: int) -> Line:
+    line = Line(rest, text, number)
+    if not line.plain:
+        words(line)
+    return line
+
+
+def words(line: Line) -> list[str]:
+    """Split a rule as iptables-restore does: double quotes hold a word together, backslashes escape in them.
+
+    Raises Malformed where a quote is not closed.
+    """
+    if line.plain:
+        return line.rest.split()
+    out: list[str] = []
+    letters: list[str] = []
+    quoted = escaped = False
+    for letter in line.rest:
+        if quoted:
+            if escaped or letter not in '\\"':
                 letters.append(letter)
-            at += 1
-        if quote:
-            raise Malformed(f"line {number}: a quote is not closed", line=number)
-        out.append(Word("".join(letters), quoted))
+                escaped = False
+            elif letter == "\\":
+                escaped = True
+            else:
+                quoted = False
+                out.append(Quoted("".join(letters)))
+                letters = []
+        elif letter == '"':
+            quoted = True
+        elif not letter.isspace():
+            letters.append(letter)
+        elif letters:
+            out.append("".join(letters))
+            letters = []
+    if quoted:
+        raise Malformed(f"line {line.number}: a quote is not closed", line=line.number)
+    if letters:
+        out.append("".join(letters))
     return out
 
 
-def _options(listed: list[Word], number: int) -> Iterator[Option]:
-    at = 0
-    negated = False
-    while at < len(listed):
-        word = listed[at]
-        at += 1
-        if word.is_not:
-            negated = True
-            continue
-        if not word.is_option:
-            raise Malformed(f"line {number}: {word.text!r} stands where an option is expected", line=number)
-        args: list[str] = []
-        while at < len(listed) and not listed[at].is_option:
-            if listed[at].is_not:
-                if args or at + 1 >= len(listed) or listed[at + 1].is_option:
-                    break  # it belongs to the next option
-                negated = True  # the old place: --dport ! 80
-            else:
-                args.append(listed[at].text)
-            at += 1
-        yield Option(word.text, negated, tuple(args))
-        negated = False
+def options(split: Sequence[str]) -> list[Option]:
+    """The options of a rule with their arguments; raises ValueError where a word belongs to none."""
+    found: list[Option] = []
+    name = ""
+    args: list[str] = []
+    negated = turned = text = False
+    for word in split:
+        if text and (turned or word != "!" or type(word) is Quoted):
+            args.append(word)
+            negated, turned, text = negated or turned, False, False
+        elif word[:1] == "-" and (word[1:2] not in DIGITS or word in FAMILIES) and type(word) is str:
+            if name:
+                found.append(Option(name, negated, tuple(args)))
+                args = []
+            name, negated, turned = word, turned, False
+            text = word in TEXT_OPTIONS
+        elif word == "!" and type(word) is str:
+            turned = True
+        elif not name or (turned and args):
+            raise ValueError(f"{word!r} stands where an option is expected")
+        else:
+            if turned:  # the old place: --dport ! 80
+                negated, turned = True, False
+            args.append(word)
+    if name:
+        found.append(Option(name, negated, tuple(args)))
+    return found

@@ -2,176 +2,190 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from agent.firewalls.iptables import ipset, names
+from agent.firewalls.iptables import names, nat, setmatch
+from agent.firewalls.iptables.context import READ
+from agent.firewalls.iptables.headers import address, dscp_value
 from agent.model.firewall import (
-    AddToSet,
     Assign,
     Binary,
-    Dnat,
     Expr,
     Field,
     Literal,
     Notrack,
     NotUnderstood,
+    Opaque,
     Queue,
-    Read,
     Reject,
     Simple,
-    Snat,
     Step,
     Tproxy,
+    Uncertain,
 )
-from agent.model.intervals import Intervals, prefix_interval
 
 if TYPE_CHECKING:
-    from agent.firewalls.iptables.matches import Context
+    from collections.abc import Mapping, Sequence
+
+    from agent.firewalls.iptables.context import Context
     from agent.firewalls.iptables.save import Option
 
-VERDICTS: Final = {"ACCEPT": Simple.ACCEPT, "DROP": Simple.DROP, "RETURN": Simple.RETURN}
-NO_EFFECT: Final = frozenset({
-    "AUDIT", "CHECKSUM", "CLASSIFY", "CONNSECMARK", "DSCP", "ECN", "HL", "HMARK", "IDLETIMER", "LED", "LOG", "NFLOG",
-    "RATEEST", "SECMARK", "TCPMSS", "TCPOPTSTRIP", "TEE", "TOS", "TRACE", "TTL", "ULOG",
-})  # fmt: skip
-"""Targets that neither stop this packet nor change what a modelled match of a later rule sees."""
 WORD: Final = 0xFFFFFFFF
+CONSTANT: Final[dict[str, tuple[Step, ...]]] = {
+    "ACCEPT": (Simple.ACCEPT,),
+    "DROP": (Simple.DROP,),
+    "RETURN": (Simple.RETURN,),
+    "NOTRACK": (Notrack.NOTRACK,),
+    "QUEUE": (Queue(),),
+    "STEAL": (Simple.DROP,),
+    "TARPIT": (Simple.DROP,),  # it answers, but lets nothing through
+    # nodes of a cluster share an address; each drops what is another's
+    "CLUSTERIP": (Uncertain("CLUSTERIP: another node's packet"), Simple.DROP),
+    "DNPT": (Assign(Field.DADDR, Opaque("DNPT")),),  # sixteen of the host's bits come from a checksum
+    "SNPT": (Assign(Field.SADDR, Opaque("SNPT")),),
+    "HMARK": (Assign(Field.MARK, Opaque("HMARK")),),
+    "IPMARK": (Assign(Field.MARK, Opaque("IPMARK")),),
+    "TOS": (Assign(Field.DSCP, Opaque("TOS")),),
+}
+"""Targets whose options do not change what is modelled of them."""
+BARE: Final = frozenset({"ACCEPT", "DROP", "RETURN", "NOTRACK"})
+"""Targets without options: what stands behind one would narrow the rule, so it must not be passed over."""
+
+NO_EFFECT: Final = frozenset({
+    "ACCOUNT", "AUDIT", "CHECKSUM", "CLASSIFY", "CONNSECMARK", "ECN", "FLOWOFFLOAD", "IDLETIMER", "LED", "LOG",
+    "LOGMARK", "NFLOG", "RATEEST", "SECMARK", "TCPMSS", "TCPOPTSTRIP", "TEE", "TRACE", "ULOG",
+})  # fmt: skip
+"""Targets that neither stop this packet nor change what a later rule sees."""
+
+REJECTS: Final = {
+    4: {
+        "icmp-net-unreachable": "net-unreachable", "net-unreach": "net-unreachable",
+        "icmp-host-unreachable": "host-unreachable", "host-unreach": "host-unreachable",
+        "icmp-proto-unreachable": "prot-unreachable", "proto-unreach": "prot-unreachable",
+        "icmp-port-unreachable": "port-unreachable", "port-unreach": "port-unreachable",
+        "icmp-net-prohibited": "net-prohibited", "net-prohib": "net-prohibited",
+        "icmp-host-prohibited": "host-prohibited", "host-prohib": "host-prohibited",
+        "icmp-admin-prohibited": "admin-prohibited", "admin-prohib": "admin-prohibited",
+    },
+    6: {
+        "icmp6-no-route": "no-route", "no-route": "no-route",
+        "icmp6-adm-prohibited": "admin-prohibited", "adm-prohibited": "admin-prohibited",
+        "icmp6-addr-unreachable": "addr-unreachable", "addr-unreach": "addr-unreachable",
+        "icmp6-port-unreachable": "port-unreachable", "port-unreach": "port-unreachable",
+        "icmp6-policy-fail": "policy-fail", "policy-fail": "policy-fail",
+        "icmp6-reject-route": "reject-route", "reject-route": "reject-route",
+    },
+}  # fmt: skip
+"""The names of iptables (libipt_REJECT.c, libip6t_REJECT.c), and those of nftables."""
 
 
-def target(name: str, options: tuple[Option, ...], context: Context, chain: str) -> tuple[Step, ...]:
-    """The steps of ``-j NAME``; chains of the table are the caller's business."""
-    if name in VERDICTS:
-        return (VERDICTS[name],)
+def target(name: str, options: Sequence[Option], context: Context, chain: str) -> tuple[Step, ...]:
+    """The steps of ``-j NAME``, its options under the names of options.py; chains are the caller's business."""
     if name in NO_EFFECT:
         return ()
-    by_name = {option.name: option.args[0] if option.args else "" for option in options}
+    if options and name in BARE:
+        return (NotUnderstood(" ".join([f"-j {name}", *map(str, options)])),)
+    constant = CONSTANT.get(name)
+    if constant is not None:
+        return constant
+    values = {option.name: option.args[0] if option.args else "" for option in options}
     try:
-        return _other(name, by_name, options, context, chain)
+        return _other(name, values, options, context, chain)
     except (ValueError, IndexError, KeyError) as error:
-        return (NotUnderstood(f"-j {name}: {error}"),)
+        text = " ".join([name, *map(str, options)])
+        reason = error if isinstance(error, ValueError) else "an argument is missing, or not known"
+        return (NotUnderstood(f"-j {text}: {reason}"),)
 
 
-def _other(  # noqa: C901, PLR0912 - one case for each target
-    name: str, by_name: dict[str, str], options: tuple[Option, ...], context: Context, chain: str
+def _other(
+    name: str, values: Mapping[str, str], options: Sequence[Option], context: Context, chain: str
 ) -> tuple[Step, ...]:
     match name:
         case "REJECT":
-            return (Reject(_reject(by_name.get("--reject-with", ""), context.family)),)
-        case "QUEUE" | "NFQUEUE":
-            return (Queue("--queue-bypass" in by_name),)
+            return (Reject(_reject(values.get("--reject-with", ""), context.family)),)
+        case "NFQUEUE":
+            return (Queue("--queue-bypass" in values),)
         case "MARK":
-            return (Assign(Field.MARK, _marked(Field.MARK, by_name)),)
+            return (Assign(Field.MARK, _marked(Field.MARK, values)),)
         case "CONNMARK":
-            return _connmark(by_name)
-        case "NOTRACK":
-            return (Notrack.NOTRACK,)
+            return (_connmark(values),)
         case "CT":
-            return (Notrack.NOTRACK,) if "--notrack" in by_name else ()
-        case "DNAT":
-            addresses, ports = _destination(by_name["--to-destination"])
-            return (Dnat(addresses, ports, family=context.family),)
-        case "REDIRECT":
-            ports = (
-                Intervals.span(*names.numbers(by_name["--to-ports"], "-")) if "--to-ports" in by_name else Intervals()
-            )
-            return (Dnat(Intervals(), ports, redirect=True, family=context.family),)
-        case "NETMAP":
-            span = Intervals.span(*prefix_interval(by_name["--to"])[1])
-            if chain in ("POSTROUTING", "INPUT"):
-                return (Snat(span, Intervals()),)
-            return (Dnat(span, Intervals(), netmap=True, family=context.family),)
-        case "SNAT":
-            return (Snat(*_destination(by_name["--to-source"])),)
-        case "MASQUERADE":
-            ports = (
-                Intervals.span(*names.numbers(by_name["--to-ports"], "-")) if "--to-ports" in by_name else Intervals()
-            )
-            return (Snat(Intervals(), ports, masquerade=True),)
+            return (Notrack.NOTRACK,) if "--notrack" in values else ()
+        case "DNAT" | "REDIRECT" | "NETMAP" | "SNAT" | "MASQUERADE":
+            return nat.mapping(name, options, context.family, chain)
         case "TPROXY":
-            return _tproxy(by_name)
+            return _tproxy(values, context.family)
         case "SET":
             return _set(options, context)
+        case "DSCP":
+            text = values.get("--set-dscp") or values["--set-dscp-class"]
+            return (Assign(Field.DSCP, Literal(dscp_value(text))),)
+        case "TTL" | "HL":
+            text = values.get("--ttl-set") or values.get("--hl-set") or ""
+            return (Assign(Field.TTL, Literal(int(text, 0)) if text else Opaque(name)),)
         case _:
-            return (NotUnderstood(f"-j {name}"),)
+            return (NotUnderstood(" ".join([f"-j {name}", *map(str, options)])),)
 
 
 def _reject(kind: str, family: int) -> str:
     if kind in ("tcp-reset", "tcp-rst"):
         return "tcp reset"
-    word = kind.removeprefix("icmp6-").removeprefix("icmp-") or "port-unreachable"
-    short = {"port-unreach": "port-unreachable", "net-unreach": "net-unreachable", "host-unreach": "host-unreachable",
-             "adm-prohibited": "admin-prohibited", "proto-unreachable": "prot-unreachable"}  # fmt: skip
-    return f"{'icmp' if family == 4 else 'icmpv6'} {short.get(word, word)}"
+    word = REJECTS[family][kind] if kind else "port-unreachable"
+    return f"{'icmp' if family == 4 else 'icmpv6'} {word}"
 
 
-def _marked(where: Field, by_name: dict[str, str]) -> Expr:
-    """The new mark: (old & ~mask) ^ value, or one of the short forms."""
+def _marked(where: Field, values: Mapping[str, str]) -> Expr:
+    """The new mark: (old & ~mask) ^ value (mark_tg in xt_mark.c), or one of the short forms."""
     for option, op in (("--and-mark", "&"), ("--or-mark", "|"), ("--xor-mark", "^")):
-        if option in by_name:
-            return Binary(op, Read(where), Literal(int(by_name[option], 0)))
-    if "--set-xmark" in by_name:
-        value, mask = names.masked(by_name["--set-xmark"])
-        kept = WORD ^ mask
-    else:  # --set-mark: the mask's bits are cleared, then the value's bits are set
-        value, mask = names.masked(by_name["--set-mark"])
-        kept = WORD ^ (mask | value)
-    return Literal(value) if kept == 0 else Binary("^", Binary("&", Read(where), Literal(kept)), Literal(value))
+        if option in values:
+            return Binary(op, READ[where], Literal(int(values[option], 0)))
+    if "--set-xmark" in values:
+        value, mask = names.masked(values["--set-xmark"])
+    else:  # --set-mark clears the mask's bits, and sets the value's
+        value, mask = names.masked(values["--set-mark"])
+        mask |= value
+    return _replaced(where, WORD ^ mask, Literal(value))
 
 
-def _connmark(by_name: dict[str, str]) -> tuple[Step, ...]:
-    """xt_connmark.c: save writes the packet's mark to the connection, restore the other way."""
-    nfmask = int(by_name.get("--nfmask") or by_name.get("--mask") or "0xffffffff", 0)
-    ctmask = int(by_name.get("--ctmask") or by_name.get("--mask") or "0xffffffff", 0)
-    if "--save-mark" in by_name:
-        return (Assign(Field.CT_MARK, _copied(Field.CT_MARK, ctmask, Field.MARK, nfmask)),)
-    if "--restore-mark" in by_name:
-        return (Assign(Field.MARK, _copied(Field.MARK, nfmask, Field.CT_MARK, ctmask)),)
-    return (Assign(Field.CT_MARK, _marked(Field.CT_MARK, by_name)),)
+def _replaced(where: Field, kept: int, new: Expr) -> Expr:
+    return new if kept == 0 else Binary("^", Binary("&", READ[where], Literal(kept)), new)
 
 
-def _copied(to: Field, cleared: int, source: Field, taken: int) -> Expr:
-    new: Expr = Read(source) if taken == WORD else Binary("&", Read(source), Literal(taken))
-    kept = WORD ^ cleared
-    return new if kept == 0 else Binary("^", Binary("&", Read(to), Literal(kept)), new)
+def _connmark(values: Mapping[str, str]) -> Step:
+    """connmark_tg in xt_connmark.c: save writes the packet's mark to the connection, restore the other way."""
+    restores = "--restore-mark" in values
+    if "--left-shift-mark" in values or "--right-shift-mark" in values:
+        return Assign(Field.MARK if restores else Field.CT_MARK, Opaque("CONNMARK with a shift"))
+    mask = values.get("--mask", "0xffffffff")
+    nfmask, ctmask = int(values.get("--nfmask", mask), 0), int(values.get("--ctmask", mask), 0)
+    if restores:
+        return Assign(Field.MARK, _replaced(Field.MARK, WORD ^ nfmask, _taken(Field.CT_MARK, ctmask)))
+    if "--save-mark" in values:
+        return Assign(Field.CT_MARK, _replaced(Field.CT_MARK, WORD ^ ctmask, _taken(Field.MARK, nfmask)))
+    return Assign(Field.CT_MARK, _marked(Field.CT_MARK, values))
 
 
-def _destination(text: str) -> tuple[Intervals, Intervals]:
-    """``address[-address][:port[-port[/base]]]`` with brackets around IPv6; either part may be missing."""
-    address, ports = text, ""
-    if text.startswith("["):
-        address, _, rest = text[1:].partition("]")
-        if rest.startswith("-["):
-            last, _, rest = rest[2:].partition("]")
-            address = f"{address}-{last}"
-        ports = rest.removeprefix(":")
-    elif text.count(":") == 1:
-        address, _, ports = text.partition(":")
-    found = Intervals()
-    if address:
-        low, _, high = address.partition("-")
-        found = Intervals.span(int(ip_address(low)), int(ip_address(high or low)))
-    return found, Intervals.span(*names.numbers(ports.partition("/")[0], "-")) if ports else Intervals()
+def _taken(where: Field, mask: int) -> Expr:
+    return READ[where] if mask == WORD else Binary("&", READ[where], Literal(mask))
 
 
-def _tproxy(by_name: dict[str, str]) -> tuple[Step, ...]:
+def _tproxy(values: Mapping[str, str], family: int) -> tuple[Step, ...]:
+    """With a listening socket the mark is set and the packet accepted; without, it is dropped."""
     steps: list[Step] = []
-    if "--tproxy-mark" in by_name:
-        value, mask = names.masked(by_name["--tproxy-mark"])
-        steps.append(
-            Assign(Field.MARK, Binary("^", Binary("&", Read(Field.MARK), Literal(WORD ^ mask)), Literal(value)))
-        )
-    port = int(by_name["--on-port"]) if "--on-port" in by_name else None
-    address = int(ip_address(by_name["--on-ip"])) if "--on-ip" in by_name else None
-    return (*steps, Tproxy(port, address, terminal=True))
+    if "--tproxy-mark" in values:
+        value, mask = names.masked(values["--tproxy-mark"])
+        steps.append(Assign(Field.MARK, _replaced(Field.MARK, WORD ^ mask, Literal(value))))
+    port = int(values["--on-port"]) if "--on-port" in values else 0
+    where = address(values["--on-ip"], family) if "--on-ip" in values else 0
+    return (*steps, Tproxy(port or None, where or None, terminal=True))
 
 
-def _set(options: tuple[Option, ...], context: Context) -> tuple[Step, ...]:
+def _set(options: Sequence[Option], context: Context) -> tuple[Step, ...]:
     steps: list[Step] = []
     for option in options:
         if option.name in ("--add-set", "--del-set"):
-            one = context.sets.get(option.args[0])
             directions = option.args[1].split(",")
-            if one is not None and one.content is not None and one.dimensions != ("set",):
-                steps.append(AddToSet(one.content, ipset.key(one, directions), option.name == "--del-set"))
+            steps += setmatch.change(context, option.args[0], directions, delete=option.name == "--del-set")
+        elif option.name == "--map-mark":  # the element's own mark
+            steps.append(Assign(Field.MARK, Opaque("mark of a set's element")))
     return tuple(steps)

@@ -91,9 +91,9 @@ class Reader:
                 continue
             reader = self._readers.get(kind)
             try:
-                steps.extend(reader(body) if reader else (NotUnderstood(_extension(kind, body)),))
+                steps.extend(reader(body) if reader else (_not_understood(kind, body, _extension(kind, body)),))
             except (Malformed, KeyError, TypeError, ValueError) as error:
-                steps.append(NotUnderstood(f"{kind}: {error}"))
+                steps.append(_not_understood(kind, body, f"{kind}: {error}"))
         return tuple(steps)
 
     def _reject(self, body: Any) -> tuple[Step, ...]:
@@ -216,6 +216,13 @@ def _unknowable(kind: str, body: Any) -> str:
     if kind == "limit":
         return f"limit rate {'over ' if body.get('inv') else ''}{body.get('rate')}/{body.get('per', 'second')}"
     return UNKNOWABLE[kind]
+
+
+def _not_understood(kind: str, body: Any, what: str) -> Step:
+    """Tell conditions from what could do anything."""
+    if kind == "match" or (kind == "xt" and isinstance(body, dict) and body.get("type") == "match"):
+        return Uncertain(what, understood=False)
+    return NotUnderstood(what)
 
 
 def _extension(kind: str, body: Any) -> str:
