@@ -16,12 +16,13 @@ from agent.judge.packet import (
     put,
 )
 from agent.model.firewall import Dnat, Field, Snat
-from agent.model.intervals import Intervals, name_text
+from agent.model.intervals import Intervals, name_text, name_value
 
 if TYPE_CHECKING:
     from agent.judge.evaluate import Evaluator
     from agent.judge.routing import Routing
 
+LOOPBACK = name_value("lo")
 IPV4_LOOPBACK = 0x7F000001
 IPV6_LOOPBACK = 1
 
@@ -61,14 +62,23 @@ def _redirected(packet: Packet, nat: Dnat, routing: Routing) -> Packet | None:
 def _source(packet: Packet, nat: Snat, routing: Routing, evaluator: Evaluator) -> Packet:
     changed = put(packet, SNATTED, 1)
     if nat.masquerade:
-        address = routing.masquerade_address(family_of(packet), name_text(packet[Field.OIFNAME]))
+        address = _masquerade(packet, routing)
         changed = put(changed, Field.SADDR, UNKNOWN if address is None else address)
     elif nat.lookup is not None:
         value = evaluator.value(nat.lookup, packet)
         changed = put(changed, Field.SADDR, value if isinstance(value, int) else UNKNOWN)
     elif nat.addresses:
-        changed = put(changed, Field.SADDR, _address(nat.addresses, packet[Field.SADDR], netmap=False))
+        changed = put(changed, Field.SADDR, _address(nat.addresses, packet[Field.SADDR], netmap=nat.netmap))
     return _noted(packet, put(changed, Field.SPORT, _port(nat.ports, packet[Field.SPORT])))
+
+
+def _masquerade(packet: Packet, routing: Routing) -> int | None:
+    """The source that MASQUERADE chooses; None where it is not known."""
+    family = family_of(packet)
+    if family == 6 and packet[Field.OIFNAME] == LOOPBACK:
+        # ipv6_dev_get_saddr() prefers the destination's own address, and lo has none but own addresses behind it
+        return packet[Field.DADDR] if packet[Field.DADDR] >= 0 else None
+    return routing.masquerade_address(family, name_text(packet[Field.OIFNAME]))
 
 
 def _noted(before: Packet, after: Packet) -> Packet:

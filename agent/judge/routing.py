@@ -27,6 +27,7 @@ LOOPBACK = name_value("lo")
 ZERO_NET, LOOPBACK_NET = (0, (1 << 24) - 1), (0x7F000000, 0x7FFFFFFF)
 MULTICAST = {4: (0xE0000000, 0xEFFFFFFF), 6: (0xFF << 120, (1 << 128) - 1)}
 BROADCAST = 0xFFFFFFFF
+TO_ALL = "broadcast address"
 MARTIANS = {4: [ZERO_NET, LOOPBACK_NET, MULTICAST[4], (BROADCAST, BROADCAST)], 6: [(0, 1), MULTICAST[6]]}
 """Destinations that routing treats by themselves, ip_route_input_slow() in net/ipv4/route.c."""
 
@@ -103,7 +104,10 @@ class Routing:
             packet[Field.SPORT],
             packet[Field.DPORT],
         )
-        return tuple(dict.fromkeys(self._look_up(selector)))
+        found = tuple(dict.fromkeys(self._look_up(selector)))
+        if not iif:  # this host's own packets to a broadcast address leave by its link (__mkroute_output in route.c)
+            return tuple(Road(Way.FORWARD, road.device) if road.because == TO_ALL else road for road in found)
+        return found
 
     def bounds(self, family: int) -> tuple[int, ...]:
         """Addresses at which the answer of ``roads`` or ``fib`` may change, as first addresses of pieces."""
@@ -303,7 +307,7 @@ def _special(family: int, address: int) -> tuple[Road, ...]:
 def _roads_of(route: Route) -> Iterator[Road]:
     if route.type in ("local", "broadcast", "anycast"):
         device = name_value(route.devices[0]) if route.devices else LOOPBACK
-        yield Road(Way.LOCAL, device, f"{route.type} address")
+        yield Road(Way.LOCAL, device, TO_ALL if route.type == "broadcast" else f"{route.type} address")
     elif route.type == "blackhole":
         yield Road(Way.DISCARD, 0, "blackhole route")
     elif route.type in ("unreachable", "prohibit"):

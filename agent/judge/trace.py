@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.judge.packet import UNKNOWN
+from agent.judge.packet import UNKNOWN, family_of
 from agent.judge.path import Outcome, Path
 from agent.judge.routing import Routing
 from agent.judge.scalar import ScalarRunner
@@ -14,6 +14,7 @@ from agent.model.intervals import Intervals, address_text, name_text
 
 if TYPE_CHECKING:
     from agent.judge.flow import Flow
+    from agent.judge.packet import Packet
     from agent.model.gateway import Gateway
     from agent.model.source import Source
 
@@ -30,7 +31,7 @@ class Answer:
     """Accepted for this host itself."""
     out_iface: str = ""
     dst: str = ""
-    """The destination in the end, after NAT."""
+    """The destination in the end, after NAT; empty where it is not known."""
     dport: int | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -83,11 +84,11 @@ def _summary(outcomes: list[Outcome]) -> Answer:
         doubts = dict.fromkeys(doubt for outcome in outcomes for doubt in outcome.load.doubts)
         named = next((doubt.source for doubt in doubts if doubt.source), source)
         return Answer("unknown", named, tuple(str(doubt) for doubt in doubts))
+    packet = first.load.packet
     if first.end.value != "accept":
         stopped = source if first.stage == "firewall" else None
         notes = tuple(dict.fromkeys(outcome.note for outcome in outcomes if outcome.note))
-        return Answer(first.end.value, stopped, notes)
-    packet = first.load.packet
+        return Answer(first.end.value, stopped, notes, dst=_destination(packet))
     same = all(
         (one.delivered, one.load.packet[Field.DADDR], one.load.packet[Field.OIFNAME])
         == (first.delivered, packet[Field.DADDR], packet[Field.OIFNAME])
@@ -95,14 +96,18 @@ def _summary(outcomes: list[Outcome]) -> Answer:
     )
     if not same:
         return Answer("accept", source)
-    daddr, dport = packet[Field.DADDR], packet[Field.DPORT]
-    family = 4 if packet[Field.NFPROTO] == 2 else 6
+    dport = packet[Field.DPORT]
     return Answer(
         "accept",
         source,
         (),
         first.delivered,
         name_text(packet[Field.OIFNAME]) if packet[Field.OIFNAME] > 0 else "",
-        "" if daddr == UNKNOWN else address_text(daddr, family),
+        _destination(packet),
         dport if dport >= 0 else None,
     )
+
+
+def _destination(packet: Packet) -> str:
+    address = packet[Field.DADDR]
+    return "" if address == UNKNOWN else address_text(address, family_of(packet))

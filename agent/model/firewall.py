@@ -289,11 +289,12 @@ class Dnat:
 
 @dataclass(frozen=True, slots=True)
 class Snat:
-    """A new source for the flow (snat, masquerade); ends the chain with accept."""
+    """A new source for the flow (snat, masquerade); ends the chain with accept. ``netmap`` keeps the host bits."""
 
     addresses: Intervals
     ports: Intervals
     masquerade: bool = False
+    netmap: bool = False
     lookup: Lookup | None = None
     """A map that gives the address for the packet."""
 

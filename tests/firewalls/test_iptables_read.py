@@ -281,7 +281,8 @@ def test_targets_of_postrouting() -> None:
     assert nat("-j SNAT --to-source 10.0.0.1-10.0.0.2:1024-2048") == (
         Snat(Intervals.span(at("10.0.0.1"), at("10.0.0.2")), Intervals.span(1024, 2048)),
     )
-    assert nat("-j NETMAP --to 10.0.0.0/24") == (Snat(Intervals.span(at("10.0.0.0"), at("10.0.0.255")), Intervals()),)
+    network = Intervals.span(at("10.0.0.0"), at("10.0.0.255"))
+    assert nat("-j NETMAP --to 10.0.0.0/24") == (Snat(network, Intervals(), netmap=True),)
     assert nat("-j SNAT --to-source 2001:db8::1", 6) == (Snat(Intervals.single(at("2001:db8::1")), Intervals()),)
 
 

@@ -138,7 +138,7 @@ def sighting(data: bytes) -> Sighting | None:
     if body[0] in REDIRECTS.get(proto, ()):
         return None
     at = data.rfind(MAGIC)  # an error that is itself a probe carries its own tag behind the quoted one
-    if at < 0:
+    if not 0 <= at <= len(data) - len(payload_of(0)):  # an error about a redirect, which quotes whole words of 8 bytes
         return None
     (tag,) = struct.unpack_from("!I", data, at + len(MAGIC))
     dport = struct.unpack_from("!H", body, 2)[0] if proto in (TCP, UDP, SCTP) else None

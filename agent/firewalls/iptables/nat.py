@@ -36,7 +36,7 @@ def mapping(name: str, options: Sequence[Option], family: int, chain: str) -> tu
         case "NETMAP":
             span = Intervals.span(*_network(values["--to"], family))
             if chain in ("POSTROUTING", "INPUT"):
-                return (Snat(span, Intervals()),)
+                return (Snat(span, Intervals(), netmap=True),)
             return (Dnat(span, Intervals(), netmap=True, family=family),)
         case "SNAT":
             return (Snat(*_joined(_ranges(options, "--to-source", family))),)

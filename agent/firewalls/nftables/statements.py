@@ -126,13 +126,13 @@ class Reader:
     def _dnat(self, body: dict[str, Any]) -> tuple[Step, ...]:
         needs = self._family_of(body)
         family = {"ip": 4, "ip6": 6}.get(str(body.get("family", self._family)))
+        netmap = "netmap" in str(body.get("flags", ""))
         address = body.get("addr")
         if isinstance(address, dict) and "map" in address:
-            if "netmap" in str(body.get("flags", "")):
+            if netmap:
                 return *needs, Dnat(Intervals.span(0, 1), Intervals(), family=family)  # depends on the address
             more, lookup = self._matcher.lookup(address["map"], ADDRESS)
             return *needs, *more, Dnat(Intervals(), _ports(body), family=family, lookup=_lookup(lookup))
-        netmap = "netmap" in str(body.get("flags", ""))
         return *needs, Dnat(_addresses(address), _ports(body), netmap=netmap, family=family)
 
     def _redirect(self, body: Any) -> tuple[Step, ...]:
@@ -143,15 +143,14 @@ class Reader:
 
     def _snat(self, body: dict[str, Any]) -> tuple[Step, ...]:
         needs = self._family_of(body)
+        netmap = "netmap" in str(body.get("flags", ""))
         address = body.get("addr")
         if isinstance(address, dict) and "map" in address:
-            more, _ = self._matcher.lookup(address["map"], ADDRESS)
-            return (
-                *needs,
-                *more,
-                Snat(Intervals.span(0, 1), _ports(body)),
-            )  # some address, which does not matter
-        return *needs, Snat(_addresses(address), _ports(body))
+            if netmap:
+                return *needs, Snat(Intervals.span(0, 1), Intervals())  # depends on the address
+            more, lookup = self._matcher.lookup(address["map"], ADDRESS)
+            return *needs, *more, Snat(Intervals(), _ports(body), lookup=_lookup(lookup))
+        return *needs, Snat(_addresses(address), _ports(body), netmap=netmap)
 
     def _family_of(self, body: dict[str, Any]) -> tuple[Match, ...]:
         if self._family in ("ip", "ip6"):
