@@ -32,6 +32,23 @@ MAX_MASK_HOLES: Final = 12
 """Bits that a mask may leave out in its middle: more would cut the space into more than 4096 pieces."""
 
 
+def reads(expr: Expr, field: Field) -> bool:
+    """Whether an expression looks at a field."""
+    match expr:
+        case Read():
+            return expr.field is field
+        case Binary():
+            return reads(expr.left, field) or reads(expr.right, field)
+        case Concat():
+            return any(reads(part, field) for part in expr.parts)
+        case Lookup():
+            return reads(expr.key, field)
+        case Fib():
+            return expr.address is field
+        case _:
+            return False
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """One address field of one family; ``route_bounds`` are the points where routing may change."""
@@ -47,19 +64,7 @@ class Axis:
 
     def reads(self, expr: Expr) -> bool:
         """Whether an expression looks at this field."""
-        match expr:
-            case Read():
-                return expr.field is self.field
-            case Binary():
-                return self.reads(expr.left) or self.reads(expr.right)
-            case Concat():
-                return any(self.reads(part) for part in expr.parts)
-            case Lookup():
-                return self.reads(expr.key)
-            case Fib():
-                return expr.address is self.field
-            case _:
-                return False
+        return reads(expr, self.field)
 
     def inside(self, expr: Expr, members: Intervals | NamedSet) -> Intervals | None:
         """The addresses for which a plain condition holds; None where it is not plain."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from agent.judge.packet import ABSENT, NFPROTO_IPV4, UNKNOWN, Packet, Value
+from agent.judge.packet import ABSENT, ADDED, NFPROTO_IPV4, UNKNOWN, Packet, Value
 from agent.model.firewall import (
     AnyOf,
     Binary,
@@ -35,8 +35,8 @@ MISSING: Datum = ()  # no element holds the key; no datum is an empty tuple
 class Evaluator:
     """Evaluates expressions; keeps an index of each set with several dimensions.
 
-    ``fib`` answers routing questions (routing.py); ``added`` says whether a set element was added (True)
-    or deleted (False) by a rule that the packet has passed, else None.
+    ``fib`` answers routing questions (routing.py); ``added`` what rules that the packet has passed did to an
+    element of a set (Ledger.state).
     """
 
     def __init__(
@@ -83,8 +83,11 @@ class Evaluator:
         """Say whether a set holds a key."""
         if members.family is not None and (members.family == 4) != (packet[Field.NFPROTO] == NFPROTO_IPV4):
             return False
-        if (added := self._added(packet, members, value)) is not None:
-            return added
+        if packet[ADDED]:
+            try:
+                return self._added(packet, members, value)
+            except LookupError:
+                pass  # rules have changed other elements only
         elements = members.elements
         if isinstance(elements, IntervalTable):
             if isinstance(value, tuple):

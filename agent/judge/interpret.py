@@ -6,8 +6,9 @@ same packet are one. What comes out are all the ends that are possible, with the
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from agent.judge.doubt import Doubt, describe
 from agent.judge.evaluate import MISSING, Evaluator
@@ -45,12 +46,14 @@ from agent.model.firewall import (
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from agent.model.firewall import Chain, Rule, Step, Table
     from agent.model.firewall import Verdict as RuleVerdict
 
 MATCHES = (Match, AnyOf, Uncertain)
+MAX_DEPTH = 64
+"""Chains that may call each other; nftables allows 16, iptables as many as there are."""
 MAX_WAYS = 100_000
 """Ways followed through one base chain before the answer is "unknown"; real rulesets stay below a hundred."""
 
@@ -63,8 +66,12 @@ class End(StrEnum):
     REJECT = "reject"
 
 
-class Ending(NamedTuple):
-    """One possible end: the packet as it is then, and the rule that decided (None: the policy)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Ending:
+    """One possible end: the packet as it is then, and the rule that decided (None: the policy).
+
+    Compared by identity, as the interpreter makes just one of each: blocks hand on hundreds of them.
+    """
 
     end: End
     packet: Packet
@@ -73,8 +80,56 @@ class Ending(NamedTuple):
     nat: Dnat | Snat | None = None
 
 
-Frame = tuple["Chain", int, "Frame | None"]
-Way = tuple["Chain", int, int, "Frame | None", Packet]
+class Summary(NamedTuple):
+    """Everything that can become of a packet in a block of rules and in all that they call."""
+
+    endings: tuple[Ending, ...]
+    returns: tuple[Packet, ...]
+    """Packets that leave the chain for its caller, or for the policy."""
+    onward: tuple[Packet, ...]
+    """Packets that go on behind the block."""
+    doubts: tuple[Doubt, ...]
+    """What leaves it open which of them it is."""
+
+
+class Block(NamedTuple):
+    """Rules of one chain that follow each other; those that surely do not match may be left out."""
+
+    chain: Chain
+    rules: Sequence[Rule]
+    key: Hashable = None
+    """Names the block where its summary may be used again."""
+
+
+class Rules(Protocol):
+    """Which rules there are to run."""
+
+    def blocks(self, chain: Chain) -> Sequence[Block]:
+        """Give the rules of a chain, in order."""
+        ...
+
+    def known(self, block: Block, packet: Packet) -> Summary | None:
+        """Give what was noted about the packet in this block, if anything."""
+        ...
+
+    def note(self, block: Block, packet: Packet, summary: Summary) -> Summary:
+        """Take note of a summary; what is given back is used in its place."""
+        ...
+
+
+class AllRules:
+    """Every rule of every chain; nothing is kept."""
+
+    def blocks(self, chain: Chain) -> Sequence[Block]:
+        """Give the whole chain."""
+        return (Block(chain, chain.rules),)
+
+    def known(self, _block: Block, _packet: Packet) -> None:
+        """Know nothing."""
+
+    def note(self, _block: Block, _packet: Packet, summary: Summary) -> Summary:
+        """Use it, and forget it."""
+        return summary
 
 
 class Interpreter:
@@ -83,6 +138,7 @@ class Interpreter:
     def __init__(self, fib: Callable[[Fib, Packet], int]) -> None:
         self.ledger = Ledger()
         self._known_doubts: dict[tuple[Rule, str], Doubt] = {}
+        self._endings: dict[tuple[object, ...], Ending] = {}
         self.evaluator = Evaluator(fib, self.ledger.state)
 
     def doubt(self, table: Table, chain: Chain, rule: Rule, what: str) -> Doubt:
@@ -92,55 +148,126 @@ class Interpreter:
             known = self._known_doubts[rule, what] = Doubt(what, (table, chain, rule))
         return known
 
-    def run(
-        self,
-        table: Table,
-        base: Chain,
-        packet: Packet,
-        rules_of: Callable[[Chain], Sequence[Rule]] = lambda chain: chain.rules,
-    ) -> tuple[list[Ending], tuple[Doubt, ...]]:
-        """Give every possible end of one base chain for one packet, and what leaves it open if several.
+    def ending(
+        self, end: End, packet: Packet, chain: Chain, rule: Rule | None, nat: Dnat | Snat | None = None
+    ) -> Ending:
+        """Give the one ending that is made of these."""
+        key = (end, packet, chain, rule, nat)
+        known = self._endings.get(key)
+        if known is None:
+            known = self._endings[key] = Ending(*key)
+        return known
 
-        ``rules_of`` may leave out rules that surely do not match the packet.
-        """
-        run = _Run(self, table, base, rules_of)
-        endings = run.endings(packet)
-        return endings, tuple(run.doubts) if len(endings) > 1 else ()
+    def note(self, action: AddToSet, packet: Packet) -> Packet:
+        """Give the packet after a statement that adds to a set, or takes from it."""
+        return self.ledger.note(packet, action, self.evaluator.value(action.key, packet))
+
+    def run(self, table: Table, base: Chain, packet: Packet, rules: Rules) -> tuple[list[Ending], tuple[Doubt, ...]]:
+        """Give every possible end of one base chain for one packet, and what leaves it open if several."""
+        summary = _Run(self, table, rules).chain(base, packet)
+        accepts = base.base is None or base.base.accepts
+        policy = End.ACCEPT if accepts else End.DROP
+        endings = [*summary.endings, *(self.ending(policy, left, base, None) for left in summary.returns)]
+        return endings, summary.doubts if len(endings) > 1 else ()
 
 
 class _Run:
-    """The state of one run: ways still to follow, places already seen, ends found."""
+    """One run of a base chain: the chains under way, and what is known of those that have been run."""
 
-    def __init__(
-        self, owner: Interpreter, table: Table, base: Chain, rules_of: Callable[[Chain], Sequence[Rule]]
-    ) -> None:
+    def __init__(self, owner: Interpreter, table: Table, rules: Rules) -> None:
         self.owner = owner
         self.evaluator = owner.evaluator
         self.table = table
-        self.base = base
-        self.rules_of = rules_of
+        self.rules = rules
+        self.ways = 0
+        self._callers: list[Chain] = []
+        self._done: dict[tuple[Chain, Packet], Summary] = {}
+
+    def chain(self, chain: Chain, packet: Packet) -> Summary:
+        """Run a chain to its end; its ``returns`` are all packets that come back from it."""
+        done = self._done.get((chain, packet))
+        if done is None:
+            done = self._done[chain, packet] = self._chain(chain, packet)
+        return done
+
+    def _chain(self, chain: Chain, packet: Packet) -> Summary:
+        if chain in self._callers or len(self._callers) > MAX_DEPTH:  # the kernel refuses to load such rules
+            return self._anything(chain, packet, "jumps in a circle, or too deep")
+        self._callers.append(chain)
+        endings: dict[Ending, None] = {}
+        returns: dict[Packet, None] = {}
+        doubts: dict[Doubt, None] = {}
+        here: dict[Packet, None] = {packet: None}
+        for block in self.rules.blocks(chain):
+            onward: dict[Packet, None] = {}
+            for one in here:
+                summary = self.rules.known(block, one)
+                if summary is None:
+                    summary = self.rules.note(block, one, _Walk(self, block).summary(one))
+                endings.update(dict.fromkeys(summary.endings))
+                returns.update(dict.fromkeys(summary.returns))
+                onward.update(dict.fromkeys(summary.onward))
+                doubts.update(dict.fromkeys(summary.doubts))
+            here = onward
+        returns.update(here)
+        self._callers.pop()
+        return _summary(endings, returns, {}, doubts)
+
+    def _anything(self, chain: Chain, packet: Packet, what: str) -> Summary:
+        rule = chain.rules[0] if chain.rules else None
+        doubts = () if rule is None else (self.owner.doubt(self.table, chain, rule, what),)
+        endings = tuple(self.owner.ending(end, packet, chain, rule) for end in (End.ACCEPT, End.DROP))
+        return self.rules.note(Block(chain, ()), packet, Summary(endings, (packet,), (), doubts))
+
+
+def _summary(
+    endings: dict[Ending, None],
+    returns: dict[Packet, None],
+    onward: dict[Packet, None],
+    doubts: dict[Doubt, None],
+) -> Summary:
+    """Put it together; where just one thing can happen, nothing is in doubt."""
+    open_ = len(endings) + len(returns) + len(onward) > 1
+    return Summary(tuple(endings), tuple(returns), tuple(onward), tuple(doubts) if open_ else ())
+
+
+Way = tuple[int, int, Packet]
+"""Rule and step to go on with, and the packet as it is then."""
+
+
+class _Walk:
+    """The walk of one packet through one block: ways still to follow, places already seen, ends found."""
+
+    def __init__(self, run: _Run, block: Block) -> None:
+        self.run = run
+        self.evaluator = run.evaluator
+        self.chain = block.chain
+        self.rules = block.rules
         self.waiting: list[Way] = []
-        self.seen: set[Way] = set()
-        self.found: dict[Ending, None] = {}
+        self.endings: dict[Ending, None] = {}
+        self.returns: dict[Packet, None] = {}
+        self.onward: dict[Packet, None] = {}
         self.doubts: dict[Doubt, None] = {}
 
-    def endings(self, packet: Packet) -> list[Ending]:
-        self.waiting.append((self.base, 0, 0, None, packet))
+    def summary(self, packet: Packet) -> Summary:
+        self.waiting.append((0, 0, packet))
+        seen: set[Way] = set()
         while self.waiting:
             way = self.waiting.pop()
-            if way in self.seen:
+            if way in seen:
                 continue
-            if len(self.seen) > MAX_WAYS:
+            seen.add(way)
+            self.run.ways += 1
+            if self.run.ways > MAX_WAYS:
                 self._give_up(way)
                 break
-            self.seen.add(way)
             self._follow(*way)
-        return list(self.found)
+        return _summary(self.endings, self.returns, self.onward, self.doubts)
 
-    def _follow(self, chain: Chain, at: int, step: int, stack: Frame | None, packet: Packet) -> None:
+    def _follow(self, at: int, step: int, packet: Packet) -> None:
         """Follow one way to its end or to its next jump; other branches go to ``waiting``."""
         holds = self.evaluator.holds
-        rules = self.rules_of(chain)
+        rules = self.rules
         while at < len(rules):
             rule = rules[at]
             steps = rule.steps
@@ -154,31 +281,30 @@ class _Run:
                 elif type(action) is Uncertain:
                     held = None
                 else:
-                    changed = self._act(action, _Place(chain, at, step, stack, rule), packet)
+                    changed = self._act(action, _Place(at, step, rule), packet)
                     if changed is None:
                         return
                     packet = changed
                     continue
-                if held is None and _has_effect(steps[step:]):
-                    self._doubt(chain, rule, action)
-                    self.waiting.append((chain, at + 1, 0, stack, packet))
+                if held is None and self._has_effect(steps[step:], packet):
+                    self._doubt(rule, action)
+                    self.waiting.append((at + 1, 0, packet))
                 elif not held:
                     break
             at += 1
             step = 0
-        self._leave(stack, packet)
+        self.onward[packet] = None
 
-    def _leave(self, stack: Frame | None, packet: Packet) -> None:
-        """End a chain: back to the caller, or the policy."""
-        if stack is not None:
-            chain, at, parent = stack
-            self.waiting.append((chain, at, 0, parent, packet))
-        else:
-            accepts = self.base.base is None or self.base.base.accepts
-            self._end(Ending(End.ACCEPT if accepts else End.DROP, packet, self.base, None))
-
-    def _end(self, ending: Ending) -> None:
-        self.found[ending] = None
+    def _has_effect(self, steps: Sequence[Step], packet: Packet) -> bool:
+        """Whether it matters that the rest of a rule runs; a chain that only logs and returns does not."""
+        rest = [step for step in steps if not isinstance(step, MATCHES)]
+        if len(rest) != 1 or not isinstance(rest[0], Jump) or rest[0].goto:
+            return bool(rest)
+        target = self.run.table.chains.get(rest[0].chain)
+        if target is None:
+            return True
+        called = self.run.chain(target, packet)
+        return bool(called.endings) or called.returns != (packet,)
 
     def _act(self, action: Step, place: _Place, packet: Packet) -> Packet | None:
         """Carry out one statement; the packet to go on with, or None when this way has been dealt with."""
@@ -186,8 +312,7 @@ class _Run:
             case Assign():
                 return self._assign(action, place, packet)
             case AddToSet():
-                key = self.evaluator.value(action.key, packet)
-                return self.owner.ledger.note(packet, action.target, key, present=not action.delete)
+                return self.run.owner.note(action, packet)
             case Notrack():
                 return _untracked(packet)
             case Vmap():
@@ -195,9 +320,9 @@ class _Run:
             case Tproxy():
                 self._tproxy(action, place, packet)
             case NotUnderstood():
-                self._doubt(place.chain, place.rule, action)
-                self._end(Ending(End.ACCEPT, packet, place.chain, place.rule))
-                self._end(Ending(End.DROP, packet, place.chain, place.rule))
+                self._doubt(place.rule, action)
+                self._end(End.ACCEPT, place, packet)
+                self._end(End.DROP, place, packet)
                 self._next_rule(place, packet)
             case Match() | AnyOf() | Uncertain():
                 raise AssertionError("conditions are evaluated by the caller")
@@ -207,43 +332,51 @@ class _Run:
 
     def _decide(self, verdict: RuleVerdict, place: _Place, packet: Packet) -> None:
         """Carry out a verdict."""
-        chain, rule = place.chain, place.rule
         match verdict:
             case Simple.ACCEPT:
-                self._end(Ending(End.ACCEPT, packet, chain, rule))
+                self._end(End.ACCEPT, place, packet)
             case Simple.DROP:
-                self._end(Ending(End.DROP, packet, chain, rule))
+                self._end(End.DROP, place, packet)
             case Simple.RETURN:
-                self._leave(place.stack, packet)
+                self.returns[packet] = None
             case Simple.CONTINUE:
                 self._next_rule(place, packet)
             case Reject():
-                self._end(Ending(End.REJECT, packet, chain, rule))
+                self._end(End.REJECT, place, packet)
             case Dnat() | Snat():
                 self._map(verdict, place, packet)
             case Queue():
-                self._doubt(chain, rule, verdict)
-                self._end(Ending(End.ACCEPT, packet, chain, rule))
-                self._end(Ending(End.DROP, packet, chain, rule))
+                self._doubt(place.rule, verdict)
+                self._end(End.ACCEPT, place, packet)
+                self._end(End.DROP, place, packet)
             case Jump():
-                target = self.table.chains.get(verdict.chain)
-                if target is None:
-                    self._act(NotUnderstood(f"jump to {verdict.chain}, which is not listed"), place, packet)
-                    return
-                stack = place.stack if verdict.goto else (chain, place.at + 1, place.stack)
-                self.waiting.append((target, 0, 0, stack, packet))
+                self._call(verdict, place, packet)
+
+    def _call(self, jump: Jump, place: _Place, packet: Packet) -> None:
+        target = self.run.table.chains.get(jump.chain)
+        if target is None:
+            self._act(NotUnderstood(f"jump to {jump.chain}, which is not listed"), place, packet)
+            return
+        called = self.run.chain(target, packet)
+        self.endings.update(dict.fromkeys(called.endings))
+        self.doubts.update(dict.fromkeys(called.doubts))
+        for back in called.returns:
+            if jump.goto:  # it comes back to where this chain was called from
+                self.returns[back] = None
+            else:
+                self._next_rule(place, back)
 
     def _map(self, mapping: Dnat | Snat, place: _Place, packet: Packet) -> None:
         """Choose a mapping; without an element for the packet in its map the rule does not match."""
         if mapping.lookup is not None:
             value = self.evaluator.value(mapping.lookup, packet)
             if value == UNKNOWN:
-                self._doubt(place.chain, place.rule, Match(mapping.lookup, Intervals()))
+                self._doubt(place.rule, Match(mapping.lookup, Intervals()))
             if value in (ABSENT, UNKNOWN):
                 self._next_rule(place, packet)
             if value == ABSENT:
                 return
-        self._end(Ending(End.ACCEPT, packet, place.chain, place.rule, mapping))
+        self._end(End.ACCEPT, place, packet, mapping)
 
     def _assign(self, action: Assign, place: _Place, packet: Packet) -> Packet | None:
         value = self.evaluator.value(action.value, packet)
@@ -264,7 +397,7 @@ class _Run:
             self._act(NotUnderstood(f"elements of {action.table.name or 'a verdict map'}"), place, packet)
             return
         if len(found) > 1:
-            self._doubt(place.chain, place.rule, action)
+            self._doubt(place.rule, action)
         for datum in dict.fromkeys(found):
             if datum == MISSING:
                 self._next_rule(place, packet)
@@ -275,43 +408,41 @@ class _Run:
 
     def _tproxy(self, action: Tproxy, place: _Place, packet: Packet) -> None:
         """Follow both: with a listening socket the packet goes on; without, iptables drops it, nft leaves."""
-        self._doubt(place.chain, place.rule, action)
+        self._doubt(place.rule, action)
         if action.terminal:
-            self._end(Ending(End.ACCEPT, packet, place.chain, place.rule))
-            self._end(Ending(End.DROP, packet, place.chain, place.rule))
+            self._end(End.ACCEPT, place, packet)
+            self._end(End.DROP, place, packet)
         else:
             self._next_rule(place, packet)
-            self.waiting.append((place.chain, place.at, place.step, place.stack, packet))
+            self.waiting.append((place.at, place.step, packet))
+
+    def _end(self, end: End, place: _Place, packet: Packet, nat: Dnat | Snat | None = None) -> None:
+        self.endings[self.run.owner.ending(end, packet, self.chain, place.rule, nat)] = None
 
     def _next_rule(self, place: _Place, packet: Packet) -> None:
-        self.waiting.append((place.chain, place.at + 1, 0, place.stack, packet))
+        self.waiting.append((place.at + 1, 0, packet))
 
-    def _doubt(self, chain: Chain, rule: Rule, action: Step) -> None:
-        self.doubts[self.owner.doubt(self.table, chain, rule, describe(action))] = None
+    def _doubt(self, rule: Rule, action: Step) -> None:
+        self.doubts[self.run.owner.doubt(self.run.table, self.chain, rule, describe(action))] = None
 
     def _give_up(self, way: Way) -> None:
         """Too many ways: say that anything can happen."""
-        chain, at, _, _, packet = way
-        rules = self.rules_of(chain)
-        rule = rules[min(at, len(rules) - 1)] if rules else None
-        if rule is not None:
-            self._doubt(chain, rule, NotUnderstood(f"more than {MAX_WAYS} possible ways"))
-        self._end(Ending(End.ACCEPT, packet, chain, rule))
-        self._end(Ending(End.DROP, packet, chain, rule))
+        at, _, packet = way
+        if not self.rules:
+            self.onward[packet] = None
+            return
+        place = _Place(at, 0, self.rules[min(at, len(self.rules) - 1)])
+        self._doubt(place.rule, NotUnderstood(f"more than {MAX_WAYS} possible ways"))
+        self._end(End.ACCEPT, place, packet)
+        self._end(End.DROP, place, packet)
 
 
 class _Place(NamedTuple):
-    """Where a statement stands: rule ``at`` of ``chain``, the step after it, the callers."""
+    """Where a statement stands: the rule's number in its block, the step after it, and the rule."""
 
-    chain: Chain
     at: int
     step: int
-    stack: Frame | None
     rule: Rule
-
-
-def _has_effect(steps: Sequence[Step]) -> bool:
-    return any(not isinstance(step, MATCHES) for step in steps)
 
 
 def _untracked(packet: Packet) -> Packet:

@@ -28,8 +28,8 @@ SNATTED: Final = FIELDS + 2  # 1 once a source mapping was chosen
 REDIRECTED: Final = FIELDS + 3  # 1 when the new destination is this host, whatever its address
 CT_STATE_LATER: Final = FIELDS + 4  # what the state will be once conntrack has seen the packet
 REPLY: Final = FIELDS + 5  # 1 when the packet goes against the direction of its flow
-REROUTE: Final = FIELDS + 6  # 1 when an output chain changed what the routing of this host's packet depends on
-ADDED: Final = FIELDS + 7  # number of the record of set elements added on the way; see interpret.Ledger
+REROUTE: Final = FIELDS + 6  # an output chain had this host's packet routed again, when its mark was one less
+ADDED: Final = FIELDS + 7  # number of the record of set elements added on the way; see ledger.py
 SLOTS: Final = FIELDS + 8
 
 BEFORE_CONNTRACK: Final = 0

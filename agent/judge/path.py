@@ -194,7 +194,10 @@ class Path:
                 way = Way.LOCAL if device == LOOPBACK else Way.FORWARD
                 roads = [(Road(way, device), addresses, ())]
             else:
-                roads = self._route_out(load, addresses, out_iface)
+                again = load.packet[REROUTE]
+                mark = again if again == UNKNOWN else again - 1
+                then = load._replace(packet=put(load.packet, Field.MARK, mark))
+                roads = self._route_out(then, addresses, out_iface)
             for road, some, doubts in roads:
                 if road.way in (Way.DISCARD, Way.REFUSE):
                     self._outcome(End.REJECT, load, some, "route", road.because)
@@ -275,11 +278,15 @@ class Path:
                 if station.nat and not (nat and _asks_nat(entering.packet, hook)):
                     _add(onward, entering, addresses)
                     continue
+                latest: tuple[Doubt, ...] = ()
+                joined = load.doubts
                 for ending, doubts, some in self._runner.run(station, entering, addresses):
+                    if doubts is not latest:
+                        latest, joined = doubts, _joined(load.doubts, doubts)
                     left = Load(
                         _marked_for_routing(station, hook, entering.packet, ending.packet),
                         _decider(station, hook, load, ending),
-                        _joined(load.doubts, doubts),
+                        joined,
                     )
                     if ending.end is End.ACCEPT:
                         _add(onward, left, some)
@@ -325,7 +332,10 @@ def _marked_for_routing(station: Station, hook: Hook, before: Packet, after: Pac
     if hook is not Hook.OUTPUT or base is None or base.type is ChainType.FILTER:
         return after
     fields = (Field.DADDR, Field.SADDR, Field.MARK) if base.type is ChainType.ROUTE else (Field.DADDR,)
-    return put(after, REROUTE, 1) if any(before[one] != after[one] for one in fields) else after
+    if all(before[one] == after[one] for one in fields):
+        return after
+    mark = after[Field.MARK]  # what later chains make of it comes too late
+    return put(after, REROUTE, mark if mark == UNKNOWN else mark + 1)
 
 
 def _family_and_device(frontier: Frontier, field: Field) -> tuple[int, str]:

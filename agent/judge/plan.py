@@ -39,21 +39,38 @@ from agent.model.firewall import (
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator
 
     from agent.judge.cuts import Axis
     from agent.judge.evaluate import Evaluator
+    from agent.judge.interpret import Block, Interpreter, Summary
     from agent.judge.packet import Packet
 
 DESTINATION: Final = Read(Field.DADDR)
+
+
+BLOCK: Final = 64
+"""Rules of a chain whose outcome is kept together."""
+Active = tuple[tuple[int, int], ...]
+"""Number of the chain in its plan and of the rule in its chain, sorted."""
+
+
+@dataclass(slots=True)
+class Layout:
+    """One chain: its number in the plan, and by blocks of rules what holds whatever the destination."""
+
+    number: int
+    always: dict[int, list[int]] = field(default_factory=dict)
+    """Rules that may match whatever the destination, by index, in order."""
+    calls: dict[int, frozenset[int]] = field(default_factory=dict)
+    """The numbers of the chains that a block may reach."""
 
 
 @dataclass(slots=True)
 class Plan:
     """Active rules of the chains that a base chain can reach, for one packet."""
 
-    always: dict[Chain, list[int]] = field(default_factory=dict)
-    """Rules that may match whatever the destination, by index, in order."""
+    layouts: dict[Chain, Layout] = field(default_factory=dict)
     spans: list[tuple[Chain, int, Intervals]] = field(default_factory=list)
     """Rules that may match only for these destinations."""
     cuts: set[int] = field(default_factory=set)
@@ -61,36 +78,61 @@ class Plan:
     writes_destination: bool = False
     blurred: dict[Rule, Rule] = field(default_factory=dict)
     """Rules that look at the destination in a way with no finite bounds, and what stands in for them."""
+    blocks: dict[Hashable, Block] = field(default_factory=dict)
+    summaries: dict[tuple[Hashable, Packet], Summary] = field(default_factory=dict)
+    """What blocks made of packets; the destination is SWEPT."""
 
 
-def make_plan(table: Table, base: Chain, packet: Packet, evaluator: Evaluator, axis: Axis) -> Plan:
+def make_plan(table: Table, base: Chain, packet: Packet, interpreter: Interpreter, axis: Axis) -> Plan:
     """Plan one base chain for one packet, along the axis of its destinations."""
-    chains = _reachable(table, base)
-    written = _Written.of(rule for chain in chains for rule in chain.rules)
+    calls = _calls(table, base)
+    written = _Written.of((rule for chain in calls for rule in chain.rules), interpreter.ledger.changed(packet))
     plan = Plan(writes_destination=Field.DADDR in written.fields)
-    planner = _Planner(packet, evaluator, written, plan, axis)
-    for chain in chains:
-        always = plan.always[chain] = []
+    planner = _Planner(packet, interpreter.evaluator, written, plan, axis)
+    plan.layouts = {chain: Layout(number) for number, chain in enumerate(calls)}
+    for chain, layout in plan.layouts.items():
         for at, rule in enumerate(chain.rules):
             span = planner.span(rule)
             if span is None:
-                always.append(at)
+                layout.always.setdefault(at // BLOCK, []).append(at)
             elif span:
                 plan.spans.append((chain, at, span))
+        for number, called in calls[chain].items():
+            layout.calls[number] = frozenset(plan.layouts[one].number for one in _below(called, calls))
     return plan
 
 
-def _reachable(table: Table, base: Chain) -> list[Chain]:
-    found: dict[Chain, None] = {base: None}
+Calls = dict["Chain", dict[int, set["Chain"]]]
+"""The chains that each block of a chain calls itself."""
+
+
+def _calls(table: Table, base: Chain) -> Calls:
+    """The chains that can be reached, and what their blocks call."""
+    found: Calls = {base: {}}
     waiting = [base]
     while waiting:
-        for rule in waiting.pop().rules:
+        chain = waiting.pop()
+        for at, rule in enumerate(chain.rules):
             for name in _targets(rule):
                 target = table.chains.get(name)
-                if target is not None and target not in found:
-                    found[target] = None
+                if target is None:
+                    continue
+                found[chain].setdefault(at // BLOCK, set()).add(target)
+                if target not in found:
+                    found[target] = {}
                     waiting.append(target)
-    return list(found)
+    return found
+
+
+def _below(chains: Iterable[Chain], calls: Calls) -> set[Chain]:
+    """These chains and all that they may reach."""
+    found = set(chains)
+    waiting = list(found)
+    while waiting:
+        for called in calls[waiting.pop()].values():
+            waiting += called - found
+            found |= called
+    return found
 
 
 def _targets(rule: Rule) -> Iterator[str]:
@@ -111,9 +153,10 @@ class _Written:
     sets: frozenset[NamedSet]
 
     @classmethod
-    def of(cls, rules: Iterable[Rule]) -> _Written:
+    def of(cls, rules: Iterable[Rule], changed: Iterable[NamedSet]) -> _Written:
+        """Of these rules; ``changed`` are sets that were written before."""
         fields: set[Field] = set()
-        sets: set[NamedSet] = set()
+        sets = set(changed)
         for rule in rules:
             for step in rule.steps:
                 if isinstance(step, Assign):

@@ -176,8 +176,9 @@ class Routing:
         if family == 4:  # inet_addr_type looks only in the local table
             return RTN["unicast"]
         for road in self._look_up(Selector(family, address, 0, 0, "", 0, 0, 0)):
-            if road.way is Way.REFUSE:
-                return RTN["unreachable"]
+            if road.way in (Way.REFUSE, Way.DISCARD):  # __nft_fib6_eval_type() tells them by their error
+                found = (kind for kind in ("blackhole", "prohibit") if kind in road.because)
+                return RTN[next(found, "unreachable")]
         return RTN["unicast"]
 
     def _look_up(self, selector: Selector) -> Iterator[Road]:

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.judge.interpret import End, Ending, Interpreter
+from agent.judge.interpret import AllRules, End, Ending, Interpreter
 from agent.judge.nat import translate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from agent.judge.doubt import Doubt
     from agent.judge.evaluate import Evaluator
     from agent.judge.hooks import Station
+    from agent.judge.interpret import Rules
     from agent.judge.packet import Packet
     from agent.judge.path import Load
     from agent.judge.routing import Road, Routing
-    from agent.model.firewall import Chain, Rule
     from agent.model.intervals import Intervals
-
-
-def all_rules(chain: Chain) -> Sequence[Rule]:
-    """Every rule of a chain."""
-    return chain.rules
 
 
 class ScalarRunner:
@@ -30,25 +25,23 @@ class ScalarRunner:
 
     def __init__(self, routing: Routing) -> None:
         self._routing = routing
-        self._interpreter = Interpreter(routing.fib)
+        self.interpreter = Interpreter(routing.fib)
 
     def run(
         self, station: Station, load: Load, addresses: Intervals
     ) -> Iterable[tuple[Ending, tuple[Doubt, ...], Intervals]]:
         """Give the ends of one base chain."""
-        endings, doubts = self.interpret(station, load.packet, all_rules)
+        endings, doubts = self.interpret(station, load.packet, AllRules())
         return [(self.mapped(ending), doubts, addresses) for ending in endings]
 
     @property
     def evaluator(self) -> Evaluator:
         """What evaluates conditions."""
-        return self._interpreter.evaluator
+        return self.interpreter.evaluator
 
-    def interpret(
-        self, station: Station, packet: Packet, rules_of: Callable[[Chain], Sequence[Rule]]
-    ) -> tuple[list[Ending], tuple[Doubt, ...]]:
+    def interpret(self, station: Station, packet: Packet, rules: Rules) -> tuple[list[Ending], tuple[Doubt, ...]]:
         """Interpret one base chain for one packet; mappings are chosen, but not applied."""
-        return self._interpreter.run(station.table, station.chain, packet, rules_of)
+        return self.interpreter.run(station.table, station.chain, packet, rules)
 
     def mapped(self, ending: Ending) -> Ending:
         """Apply the mapping that the chain chose."""
@@ -56,8 +49,8 @@ class ScalarRunner:
             return ending
         packet = translate(ending.packet, ending.nat, self._routing, self.evaluator)
         if packet is None:
-            return ending._replace(end=End.DROP, nat=None)
-        return ending._replace(packet=packet, nat=None)
+            return self.interpreter.ending(End.DROP, ending.packet, ending.chain, ending.rule)
+        return self.interpreter.ending(ending.end, packet, ending.chain, ending.rule)
 
     def roads(self, packet: Packet, addresses: Intervals) -> Iterable[tuple[Road, Intervals]]:
         """Give the ways that routing chooses."""

@@ -12,25 +12,24 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from agent.judge.cuts import Axis
+from agent.judge.interpret import Block
 from agent.judge.packet import SWEPT, UNKNOWN, family_of, put
-from agent.judge.plan import Plan, make_plan
+from agent.judge.plan import BLOCK, Plan, make_plan
 from agent.model.firewall import Dnat, Field
 from agent.model.intervals import Interval, Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from agent.judge.doubt import Doubt
     from agent.judge.hooks import Station
-    from agent.judge.interpret import Ending
+    from agent.judge.interpret import Ending, Summary
     from agent.judge.packet import Packet
     from agent.judge.path import Load
+    from agent.judge.plan import Active
     from agent.judge.routing import Road, Routing
     from agent.judge.scalar import ScalarRunner
-    from agent.model.firewall import Chain, Rule
-
-Active = tuple[tuple[int, int], ...]
-"""Number of the chain in its plan and of the rule in its chain, sorted."""
+    from agent.model.firewall import Chain
 
 
 class SweepRunner:
@@ -51,12 +50,13 @@ class SweepRunner:
             return self._scalar.run(station, load, addresses)
         plan = self._plan(station, packet)
         found: dict[tuple[Doubt, ...], dict[Ending, list[Interval]]] = {}
-        for active, atoms in _groups(plan, addresses).items():
-            somewhere = put(packet, Field.DADDR, atoms[0][0])
-            endings, doubts = self._scalar.interpret(station, somewhere, _rules_of(plan, active))
+        for (active, cut), atoms in _groups(plan, addresses).items():
+            here = atoms[0][0]
+            rules = _Atom(self, plan, active, cut, here)
+            endings, doubts = self._scalar.interpret(station, put(packet, Field.DADDR, here), rules)
             alike = found.setdefault(doubts, defaultdict(list))  # looked up once, not for every ending
             for ending in endings:
-                alike[self._swept(ending, plan)].extend(atoms)
+                alike[ending if ending.rule else self.mapped(ending, plan)].extend(atoms)
         return [
             (ending, doubts, Intervals.of(atoms)) for doubts, alike in found.items() for ending, atoms in alike.items()
         ]
@@ -67,20 +67,23 @@ class SweepRunner:
         if plan is None:
             family = family_of(packet)
             axis = Axis(Field.DADDR, family, self._routing.bounds(family))
-            evaluator = self._scalar.evaluator
-            plan = self._plans[key] = make_plan(station.table, station.chain, packet, evaluator, axis)
+            plan = self._plans[key] = make_plan(station.table, station.chain, packet, self._scalar.interpreter, axis)
         return plan
 
-    def _swept(self, ending: Ending, plan: Plan) -> Ending:
-        """The end with its mapping applied, for every destination of the atom and not just the one tried."""
+    def swept(self, packet: Packet) -> Packet:
+        """Give a packet that stands for every destination of its atom."""
+        return self._scalar.interpreter.ledger.swept(put(packet, Field.DADDR, SWEPT))
+
+    def mapped(self, ending: Ending, plan: Plan) -> Ending:
+        """Give the end with its mapping applied, for every destination of the atom and not just the one tried."""
         nat = ending.nat
         mapped = self._scalar.mapped(ending)
+        packet = self._scalar.interpreter.ledger.swept(mapped.packet)
         if isinstance(nat, Dnat) and nat.netmap:
-            return mapped._replace(packet=put(mapped.packet, Field.DADDR, UNKNOWN))
-        if isinstance(nat, Dnat) and (nat.addresses or nat.redirect or nat.lookup):
-            return mapped
-        destination = UNKNOWN if plan.writes_destination else SWEPT
-        return mapped._replace(packet=put(mapped.packet, Field.DADDR, destination))
+            packet = put(packet, Field.DADDR, UNKNOWN)
+        elif not (isinstance(nat, Dnat) and (nat.addresses or nat.redirect or nat.lookup)):
+            packet = put(packet, Field.DADDR, UNKNOWN if plan.writes_destination else SWEPT)
+        return self._scalar.interpreter.ending(mapped.end, packet, mapped.chain, mapped.rule)
 
     def roads(self, packet: Packet, addresses: Intervals) -> Iterable[tuple[Road, Intervals]]:
         """Give the ways that routing chooses, each with its destinations."""
@@ -108,11 +111,10 @@ class SweepRunner:
 
 def _groups(plan: Plan, addresses: Intervals) -> dict[tuple[Active, int], list[Interval]]:
     """Cut the addresses into atoms; group them by active rules and place among the cuts."""
-    numbers = {chain: number for number, chain in enumerate(plan.always)}
     begins: dict[int, list[tuple[int, int]]] = defaultdict(list)
     ends: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for chain, at, span in plan.spans:
-        rule = (numbers[chain], at)
+        rule = (plan.layouts[chain].number, at)
         for low, high in span:
             begins[low].append(rule)
             ends[high + 1].append(rule)
@@ -150,24 +152,71 @@ def _turn(
         insort(active, rule)
 
 
-def _rules_of(plan: Plan, key: tuple[Active, int]) -> Callable[[Chain], Sequence[Rule]]:
-    """The rules of each chain that may match here, in order."""
-    active, _ = key
-    numbers = {chain: number for number, chain in enumerate(plan.always)}
-    lists: dict[Chain, list[Rule]] = {}
+class _Atom:
+    """The rules that may match for some destinations which no rule tells apart; ``here`` is one of them.
 
-    def rules(chain: Chain) -> Iterator[Rule]:
-        number = numbers[chain]
-        first = bisect_left(active, (number, -1))
-        last = bisect_left(active, (number + 1, -1))
-        for at in sorted((*plan.always[chain], *(at for _, at in active[first:last]))):
-            rule = chain.rules[at]
-            yield plan.blurred.get(rule, rule)
+    What a block of rules makes of a packet is noted in the plan: as long as its active rules are the same, the
+    same comes out for other destinations, but for the destination itself.
+    """
 
-    def rules_of(chain: Chain) -> Sequence[Rule]:
-        known = lists.get(chain)
+    def __init__(self, runner: SweepRunner, plan: Plan, active: Active, cut: int, here: int) -> None:
+        self._runner = runner
+        self._plan = plan
+        self._active = active
+        self._cut = cut
+        self._here = here
+        self._blocks: dict[Chain, tuple[Block, ...]] = {}
+
+    def blocks(self, chain: Chain) -> Sequence[Block]:
+        """Give the rules of a chain that may match here, in order."""
+        known = self._blocks.get(chain)
         if known is None:
-            known = lists[chain] = list(rules(chain))
+            known = self._blocks[chain] = tuple(self._cut_in_blocks(chain))
         return known
 
-    return rules_of
+    def _cut_in_blocks(self, chain: Chain) -> Iterator[Block]:
+        layout = self._plan.layouts[chain]
+        first = bisect_left(self._active, (layout.number, -1))
+        last = bisect_left(self._active, (layout.number + 1, -1))
+        mine: dict[int, list[int]] = {}
+        for _, at in self._active[first:last]:
+            mine.setdefault(at // BLOCK, []).append(at)
+        for number in sorted({*layout.always, *mine}):
+            active = tuple(mine.get(number, ()))
+            called = layout.calls.get(number)
+            below = tuple(one for one in self._active if one[0] in called) if called else ()
+            key = (layout.number, number, self._cut, active, below)
+            block = self._plan.blocks.get(key)
+            if block is None:
+                rules = [chain.rules[at] for at in sorted((*layout.always.get(number, ()), *active))]
+                block = Block(chain, [self._plan.blurred.get(rule, rule) for rule in rules], key)
+                self._plan.blocks[key] = block
+            yield block
+
+    def known(self, block: Block, packet: Packet) -> Summary | None:
+        """Give what was noted, with this atom's destination."""
+        if self._plan.writes_destination:
+            return None
+        noted = self._plan.summaries.get((block.key, put(packet, Field.DADDR, SWEPT)))
+        return None if noted is None else self._at_here(noted)
+
+    def note(self, block: Block, packet: Packet, summary: Summary) -> Summary:
+        """Let the ends stand for every destination; keep the summary if it holds for other atoms as well.
+
+        Ends of chains that the block called have been through here.
+        """
+        mapped = self._runner.mapped
+        endings = (mapped(one, self._plan) if one.chain is block.chain else one for one in summary.endings)
+        ended = summary._replace(endings=tuple(dict.fromkeys(endings)))
+        if self._plan.writes_destination:
+            return ended
+        returns, onward = (tuple(map(self._runner.swept, some)) for some in summary[1:3])
+        noted = ended._replace(returns=returns, onward=onward)
+        self._plan.summaries[block.key, put(packet, Field.DADDR, SWEPT)] = noted
+        return self._at_here(noted)
+
+    def _at_here(self, noted: Summary) -> Summary:
+        if not (noted.returns or noted.onward):
+            return noted
+        returns, onward = (tuple(put(one, Field.DADDR, self._here) for one in some) for some in noted[1:3])
+        return noted._replace(returns=returns, onward=onward)

@@ -141,9 +141,12 @@ def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
             return _Opinion(Reach.PARTIAL, because, stages, proof.coverage, _sources(stoppers), road)
     if unknown or not proof.complete:
         parts = _widest(part for _, part in proof.parts("unknown"))
-        doubts = list(dict.fromkeys(str(doubt) for part in parts for doubt in part.doubts))
-        because = "; ".join(doubts[:3]) or "too many source addresses are treated differently to try them all"
-        sources = tuple(dict.fromkeys(d.source for part in parts for d in part.doubts if d.source))[:MAX_SOURCES]
+        doubts = tuple(dict.fromkeys(doubt for part in parts for doubt in part.doubts))
+        because = (
+            "; ".join(str(doubt) for doubt in doubts[:3])
+            or "too many source addresses are treated differently to try them all"
+        )
+        sources = tuple(dict.fromkeys(doubt.source for doubt in doubts if doubt.source))[:MAX_SOURCES]
         return _Opinion(Reach.UNKNOWN, because, (), proof.coverage, sources, road)
     if diverted is not None:
         because = f"sent to {diverted.elsewhere} instead; what decides there is not known"

@@ -33,13 +33,17 @@ def meta(key: str, right: Any, op: str = "==") -> dict[str, Any]:
 
 
 def ruleset(
-    chains: dict[str, list[list[dict[str, Any]]]], bases: dict[str, dict[str, Any]], family: str = "inet"
+    chains: dict[str, list[list[dict[str, Any]]]],
+    bases: dict[str, dict[str, Any]],
+    family: str = "inet",
+    sets: list[dict[str, Any]] | None = None,
 ) -> bytes:
     """Nft's JSON of one table: chain names to rules, base chain names to hook and policy."""
     objects: list[dict[str, Any]] = [
         {"metainfo": {"json_schema_version": 1}},
         {"table": {"family": family, "name": "filter", "handle": 1}},
     ]
+    objects += [{"set": {"family": family, "table": "filter", "handle": 90} | one} for one in sets or ()]
     for number, name in enumerate(chains, 1):
         chain = {"family": family, "table": "filter", "name": name, "handle": number}
         objects.append({"chain": chain | bases.get(name, {})})

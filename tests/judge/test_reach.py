@@ -16,6 +16,9 @@ from agent.model.intervals import Intervals, address_text
 from tests.judge.build import accept, drop, forward, gateway, match, meta, ruleset
 
 HIGHEST = 2**32 - 1
+DESTINATION = {"payload": {"protocol": "ip", "field": "daddr"}}
+SEEN = {"name": "seen", "type": "ipv4_addr", "flags": ["interval"],
+        "elem": [{"prefix": {"addr": "64.0.0.0", "len": 3}}, "9.9.9.9"]}  # fmt: skip
 QUESTION = Question(4, 6, 443, "lan0", 0xC0A80714, "wan0")
 
 
@@ -48,6 +51,14 @@ def random_rules(random: Random, callees: list[str]) -> list[list[dict[str, Any]
                                 "right": {"set": [{"concat": [prefix, 443]}, {"concat": ["9.9.9.9", 80]}]},
                             }
                         },
+                        {"match": {"op": random.choice(("==", "!=")), "left": DESTINATION, "right": "@seen"}},
+                        {
+                            "set": {
+                                "op": random.choice(("add", "update", "delete")),
+                                "elem": DESTINATION,
+                                "set": "@seen",
+                            }
+                        },
                         {
                             "match": {
                                 "op": "==",
@@ -76,17 +87,25 @@ def verdict_of(reach: Reach, address: int) -> str:
     return verdict
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.integers(0, 2**32))
 def test_reach_agrees_with_trace_at_every_boundary(seed: int) -> None:
     random = Random(seed)
     chains = {
+        "first": random_rules(random, ["b"]),
+        "mapped": [[match("tcp", "dport", 443), {"dnat": {"family": "ip", "addr": "64.1.2.3"}}]]
+        * (random.random() < 0.2),
         "forward": random_rules(random, ["a", "b"]),
         "a": random_rules(random, ["b"]),
         "b": random_rules(random, []),
     }
     policy = random.choice(("accept", "drop"))
-    one = gateway(ruleset(chains, {"forward": {"type": "filter", "hook": "forward", "prio": 0, "policy": policy}}))
+    bases = {
+        "first": {"type": "filter", "hook": "prerouting", "prio": -150, "policy": "accept"},
+        "mapped": {"type": "nat", "hook": "prerouting", "prio": -100, "policy": "accept"},
+        "forward": {"type": "filter", "hook": "forward", "prio": 0, "policy": policy},
+    }
+    one = gateway(ruleset(chains, bases, sets=[SEEN]))
     reach = Prover(one).reach(QUESTION)
     parts = (reach.accept, reach.drop, reach.reject, reach.unknown)
     assert sum(part.size() for part in parts) == HIGHEST + 1
@@ -99,7 +118,9 @@ def test_reach_agrees_with_trace_at_every_boundary(seed: int) -> None:
     for point in points:
         line = {"in_iface": "lan0", "out_iface": "wan0", "src": "192.168.7.20", "dst": address_text(point, 4)}
         answer = tracer.answer(read_flow(json.dumps(line | {"proto": "tcp", "dport": 443}).encode(), 1))
-        assert answer.verdict == verdict_of(reach, point), address_text(point, 4)
+        verdict = verdict_of(reach, point)
+        # which address a set was given before a mapping took the destination away is not kept
+        assert answer.verdict == verdict or (chains["mapped"] and verdict == "unknown"), address_text(point, 4)
 
 
 def test_every_part_names_its_rule() -> None:

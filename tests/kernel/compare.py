@@ -131,6 +131,8 @@ def agree(ruleset: Ruleset, probe: Probe, fate: Fate, answer: Answer) -> bool:
         return True
     if ruleset.uncertain and not answer.delivered and not answer.out_iface:  # several ways, all of which accept
         return True
+    if answer.dst == fate.dst and answer.dst in BROADCASTS:  # it leaves, and a copy comes back (ip_mc_output)
+        return True
     if fate.local != answer.delivered:
         return False
     if not fate.local and fate.iface != answer.out_iface:
