@@ -51,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = f"{os.path.basename(last.filename)} line {last.lineno}"  # noqa: PTH119 - pathlib costs start-up time
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         return _trouble(f"a fault in gateproof itself, please report it: {what} ({place}; {DEBUG}=1 shows more)")
+    finally:
+        gc.enable()
     return status
 
 

@@ -52,7 +52,7 @@ class LiveHost:
             raise ValueError(f"command is not on the list of what may be asked: {argv}")
         program = shutil.which(argv[0], path=PATH)
         if program is None:
-            return Artifact(name, Status.ABSENT, detail=f"{argv[0]} is not installed")
+            return Artifact(name, Status.ABSENT, detail=f"{argv[0]} is not installed", remedy=remedy)
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             process = subprocess.Popen(  # noqa: S603 - a fixed command, never a shell
                 (program, *argv[1:]),

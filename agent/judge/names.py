@@ -8,12 +8,11 @@ from urllib.parse import urlsplit
 
 from agent.judge.proof import PROTOCOLS, own_source
 from agent.judge.reach import Prover, Question
-from agent.judge.zones import HOST
 from agent.model.intervals import Intervals, address_text, address_value
 from agent.model.names import apex_of, covers
 from agent.model.network import ProxyScheme
 from agent.model.public import PUBLIC
-from agent.model.vocabulary import Reach
+from agent.model.vocabulary import HOST, Reach
 
 if TYPE_CHECKING:
     from agent.model.gateway import Gateway, Zone

@@ -9,10 +9,10 @@ from agent.judge.names import NameTrouble, name_troubles, proxy_road
 from agent.judge.proof import Proof, prove
 from agent.judge.reach import Prover
 from agent.judge.wording import share, some_prefixes, stopped_by
-from agent.judge.zones import HOST, uplinks
+from agent.judge.zones import uplinks
 from agent.model.intervals import Intervals
 from agent.model.judgement import Judgement
-from agent.model.vocabulary import Reach, Stage
+from agent.model.vocabulary import HOST, Reach, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -166,8 +166,9 @@ def _allow_list(proof: Proof, stoppers: list[Decided], stages: tuple[Stage, ...]
     passed = min((one.reach.accept for one in proof.classes), key=Intervals.size)
     by = f" by {passing[0].source}" if passing and passing[0].source else ""
     more = f" and {len(passing) - 1} more rules" if len(passing) > 1 else ""
+    few = share(passed, proof.space)
     because = (
-        f"only {share(passed, proof.space)} of public IPv{proof.family} passes,{by}{more}; "
+        f"only {few} of public IPv{proof.family} {'pass' if few.endswith('addresses') else 'passes'},{by}{more}; "
         f"the rest is {stopped_by(stoppers[0])}{_for_whom(proof, stoppers[0])}"
     )
     sources = (*_sources(stoppers), *_sources(passing))[:MAX_SOURCES]

@@ -8,13 +8,10 @@ from agent.judge.reach import ANY
 from agent.model.gateway import Zone
 from agent.model.intervals import Intervals
 from agent.model.public import PUBLIC
+from agent.model.vocabulary import FORWARDED, HOST
 
 if TYPE_CHECKING:
     from agent.model.network import Interface, Network
-
-HOST = "host"
-FORWARDED = "forwarded"
-"""The zone of bare dumps: packets from anywhere to anywhere."""
 
 
 def find_zones(network: Network, named: frozenset[str] = frozenset()) -> tuple[Zone, ...]:

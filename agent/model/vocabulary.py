@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +42,22 @@ class Reach(StrEnum):
         if found & {cls.BLOCKED, cls.PARTIAL}:
             return cls.PARTIAL
         return cls.UNKNOWN if found else cls.NOT_ROUTED
+
+
+HOST: Final = "host"
+"""The zone of this host's own programs."""
+FORWARDED: Final = "forwarded"
+"""The zone of bare dumps: packets from anywhere to anywhere."""
+
+
+def clients_of(zone: str) -> str:
+    """Whose traffic it is, in a sentence: ``lan0``, ``this host``, ``forwarded traffic``."""
+    return {HOST: "this host", FORWARDED: "forwarded traffic"}.get(zone, zone)
+
+
+def from_zone(zone: str) -> str:
+    """``from lan0``, ``from this host``, or ``for forwarded traffic`` where only dumps are known."""
+    return f"{'for' if zone == FORWARDED else 'from'} {clients_of(zone)}"
 
 
 class Stage(StrEnum):

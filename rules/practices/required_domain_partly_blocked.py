@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.model.vocabulary import Reach, Severity
+from agent.model.vocabulary import Reach, Severity, from_zone
 from agent.practice import Case, Hit, Rule
 from agent.practice.reachability import hits_for
 
@@ -26,7 +26,7 @@ def find(case: Case) -> Iterator[Hit]:
 
 
 def _summary(worst: Judgement) -> str:
-    return f"{worst.requirement.pattern} is partly blocked from {worst.zone}: {worst.because}"
+    return f"{worst.requirement.pattern} is partly blocked {from_zone(worst.zone)}: {worst.because}"
 
 
 RULE = Rule("required-domain-partly-blocked", "A required domain is partly blocked", Severity.HIGH, find)

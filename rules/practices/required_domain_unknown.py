@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.model.vocabulary import Reach, Severity
+from agent.model.vocabulary import Reach, Severity, from_zone
 from agent.practice import Case, Hit, Rule
 from agent.practice.reachability import hits_for
 
@@ -24,7 +24,7 @@ def find(case: Case) -> Iterator[Hit]:
 
 
 def _summary(worst: Judgement) -> str:
-    return f"{worst.requirement.pattern} cannot be judged from {worst.zone}: {worst.because}"
+    return f"{worst.requirement.pattern} cannot be judged {from_zone(worst.zone)}: {worst.because}"
 
 
 RULE = Rule("required-domain-unknown", "A required domain could not be judged", Severity.MEDIUM, find)

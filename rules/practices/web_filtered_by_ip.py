@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.model.vocabulary import Severity
+from agent.model.vocabulary import Severity, clients_of
 from agent.practice import Case, Hit, Rule
 from agent.practice.remedy import remove_command
 
@@ -67,7 +67,10 @@ def _allow_list(zone: str, chain: str, rules: dict[Source, list[Proof]]) -> Hit:
     covered = 100 * max(proof.coverage for proof in proofs)
     first = next(iter(rules))
     more = f" and {len(rules) - 1} more" if len(rules) > 1 else ""
-    summary = f"{chain} lets {zone} reach only listed addresses, {covered:.2g} % of the public ones: {first.text}{more}"
+    summary = (
+        f"{chain} lets {clients_of(zone)} reach only listed addresses, "
+        f"{covered:.2g} % of the public ones: {first.text}{more}"
+    )
     return _hit(zone, ("zone", zone), summary, tuple(rules), proofs, f"allow-list {chain}")
 
 
@@ -76,11 +79,13 @@ def _deny_list(zone: str, rules: dict[Source, list[Proof]]) -> Iterator[Hit]:
         sources = tuple(rules)
         proofs = [proof for some in rules.values() for proof in some]
         where = f"{sources[0].table} {sources[0].chain}"
-        summary = f"{len(rules)} rules of {where} and others stop web traffic of {zone} by destination address"
+        summary = (
+            f"{len(rules)} rules of {where} and others stop web traffic of {clients_of(zone)} by destination address"
+        )
         yield _hit(zone, ("zone", zone), summary, sources[:MAX_RULES], proofs, f"deny-list {where}")
         return
     for source, proofs in rules.items():
-        text = f"web traffic of {zone} is stopped by destination address: {source}"
+        text = f"web traffic of {clients_of(zone)} is stopped by destination address: {source}"
         yield _hit(
             zone,
             ("rule", source.text),

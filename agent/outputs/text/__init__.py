@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.model.vocabulary import Reach
+from agent.model.vocabulary import Reach, from_zone
 from agent.outputs.text.findings import findings, gaps
 from agent.outputs.text.layout import BLANK, clean, finish, prose, shorten, width_of
 from agent.outputs.text.overview import answer, notes, rows_of
 from agent.outputs.text.table import table
-from agent.outputs.text.words import LONGEST_RULE, MAX_RULES, VERDICTS, rule, without_rules, zone_phrase
+from agent.outputs.text.words import LONGEST_RULE, MAX_RULES, VERDICTS, rule, without_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +59,7 @@ def _roads(roads: Sequence[Explanation], width: int) -> Iterator[Line]:
         if index:
             yield BLANK
         word, style = VERDICTS[Reach(one.verdict)]
-        yield ((f"{one.domain} {zone_phrase(one.zone)}: ", "bold"), (word, f"bold {style}"))
+        yield ((f"{one.domain} {from_zone(one.zone)}: ", "bold"), (word, f"bold {style}"))
         size = max((len(hop.stage) for hop in one.hops), default=0)
         for hop in one.hops:
             yield from _hop(hop, size, width)

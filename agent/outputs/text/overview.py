@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from agent.model.vocabulary import Reach
+from agent.model.vocabulary import HOST, Reach, from_zone
 from agent.outputs.text.layout import clean, shorten
 from agent.outputs.text.words import (
-    HOST,
     VERDICTS,
     count,
     listed,
@@ -17,7 +16,6 @@ from agent.outputs.text.words import (
     place,
     without_gaps,
     without_rules,
-    zone_phrase,
 )
 
 if TYPE_CHECKING:
@@ -143,4 +141,4 @@ def notes(report: Report) -> Iterator[str]:
 
 def phrases(zones: Iterable[str]) -> str:
     """``from lan0 and from this host``, each zone once."""
-    return listed([zone_phrase(zone) for zone in dict.fromkeys(zones)])
+    return listed([from_zone(zone) for zone in dict.fromkeys(zones)])

@@ -36,12 +36,6 @@ SURE: Final = 12
 """Characters that must agree before a cut-off phrase counts as the same."""
 UNREAD: Final = "could not be read"
 NFT: Final = "nft.json"
-HOST, FORWARDED = "host", "forwarded"
-
-
-def zone_phrase(zone: str) -> str:
-    """``from lan0``, ``from this host``, or ``for forwarded traffic`` where only dumps are known."""
-    return {HOST: "from this host", FORWARDED: "for forwarded traffic"}.get(zone, f"from {zone}")
 
 
 def model_source(source: SourceOut) -> Source:
