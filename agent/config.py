@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
 from agent.errors import ConfigError
 from agent.model.intervals import prefix_interval
@@ -48,9 +48,18 @@ def _interface(text: str) -> str:
     return text
 
 
+def duration_text(value: timedelta) -> str:
+    """``15m``: a duration as the configuration writes it, in its largest whole unit."""
+    seconds = int(value.total_seconds())
+    unit = next(unit for unit in "dhms" if seconds % SECONDS[unit] == 0)
+    return f"{seconds // SECONDS[unit]}{unit}" if seconds else "0s"
+
+
 TEXT_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": f"^{DURATION.pattern}$"})
-Duration = Annotated[timedelta, PlainValidator(_duration), TEXT_SCHEMA]
-Folder = Annotated[Path, PlainValidator(_folder), WithJsonSchema({"type": "string", "pattern": "^/"})]
+Duration = Annotated[timedelta, PlainValidator(_duration), PlainSerializer(duration_text), TEXT_SCHEMA]
+Folder = Annotated[
+    Path, PlainValidator(_folder), PlainSerializer(str), WithJsonSchema({"type": "string", "pattern": "^/"})
+]
 InterfaceName = Annotated[str, AfterValidator(_interface)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 

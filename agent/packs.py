@@ -28,7 +28,8 @@ OPERATOR_FOLDER: Final = Path("/etc/gateproof/packs")
 PORT: Final = re.compile(r"(tcp|udp)/([1-9][0-9]{0,4})")
 
 
-def _pattern(text: str) -> str:
+def domain_pattern(text: str) -> str:
+    """``*.example.com`` or ``example.com``, normalised; raises ValueError for anything else."""
     try:
         name = normalise(apex_of(text))
     except ValueError as error:
@@ -53,7 +54,7 @@ def _prefix(text: str) -> str:
     return text
 
 
-Pattern = Annotated[str, AfterValidator(_pattern)]
+Pattern = Annotated[str, AfterValidator(domain_pattern)]
 Port = Annotated[str, AfterValidator(_port)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + 2
     except OSError as error:
         _drop_output()
-        return _trouble(f"{error.filename or 'output'}: {error.strerror or error}")
+        return _trouble(f"{error.filename or 'input or output'}: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001 - the top: a person gets a line, whoever mends it the traceback
         if os.environ.get(DEBUG):
             traceback.print_exc()

@@ -50,11 +50,11 @@ def _unaudited(report: Report, snapshot: Snapshot) -> str:
     broken = {gap.source.artifact: gap.reason for gap in report.gaps if gap.source and not gap.source.text}
     if any(one.status is Status.OK and one.name not in broken for one in asked):
         return ""
-    reasons = [
-        f"{one.name}: {broken.get(one.name) or one.detail or one.status}{f' ({one.remedy})' if one.remedy else ''}"
-        for one in asked
-        if one.status is not Status.ABSENT
-    ]
+    reasons = []
+    for one in asked:
+        if one.status is not Status.ABSENT:
+            told = broken.get(one.name) or (f"{one.status}: {one.detail}" if one.detail else str(one.status))
+            reasons.append(f"{one.name}: {told}" + (f" ({one.remedy})" if one.remedy else ""))
     return "; ".join(reasons)
 
 

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from agent.cli.settings import configured_packs, found_packs, settings_of
-from agent.config import DEFAULT_FILE
+from agent.config import DEFAULT_FILE, duration_text
 
 if TYPE_CHECKING:
     import argparse
@@ -23,16 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
         f"  packs     {', '.join(pack.name for pack in packs) or 'none'}\n"
         f"  zones     {zones}\n"
         f"  uplinks   {', '.join(settings.uplinks) or 'as found on the host'}\n"
-        f"  schedule  every {_seconds(settings.schedule.every.total_seconds())}, "
-        f"up to {_seconds(settings.schedule.jitter.total_seconds())} later\n"
+        f"  schedule  every {duration_text(settings.schedule.every)}, "
+        f"up to {duration_text(settings.schedule.jitter)} later\n"
         f"  state     {settings.state_dir}\n"
         f"  fail on   {settings.fail_on.value}\n"
     )
     return 0
-
-
-def _seconds(value: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if value and value % size == 0:
-            return f"{value / size:.0f}{unit}"
-    return f"{value:.0f}s"

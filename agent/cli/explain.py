@@ -9,9 +9,9 @@ from agent.cli.inputs import snapshot_of
 from agent.cli.screen import screen_for
 from agent.cli.settings import packs_of, settings_of
 from agent.errors import UsageError
-from agent.model.names import apex_of, normalise
 from agent.model.vocabulary import Reach
 from agent.outputs import explainer
+from agent.packs import domain_pattern
 from agent.pipeline import explain
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _domain(text: str) -> tuple[str, int | None]:
     if colon and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= 0xFFFF):
         raise UsageError(f"`{text}`: a port is a number from 1 to 65535")
     try:
-        domain = normalise(apex_of(name))
+        domain = domain_pattern(name)
     except ValueError as error:
-        raise UsageError(f"`{text}`: {error}") from error
-    return f"*.{domain}" if name.startswith("*.") else domain, int(port) if colon else None
+        raise UsageError(f"`{text}` {error}") from error
+    return domain, int(port) if colon else None

@@ -30,10 +30,11 @@ def opened(name: str) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        with Path(name).open("rb") as file:
-            yield file
+        file = Path(name).open("rb")  # noqa: SIM115 - closed below; what the caller does is not ours to explain
     except OSError as error:
         raise UsageError(f"{name}: cannot be read: {error.strerror}") from error
+    with file:
+        yield file
 
 
 def write(data: bytes, name: str) -> None:

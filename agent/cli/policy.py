@@ -10,6 +10,7 @@ import orjson
 from agent.cli.files import STANDARD, write
 from agent.cli.settings import found_packs, settings_of
 from agent.outputs.text.policy import pack_list, pack_page
+from agent.outputs.text.words import count
 from agent.packs import read_pack, select
 from agent.strict import read_bytes
 
@@ -58,5 +59,5 @@ def _check(arguments: argparse.Namespace) -> None:
         lines = [(file, read_pack(read_bytes(Path(file)), file)) for file in arguments.files]
     else:
         lines = [(one.where, one.pack) for one in found_packs(settings_of(arguments))]
-    text = "".join(f"{where}: pack {pack.name} is right ({len(pack.domains)} domains)\n" for where, pack in lines)
-    write(text.encode(), STANDARD)
+    for where, pack in lines:
+        write(f"{where}: pack {pack.name} is right ({count(len(pack.domains), 'domain')})\n".encode(), STANDARD)

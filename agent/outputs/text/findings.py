@@ -58,7 +58,12 @@ def _alike(shown: Sequence[Finding], order: Mapping[str, int]) -> list[list[Find
 def _finding(group: Sequence[Finding], gaps: Sequence[GapOut], width: int) -> Iterator[Line]:
     first = group[0]
     severity = (first.severity.value.ljust(INDENT), SEVERITIES[first.severity])
-    yield (severity, (first.rule.title, "bold"), (f"  {first.rule.id}", "dim"))
+    title = (severity, (first.rule.title, "bold"))
+    if sum(len(text) for text, _ in title) + len(first.rule.id) + 2 <= width:
+        yield (*title, (f"  {first.rule.id}", "dim"))
+    else:
+        yield title
+        yield ((" " * INDENT, ""), (first.rule.id, "dim"))
     yield from prose(_summary(group, gaps), width, ((" " * INDENT, ""),))
     if len(group) > 1:
         yield from prose("  ".join(one.subject.name for one in group), width, ((" " * INDENT, ""),))

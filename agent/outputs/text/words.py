@@ -33,7 +33,7 @@ LONGEST_RULE: Final = 240
 MAX_RULES: Final = 5
 CUT: Final = "…"
 SURE: Final = 12
-"""Characters that must agree before a cut-off phrase counts as the same."""
+"""Characters that must agree before the end of a cut-off sentence is said in other words."""
 UNREAD: Final = "could not be read"
 NFT: Final = "nft.json"
 
@@ -80,9 +80,10 @@ def _replaced(sentence: str, phrase: str, instead: str) -> str:
     """The sentence with another phrase; a summary that was cut off may end within the old one."""
     sentence = sentence.replace(phrase, instead)
     if sentence.endswith(CUT):
-        for start in re.finditer(re.escape(phrase[:SURE]), sentence):
-            if phrase.startswith(sentence[start.start() : -1]):
-                return sentence[: start.start()] + instead
+        least = SURE if instead else 2
+        for at in range(max(0, len(sentence) - 1 - len(phrase)), len(sentence) - least):
+            if phrase.startswith(sentence[at:-1]):
+                return sentence[:at] + instead
     return sentence
 
 
