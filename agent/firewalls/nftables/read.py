@@ -98,7 +98,7 @@ def _table(draft: _Draft, artifact: str) -> Table:
             rules.append(
                 Rule(
                     reader.read(statements),
-                    Statements(statements),
+                    Statements(statements, family),
                     rule.get("handle"),
                     None,
                     rule.get("comment", ""),

@@ -9,6 +9,9 @@ SILENT: Final = frozenset({"counter", "comment"})
 ARITHMETIC: Final = frozenset({"&", "|", "^", "<<", ">>"})
 QUOTED_KEYS: Final = frozenset({"iif", "oif", "iifname", "oifname", "helper", "hour", "time", "day"})
 HEX_KEYS: Final = frozenset({"mark"})
+RAW: Final = "raw"
+BIT_KEYS: Final = frozenset({"flags", "state", "status"})
+"""Where a plain value asks for any of its bits, and ``==`` has to be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +19,10 @@ class Statements:
     """The statements of one rule; ``str`` gives the text, made only when somebody reads it."""
 
     statements: list[Any]
+    family: str = ""
 
     def __str__(self) -> str:
-        shown = (statement(one) for one in self.statements if not _silent(one))
+        shown = (statement(one, self.family) for one in self.statements if not _silent(one))
         return " ".join(text for text in shown if text)
 
     def __hash__(self) -> int:
@@ -30,8 +34,8 @@ def _silent(one: dict[str, Any]) -> bool:
     return bool(SILENT & one.keys()) and not isinstance(one.get("counter"), str)
 
 
-def statement(one: dict[str, Any]) -> str:
-    """One statement."""
+def statement(one: dict[str, Any], family: str = "") -> str:
+    """One statement; ``family`` is the table's."""
     ((kind, body),) = one.items()
     match kind:
         case "match":
@@ -43,9 +47,9 @@ def statement(one: dict[str, Any]) -> str:
         case "vmap":
             return f"{_expr(body['key'])} vmap {_right(body['data'], body['key'])}"
         case "mangle":
-            return f"{_expr(body['key'], set_=True)} set {_right(body['value'], body['key'])}"
+            return f"{_expr(body['key'], set_=True)} set {_value(body['value'], body['key'])}"
         case "reject":
-            return _reject(body)
+            return _reject(body, family)
         case "dnat" | "snat" | "redirect" | "masquerade" | "tproxy":
             return _nat(kind, body or {})
         case "limit":
@@ -62,11 +66,13 @@ def statement(one: dict[str, Any]) -> str:
 
 def _match(body: dict[str, Any]) -> str:
     op, left, right = body.get("op", "=="), body["left"], body["right"]
-    if isinstance(left, dict) and "&" in left and op == "==" and isinstance(left["&"][1], list):
-        return f"{_expr(left['&'][0])} {_right(right, left['&'][0])} / {','.join(left['&'][1])}"
+    sign = "" if op in ("==", "in") else f" {op}"
+    if isinstance(left, dict) and "&" in left and op in ("==", "!=") and isinstance(left["&"][1], list):
+        return f"{_expr(left['&'][0])}{sign} {_right(right, left['&'][0])} / {','.join(left['&'][1])}"
     if isinstance(left, dict) and any(sign in left for sign in ARITHMETIC):
         return f"{_expr(left)} {op} {_right(right, left)}"
-    sign = "" if op in ("==", "in") else f" {op}"
+    if op == "==" and _key_name(left) in BIT_KEYS and not isinstance(right, dict):
+        sign = " =="
     if isinstance(right, bool):
         return f"{_expr(left)} {'exists' if right else 'missing'}"
     return f"{_expr(left)}{sign} {_right(right, left)}"
@@ -95,8 +101,10 @@ def _expr(item: Any, *, set_: bool = False) -> str:
             return f"fib {' . '.join([flags] if isinstance(flags, str) else flags)} {body['result']}"
         case "concat":
             return " . ".join(_expr(part) for part in body)
+        case "rt" | "socket":
+            return " ".join([kind, *([body["family"]] if "family" in body else []), body["key"]])
         case "map":
-            return f"{_expr(body['key'])} map {_right(body['data'], body['key'])}"
+            return _map(body)
         case "exthdr" | "tcp option":
             return " ".join([kind, *(str(value) for value in body.values())])
         case "numgen":
@@ -110,28 +118,41 @@ def _expr(item: Any, *, set_: bool = False) -> str:
             return _plain(kind, body)
 
 
+def _value(item: Any, like: Any) -> str:
+    """What a field is set to: the data of a map are written as its other values are."""
+    return _map(item["map"], like) if isinstance(item, dict) and "map" in item else _right(item, like)
+
+
+def _map(body: dict[str, Any], like: Any = None) -> str:
+    return f"{_expr(body['key'])} map {_right(body['data'], body['key'], like)}"
+
+
 def _arithmetic(kind: str, body: list[Any], item: Any) -> str:
     sides = [_expr(part) if isinstance(part, dict) else _right(part, item) for part in body]
     return f" {kind} ".join(sides)
 
 
 def _key_name(like: Any) -> str:
-    """The field whose values are printed: for quotes and hexadecimal marks."""
+    """The field whose values are printed: for quotes, and for numbers in hexadecimal."""
     while isinstance(like, dict):
         ((kind, body),) = like.items()
         if kind in ARITHMETIC:
             like = body[0]
-        else:
-            # the result of `fib` is an interface, written in quotes like iif
-            return str(body.get("key", body.get("result", ""))) if isinstance(body, dict) else ""
+        elif not isinstance(body, dict):
+            return ""
+        elif "base" in body:
+            return RAW
+        else:  # the result of `fib` is an interface, written in quotes like iif
+            return next((str(body[name]) for name in ("key", "result", "field") if name in body), "")
     return ""
 
 
-def _right(item: Any, like: Any) -> str:
+def _right(item: Any, like: Any, data_like: Any = None) -> str:
+    """A value, written as values of ``like`` are; the data of a map's elements as those of ``data_like``."""
     key = _key_name(like)
     if isinstance(item, dict):
         if "set" in item:
-            return "{ " + ", ".join(_element(one, like) for one in item["set"]) + " }"
+            return "{ " + ", ".join(_element(one, like, data_like) for one in item["set"]) + " }"
         if "range" in item:
             return "-".join(_right(end, like) for end in item["range"])
         if "prefix" in item:
@@ -148,15 +169,17 @@ def _right(item: Any, like: Any) -> str:
         return ",".join(_right(part, like) for part in item)
     if key in QUOTED_KEYS and not str(item).startswith("@"):
         return f'"{item}"'
+    if (key in BIT_KEYS or key == RAW) and isinstance(item, int):
+        return f"{item:#x}"
     if key in HEX_KEYS and isinstance(item, int):
         return f"0x{item:08x}"
     return str(item)
 
 
-def _element(one: Any, like: Any) -> str:
+def _element(one: Any, like: Any, data_like: Any) -> str:
     if isinstance(one, list):
         left, right = one
-        verdict = statement(right) if isinstance(right, dict) and _is_verdict(right) else _right(right, None)
+        verdict = statement(right) if isinstance(right, dict) and _is_verdict(right) else _right(right, data_like)
         return f"{_right(left, like)} : {verdict}"
     return _right(one, like)
 
@@ -165,9 +188,10 @@ def _is_verdict(item: dict[str, Any]) -> bool:
     return bool(item.keys() & {"accept", "drop", "return", "continue", "jump", "goto"})
 
 
-def _reject(body: Any) -> str:
+def _reject(body: Any, family: str) -> str:
     kind, expr = (body or {}).get("type"), (body or {}).get("expr")
-    if kind is None or (kind == "icmpx" and expr == "port-unreachable"):
+    usual = {"ip": "icmp", "ip6": "icmpv6"}.get(family, "icmpx")
+    if kind is None or (kind == usual and expr == "port-unreachable"):
         return "reject"
     return f"reject with {kind}" + (f" {expr}" if expr else "")
 
@@ -201,10 +225,16 @@ def _set_statement(body: dict[str, Any]) -> str:
     timeout = ""
     if isinstance(element, dict) and "elem" in element:
         if "timeout" in element["elem"]:
-            timeout = f" timeout {element['elem']['timeout']}s"
+            timeout = f" timeout {_duration(element['elem']['timeout'])}"
         element = element["elem"]["val"]
     limits = "".join(f" {statement(one)}" for one in body.get("stmt", []))
     return f"{body['op']} {body['set']} {{ {_expr(element)}{timeout}{limits} }}"
+
+
+def _duration(seconds: int) -> str:
+    """``1h30m``: days, hours, minutes and seconds where there are any."""
+    parts = (seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")
+    return "".join(f"{count}{unit}" for count, unit in parts if count)
 
 
 def _quoted(key: str, value: Any) -> str:
