@@ -23,7 +23,7 @@ make_environment() {
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
             say "This Python cannot make environments: installing python3-venv"
-            { apt-get update -q && apt-get install -y -q python3-venv; } >/dev/null || fail "apt-get install python3-venv failed"
+            { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3-venv; } >/dev/null || fail "apt-get install python3-venv failed"
         else
             fail "This Python cannot make environments. As root: apt-get install python3-venv"
         fi

@@ -191,7 +191,8 @@ def _sources(parts: Sequence[Decided]) -> tuple[Source, ...]:
 
 
 def _and_more(parts: Sequence[Decided]) -> str:
-    return "" if len(parts) < 2 else f"; {len(parts) - 1} more rule{'s' if len(parts) > 2 else ''} stop others"
+    rest = len(parts) - 1
+    return f"; {rest} more {'rule stops' if rest == 1 else 'rules stop'} others" if rest > 0 else ""
 
 
 def _for_whom(proof: Proof, part: Decided) -> str:

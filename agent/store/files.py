@@ -72,12 +72,16 @@ class Store:
             os.close(self._lock)
 
     def record(self, report: Report, now: datetime) -> tuple[Event, ...]:
-        """Fold a report in and write what changed; raises StateError, and then nothing counts as recorded."""
+        """Fold a report in and write what changed; raises StateError.
+
+        Then either no event was written, or all of them: those count, and the next report brings the state after.
+        """
         state, events = fold(self.state, report, now)
         try:
             if events:
                 self._rotate()
                 self._append(b"".join(_event(event) for event in events))
+                self.state = state
             self._write_state(state, report.host.model_dump(mode="json"))
         except OSError as error:
             raise StateError(f"{error.filename or self._folder}: cannot be written: {error.strerror}") from error

@@ -60,3 +60,12 @@ def test_collect_sh_takes_a_snapshot(tmp_path: Path, shell: tuple[str, ...], for
     again = subprocess.run((*shell, PACKAGING / "collect.sh", target), capture_output=True, text=True, check=False)
     assert again.returncode == 2
     assert "exists already" in again.stderr
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / "gateproof.service"
+    unit.write_text((PACKAGING / "systemd" / unit.name).read_text().replace("/usr/bin/gateproof", sys.executable))
+    argv = ("systemd-analyze", "verify", "--man=no", unit)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from agent.model.vocabulary import Severity
 from agent.store import State, Store, fold
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 HOST = Host(id="h", name="edge-1", os="", agent_version="0")
@@ -123,6 +126,44 @@ def test_a_damaged_state_is_rebuilt_from_the_events(tmp_path: Path, capsys: pyte
     with Store(tmp_path) as store:
         assert [one.subject.name for one in store.state.findings.values()] == ["a"]
     assert "damaged" in capsys.readouterr().err
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let the kernel refuse to let files grow beyond a size, in the middle of a write if need be."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room", [0, 100, 1400, 2000])
+def test_a_full_disk_loses_nothing_and_tells_nothing_twice(tmp_path: Path, room: int) -> None:
+    with Store(tmp_path) as store:
+        store.record(report(START, finding("a", START)), START)
+        with room_for(room), pytest.raises(StateError, match="cannot be written: File too large"):
+            store.record(report(START, finding("a", START), finding("b", START), finding("c", START)), START)
+    with Store(tmp_path) as store:
+        store.record(report(START, finding("a", START), finding("b", START), finding("c", START)), START)
+        assert len(store.state.findings) == 3
+    lines = [orjson.loads(line) for line in (tmp_path / "findings.jsonl").read_bytes().splitlines()]
+    assert [line["seq"] for line in lines] == [1, 2, 3]
+    assert len(orjson.loads((tmp_path / "findings.json").read_bytes())["findings"]) == 3
+
+
+def test_events_that_were_written_count_where_the_state_could_not_be(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.record(report(START, *(finding(name, START) for name in "abcdef")), START)
+        size = (tmp_path / "findings.jsonl").stat().st_size
+        (tmp_path / "findings.jsonl").write_bytes(b"")  # as after a rotation: the events are smaller than the state
+        both = report(START, *(finding(name, START) for name in "abcdefg"))
+        with room_for(size // 2), pytest.raises(StateError):
+            store.record(both, START)
+        assert store.record(both, START) == ()
+    assert (tmp_path / "findings.jsonl").read_bytes().count(b"opened") == 1
+    assert len(orjson.loads((tmp_path / "findings.json").read_bytes())["findings"]) == 7
 
 
 def test_trouble_is_one_line(tmp_path: Path) -> None:
