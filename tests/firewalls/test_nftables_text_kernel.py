@@ -70,7 +70,13 @@ def listed(text: str) -> dict[int, str]:
     """The rules by handle; long sets go over several lines."""
     joined = re.sub(r",\s*\n\s+", ", ", text)
     found = {int(handle): rule for rule, handle in LISTED.findall(joined)}
-    return {handle: COUNTER.sub("", COMMENT.sub("", rule)).strip() for handle, rule in found.items()}
+    return {handle: modern(COUNTER.sub("", COMMENT.sub("", rule)).strip()) for handle, rule in found.items()}
+
+
+def modern(rule: str) -> str:
+    """The text of nft 1.1 for what older versions print in other words."""
+    rule = re.sub(r"(limit rate (?:over )?\d+/\w+)(?! burst)\b", r"\1 burst 5 packets", rule)
+    return re.sub(r"frag-off & (\d+) != (\d+)\b", lambda one: f"frag-off & {int(one[1]):#x} != {int(one[2]):#x}", rule)
 
 
 def loaded(namespace: Namespace, rules: tuple[str, ...], hook: str, kind: str) -> Iterator[str]:

@@ -70,7 +70,8 @@ class Namespace:
                 capture_output=True,
                 check=False,
                 timeout=60,
-                env={**os.environ, "LC_ALL": "C"},
+                # iptables-legacy has one lock for the whole machine, which other tests may hold: one for each namespace
+                env={**os.environ, "LC_ALL": "C", "XTABLES_LOCKFILE": self.path},
             )
         if done.returncode != 0:
             raise ProgramFailed(f"{' '.join(argv)}: {done.stderr.decode(errors='replace').strip()}")

@@ -1,4 +1,7 @@
-"""A rule's JSON back in nft's own syntax, as ``nft list ruleset`` prints it, without counters."""
+"""A rule's JSON back in nft's own syntax, as ``nft list ruleset`` prints it, without counters.
+
+Where versions differ it is that of nft 1.1, whichever listed the rules, so that a finding keeps its name.
+"""
 
 from __future__ import annotations
 
@@ -128,7 +131,11 @@ def _map(body: dict[str, Any], like: Any = None) -> str:
 
 
 def _arithmetic(kind: str, body: list[Any], item: Any) -> str:
-    sides = [_expr(part) if isinstance(part, dict) else _right(part, item) for part in body]
+    sides = []
+    for part in body:
+        text = _expr(part) if isinstance(part, dict) else _right(part, item)
+        inner = next(iter(part)) if isinstance(part, dict) else ""
+        sides.append(f"({text})" if kind == "&" and inner in ("|", "^") else text)
     return f" {kind} ".join(sides)
 
 
@@ -169,7 +176,7 @@ def _right(item: Any, like: Any, data_like: Any = None) -> str:
         return ",".join(_right(part, like) for part in item)
     if key in QUOTED_KEYS and not str(item).startswith("@"):
         return f'"{item}"'
-    if (key in BIT_KEYS or key == RAW) and isinstance(item, int):
+    if (key in BIT_KEYS or key in (RAW, "frag-off")) and isinstance(item, int):
         return f"{item:#x}"
     if key in HEX_KEYS and isinstance(item, int):
         return f"0x{item:08x}"
@@ -216,7 +223,7 @@ def _limit(body: Any) -> str:
         return f'limit name "{body}"'
     over = "over " if body.get("inv") else ""
     unit = f" {body['rate_unit']}" if "rate_unit" in body else ""
-    burst = f" burst {body['burst']} packets" if body.get("burst", 5) not in (0, 5) and not unit else ""
+    burst = f" burst {body['burst']} {body.get('burst_unit', 'packets')}" if body.get("burst") else ""
     return f"limit rate {over}{body['rate']}{unit}/{body.get('per', 'second')}{burst}"
 
 
