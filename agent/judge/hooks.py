@@ -21,6 +21,8 @@ class Station(NamedTuple):
     tracked: bool
     """Whether connection tracking has seen the packet."""
     nat: bool
+    translated: bool
+    """Whether mappings chosen before have been applied to the packet."""
 
 
 def stations(firewall: Firewall, family: int, hook: Hook, device: str = "") -> tuple[Station, ...]:
@@ -39,6 +41,8 @@ def stations(firewall: Firewall, family: int, hook: Hook, device: str = "") -> t
         place = NAT_PRIORITY.get(hook, base.priority) if nat else base.priority
         early = hook in (Hook.PREROUTING, Hook.OUTPUT) and place <= CONNTRACK
         tracked = not early and hook not in (Hook.INGRESS, Hook.EGRESS)
-        entries.append(((place, not nat, base.priority, -registered), Station(table, chain, tracked, nat)))
+        translated = place > NAT_PRIORITY.get(hook, place)
+        station = Station(table, chain, tracked, nat, translated)
+        entries.append(((place, not nat, base.priority, -registered), station))
     entries.sort(key=lambda entry: entry[0])
     return tuple(station for _, station in entries)

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.judge.cuts import reads
-from agent.judge.packet import ADDED, DNATTED, SWEPT, UNKNOWN, Packet, Value, put
+from agent.judge.packet import ADDED, DNATTED, UNKNOWN, Packet, Value, put
 from agent.model.firewall import Concat, Expr, Field, Read
 
 if TYPE_CHECKING:
     from agent.model.firewall import AddToSet, NamedSet
 
-DESTINATION = Read(Field.DADDR)
+OWN = {Field.DADDR: -3, Field.SADDR: -4}
+"""In place of an address in a key: the packet's own, whichever it is (no address is below zero)."""
 
 
 class _Record(NamedTuple):
@@ -54,15 +55,25 @@ class Ledger:
             found.add(target)
         return frozenset(found)
 
-    def swept(self, packet: Packet) -> Packet:
-        """Give a packet that stands for many destinations records that hold for all of them."""
-        return put(packet, ADDED, self._open(packet[ADDED])) if packet[ADDED] else packet
+    def swept(self, packet: Packet, field: Field) -> Packet:
+        """Give a packet that stands for many addresses in a field records that hold for all of them."""
+        return put(packet, ADDED, self._open(packet[ADDED], field)) if packet[ADDED] else packet
 
-    def _open(self, number: int) -> int:
+    def _open(self, number: int, field: Field) -> int:
         if not number:
             return 0
         record = self._records[number - 1]
-        return self._number(record._replace(before=self._open(record.before), key=_open(record)))
+        return self._number(record._replace(before=self._open(record.before, field), key=_open(record, field)))
+
+    def vague(self, packet: Packet, other: Packet) -> Packet:
+        """Give a packet for which it is not known what another one, before it, did to which elements."""
+        number = other[ADDED]
+        while number:
+            record = self._records[number - 1]
+            unknown = record._replace(before=packet[ADDED], key=(UNKNOWN,) * len(record.key))
+            packet = put(packet, ADDED, self._number(unknown))
+            number = record.before
+        return packet
 
     def state(self, packet: Packet, target: NamedSet, key: Value) -> bool | None:
         """Say whether the key was added (True) or deleted (False) on this packet's way; None: it may have been.
@@ -79,15 +90,15 @@ class Ledger:
         raise LookupError
 
 
-def _open(record: _Record) -> tuple[int, ...]:
-    """The key with the packet's own destination in it, whichever that is."""
-    if not reads(record.expr, Field.DADDR):
+def _open(record: _Record, field: Field) -> tuple[int, ...]:
+    """The key with the packet's own address in it, whichever that is."""
+    if not reads(record.expr, field):
         return record.key
     parts = record.expr.parts if isinstance(record.expr, Concat) else (record.expr,)
     if len(parts) != len(record.key):
         return (UNKNOWN,) * len(record.key)
     return tuple(
-        SWEPT if part == DESTINATION else UNKNOWN if reads(part, Field.DADDR) else value
+        value if value < 0 or not reads(part, field) else OWN[field] if part == Read(field) else UNKNOWN
         for part, value in zip(parts, record.key, strict=True)
     )
 
@@ -95,8 +106,9 @@ def _open(record: _Record) -> tuple[int, ...]:
 def _same(known: tuple[int, ...], asked: tuple[int, ...], packet: Packet) -> bool | None:
     result: bool | None = True
     for noted, other in zip(known, asked, strict=False):
-        # a mapping has changed the destination since: which address was noted is not known any more
-        value = noted if noted != SWEPT else UNKNOWN if packet[DNATTED] else packet[Field.DADDR]
+        own = next((field for field, marker in OWN.items() if marker == noted), None)
+        # where a mapping changes addresses, which one was noted is not known any more
+        value = noted if own is None else UNKNOWN if packet[DNATTED] else packet[own]
         if UNKNOWN in (value, other):
             result = None
         elif value != other:

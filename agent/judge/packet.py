@@ -16,7 +16,7 @@ UNKNOWN: Final = -2
 """The field has a value, but an audit cannot know it."""
 
 SWEPT: Final = -3
-"""In place of a destination: the packet stands for many, see sweep.py; rules never see this value."""
+"""In place of a destination, or of an answer's source: the packet stands for many, see sweep.py. No rule sees it."""
 
 Value = int | tuple[int, ...]
 Packet = tuple[int, ...]

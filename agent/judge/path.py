@@ -18,6 +18,7 @@ from agent.judge.packet import (
     ICMP,
     ICMPV6,
     REDIRECTED,
+    REPLY,
     REROUTE,
     SNATTED,
     TRACKED,
@@ -27,6 +28,7 @@ from agent.judge.packet import (
     followed,
     put,
 )
+from agent.judge.replies import Connection, answer_to, untranslated
 from agent.judge.routing import LOOPBACK, Road, Routing, Way
 from agent.model.firewall import (
     Chain,
@@ -48,11 +50,14 @@ from agent.model.intervals import Intervals, address_text, name_text, name_value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from agent.judge.ledger import Ledger
     from agent.model.firewall import Firewall
     from agent.model.gateway import Gateway
 
 Decider = tuple[Table, Chain, Rule | None]
 MAIN_HOOKS = (Hook.FORWARD, Hook.INPUT, Hook.OUTPUT)
+HERE = ""
+"""The way back to this host's own programs."""
 ELSEWHERE = "gateproof-other"
 """Stands for every interface that no rule names, where the way out is not known."""
 
@@ -105,6 +110,10 @@ class Runner(Protocol):
         """Give the ways that routing chooses, each with its addresses."""
         ...
 
+    def reverse_paths(self, packet: Packet, addresses: Intervals) -> Iterable[tuple[bool | None, Intervals]]:
+        """Say for which addresses the reverse path filter drops an incoming packet; None where it may."""
+        ...
+
 
 Frontier = dict[Load, Intervals]
 
@@ -118,6 +127,7 @@ class Path:
         self._runner = runner
         self._outcomes: list[Outcome] = []
         self._stations: dict[tuple[Hook, int, str], tuple[Station, ...]] = {}
+        self._connection: Connection | None = None
 
     @cached_property
     def _devices_out(self) -> tuple[int, ...]:
@@ -141,6 +151,25 @@ class Path:
             self._incoming(start, out_iface)
         else:
             self._outgoing(start, out_iface)
+        return self._outcomes
+
+    def replies(self, start: Packet, passed: Iterable[Outcome], ledger: Ledger, way_back: str | None) -> list[Outcome]:
+        """Give the outcomes of the answers to packets that began as ``start`` and passed.
+
+        ``way_back`` names the interface of the clients where no routing table knows it, or is HERE. Packets for
+        this host itself are left out: its own programs answer them.
+        """
+        answers: dict[tuple[Packet, Connection | None], Intervals] = {}
+        for outcome in passed:
+            if outcome.end is End.ACCEPT and not outcome.delivered:
+                answer = answer_to(start, outcome.load.packet, ledger)
+                known = answers.get(answer)
+                answers[answer] = outcome.addresses if known is None else known | outcome.addresses
+        self._outcomes = []
+        for (packet, connection), addresses in answers.items():
+            self._connection = connection
+            self._incoming({Load(packet): addresses}, way_back)
+        self._connection = None
         return self._outcomes
 
     def _incoming(self, frontier: Frontier, out_iface: str | None) -> None:
@@ -224,22 +253,23 @@ class Path:
         self, load: Load, addresses: Intervals, out_iface: str | None
     ) -> Iterator[tuple[Road, Intervals, tuple[Doubt, ...]]]:
         packet = load.packet
-        if out_iface is not None and not packet[DNATTED]:
-            yield Road(Way.FORWARD, UNKNOWN if out_iface == "any" else name_value(out_iface)), addresses, ()
+        if out_iface is not None and (packet[REPLY] or not packet[DNATTED]):
+            if out_iface == HERE:
+                yield Road(Way.LOCAL), addresses, ()
+            else:
+                yield Road(Way.FORWARD, UNKNOWN if out_iface == "any" else name_value(out_iface)), addresses, ()
             return
         if not self._routing.network.known:
             yield from self._roads_anywhere(packet, addresses)
             return
-        fails = self._routing.reverse_path_fails(packet)
-        if fails or fails is None:
-            device = name_text(packet[Field.IIFNAME])
-            note = f"rp_filter on {device}: the way back to the source is another interface"
-            doubts = (REVERSE_PATH,) if fails is None else ()
-            yield Road(Way.DISCARD, 0, note), addresses, doubts
-            if fails:
-                return
-        for road, some in self._runner.roads(packet, addresses):
-            yield road, some, ()
+        for fails, some in self._runner.reverse_paths(packet, addresses):
+            if fails is not False:
+                device = name_text(packet[Field.IIFNAME])
+                note = f"rp_filter on {device}: the way back to the source is another interface"
+                yield Road(Way.DISCARD, 0, note), some, (REVERSE_PATH,) if fails is None else ()
+            if not fails:
+                for road, rest in self._runner.roads(packet, some):
+                    yield road, rest, ()
 
     def _route_out(
         self, load: Load, addresses: Intervals, out_iface: str | None
@@ -274,7 +304,7 @@ class Path:
                 return frontier
             onward: Frontier = {}
             for load, addresses in frontier.items():
-                entering = load._replace(packet=followed(load.packet)) if station.tracked else load
+                entering = load._replace(packet=self._entering(load.packet, station, hook))
                 if station.nat and not (nat and _asks_nat(entering.packet, hook)):
                     _add(onward, entering, addresses)
                     continue
@@ -293,12 +323,28 @@ class Path:
                     else:
                         self._outcome(ending.end, left, some)
             frontier = onward
-        if hook in (Hook.PREROUTING, Hook.OUTPUT):  # conntrack runs even where no chain follows it
-            done: Frontier = {}
-            for load, addresses in frontier.items():
-                _add(done, load._replace(packet=followed(load.packet)), addresses)
-            return done
-        return frontier
+        done: Frontier = {}
+        for load, addresses in frontier.items():
+            _add(done, load._replace(packet=self._leaving(load.packet, hook)), addresses)
+        return done
+
+    def _entering(self, packet: Packet, station: Station, hook: Hook) -> Packet:
+        """The packet as a base chain meets it: before or after connection tracking, and NAT of a known connection."""
+        if station.tracked:
+            packet = self._followed(packet)
+        return untranslated(packet, hook, self._connection) if station.translated and self._connection else packet
+
+    def _leaving(self, packet: Packet, hook: Hook) -> Packet:
+        """The packet behind a hook: connection tracking and NAT run even where no chain follows them."""
+        if hook in (Hook.PREROUTING, Hook.OUTPUT):
+            packet = self._followed(packet)
+        return untranslated(packet, hook, self._connection) if self._connection else packet
+
+    def _followed(self, packet: Packet) -> Packet:
+        after = followed(packet)
+        if self._connection is None or after is packet or after[TRACKED] != FOLLOWED:
+            return after
+        return put(put(after, Field.CT_STATUS, self._connection.status), Field.CT_MARK, self._connection.mark)
 
     def _outcome(  # noqa: PLR0913 - the fields of Outcome
         self,

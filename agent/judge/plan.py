@@ -30,7 +30,9 @@ from agent.model.firewall import (
     Notrack,
     NotUnderstood,
     Read,
+    Reject,
     Rule,
+    Simple,
     Step,
     Table,
     Uncertain,
@@ -46,11 +48,10 @@ if TYPE_CHECKING:
     from agent.judge.interpret import Block, Interpreter, Summary
     from agent.judge.packet import Packet
 
-DESTINATION: Final = Read(Field.DADDR)
-
 
 BLOCK: Final = 64
 """Rules of a chain whose outcome is kept together."""
+FINAL: Final = (Simple.ACCEPT, Simple.DROP, Simple.RETURN)
 Active = tuple[tuple[int, int], ...]
 """Number of the chain in its plan and of the rule in its chain, sorted."""
 
@@ -75,19 +76,21 @@ class Plan:
     """Rules that may match only for these destinations."""
     cuts: set[int] = field(default_factory=set)
     """Addresses at which the outcome of some rule may change."""
-    writes_destination: bool = False
+    swept: Field = Field.DADDR
+    """The field that stands for many addresses."""
+    writes_swept: bool = False
     blurred: dict[Rule, Rule] = field(default_factory=dict)
     """Rules that look at the destination in a way with no finite bounds, and what stands in for them."""
     blocks: dict[Hashable, Block] = field(default_factory=dict)
     summaries: dict[tuple[Hashable, Packet], Summary] = field(default_factory=dict)
-    """What blocks made of packets; the destination is SWEPT."""
+    """What blocks made of packets; the swept field is SWEPT."""
 
 
 def make_plan(table: Table, base: Chain, packet: Packet, interpreter: Interpreter, axis: Axis) -> Plan:
     """Plan one base chain for one packet, along the axis of its destinations."""
     calls = _calls(table, base)
     written = _Written.of((rule for chain in calls for rule in chain.rules), interpreter.ledger.changed(packet))
-    plan = Plan(writes_destination=Field.DADDR in written.fields)
+    plan = Plan(swept=axis.field, writes_swept=axis.field in written.fields)
     planner = _Planner(packet, interpreter.evaluator, written, plan, axis)
     plan.layouts = {chain: Layout(number) for number, chain in enumerate(calls)}
     for chain, layout in plan.layouts.items():
@@ -95,6 +98,8 @@ def make_plan(table: Table, base: Chain, packet: Packet, interpreter: Interprete
             span = planner.span(rule)
             if span is None:
                 layout.always.setdefault(at // BLOCK, []).append(at)
+                if planner.ends(rule):  # nothing behind it is reached
+                    break
             elif span:
                 plan.spans.append((chain, at, span))
         for number, called in calls[chain].items():
@@ -213,6 +218,17 @@ class _Planner:
             self.plan.blurred[rule] = Rule(steps, rule.wording, rule.handle, rule.line, rule.comment)
         return span
 
+    def ends(self, rule: Rule) -> bool:
+        """Whether the rule surely matches every packet that comes to it, and keeps it."""
+        for step in rule.steps:
+            if step in FINAL or isinstance(step, Reject):
+                return True
+            if not isinstance(step, Match) or self.axis.reads(step.expr) or not self._settled(step):
+                return False
+            if self.evaluator.holds(step, self.packet) is not True:
+                return False
+        return False
+
     def _surely_fails(self, step: Step) -> bool:
         """Whether a condition that does not look at the destination is false for this packet."""
         if isinstance(step, Match):
@@ -267,9 +283,10 @@ class _Planner:
         if members.family not in (None, self.axis.family):
             return Intervals()
         parts = expr.parts if isinstance(expr, Concat) else (expr,)
-        if parts.count(DESTINATION) != 1 or any(isinstance(part, Lookup | Concat) for part in parts):
+        swept = Read(self.axis.field)
+        if parts.count(swept) != 1 or any(isinstance(part, Lookup | Concat) for part in parts):
             return None
-        side = parts.index(DESTINATION)
+        side = parts.index(swept)
         others = [(at, self.evaluator.value(part, self.packet)) for at, part in enumerate(parts) if at != side]
         if any(self.axis.reads(parts[at]) for at, _ in others):
             return None

@@ -81,7 +81,7 @@ def prove(prover: Prover, gateway: Gateway, zone: Zone, port: PortNeed, family: 
     for one in classes:
         src = one.sample if one else (own_source(gateway, family) if zone.interface is None else None)
         question = Question(family, PROTOCOLS[port.proto], port.port, zone.interface, src)
-        proofs.append(ClassProof(one, prover.reach(question, space)))
+        proofs.append(ClassProof(one, prover.connect(question, space)))
     return Proof(zone, port, family, space, tuple(proofs), complete)
 
 

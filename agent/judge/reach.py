@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from agent.judge.interpret import End
 from agent.judge.packet import ABSENT, SWEPT, TCP, UNKNOWN, WITH_PORTS, packet
-from agent.judge.path import Outcome, Path
+from agent.judge.path import HERE, Outcome, Path
 from agent.judge.routing import Routing
 from agent.judge.scalar import ScalarRunner
 from agent.judge.sweep import SweepRunner
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agent.judge.doubt import Doubt
+    from agent.judge.packet import Packet
     from agent.model.gateway import Gateway
     from agent.model.source import Source
 
@@ -55,6 +56,8 @@ class Decided:
     elsewhere: str = ""
     """Where NAT sends accepted packets instead of their destination, for example ``this host port 3128``."""
     doubts: tuple[Doubt, ...] = ()
+    answers: bool = False
+    """It is the answers that are stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +106,67 @@ class Prover:
         self.routing = Routing(gateway.network)
         scalar = ScalarRunner(self.routing)
         self.evaluator = scalar.evaluator
+        self._ledger = scalar.interpreter.ledger
         self._path = Path(gateway, self.routing, SweepRunner(self.routing, scalar))
 
     def reach(self, question: Question, within: Intervals | None = None) -> Reach:
         """Partition the destination space (or the part ``within``) of one question."""
-        highest = (1 << (32 if question.family == 4 else 128)) - 1
-        space = Intervals.span(0, highest) if within is None else within
-        ports = question.proto in WITH_PORTS
-        start = packet(
-            question.family,
-            question.proto,
-            UNKNOWN if question.src is None else question.src,
-            SWEPT,
-            iifname=_interface(question.in_iface),
-            sport=EPHEMERAL if ports else ABSENT,
-            dport=question.dport if ports else ABSENT,
-            tcp_flags=SYN if question.proto == TCP else ABSENT,
-        )
-        return _partition(question.family, space, self._path.walk(start, space, question.out_iface))
+        space = _space(question, within)
+        return _partition(question.family, space, self._path.walk(_start(question), space, question.out_iface))
+
+    def connect(self, question: Question, within: Intervals | None = None) -> Reach:
+        """Partition as ``reach`` does, but accept only where the answers come back as well."""
+        space, start = _space(question, within), _start(question)
+        outcomes = self._path.walk(start, space, question.out_iface)
+        there = _partition(question.family, space, outcomes)
+        back = self._path.replies(start, outcomes, self._ledger, self._way_back(question))
+        asked = _union(one.addresses for one in back)
+        return _both(there, _partition(question.family, asked, back)) if asked else there
+
+    def _way_back(self, question: Question) -> str | None:
+        if question.in_iface is None:
+            return HERE
+        return None if self.routing.network.known else question.in_iface
+
+
+def _both(there: Reach, back: Reach) -> Reach:
+    """What passes both ways; ``back`` is about addresses that some packets reach."""
+    accept = there.accept - back.drop - back.reject - back.unknown
+    decided = [
+        one if one.verdict != "accept" else replace(one, addresses=one.addresses & accept) for one in there.decided
+    ]
+    decided += [
+        replace(one, addresses=one.addresses & there.accept, answers=True)
+        for one in back.decided
+        if one.verdict != "accept"
+    ]
+    return Reach(
+        there.family,
+        accept,
+        there.drop | back.drop & there.accept,
+        there.reject | back.reject & there.accept,
+        there.unknown | back.unknown & there.accept,
+        tuple(_merged([one for one in decided if one.addresses])),
+    )
+
+
+def _space(question: Question, within: Intervals | None) -> Intervals:
+    return Intervals.span(0, (1 << (32 if question.family == 4 else 128)) - 1) if within is None else within
+
+
+def _start(question: Question) -> Packet:
+    """The first packet of the connection that is asked about."""
+    ports = question.proto in WITH_PORTS
+    return packet(
+        question.family,
+        question.proto,
+        UNKNOWN if question.src is None else question.src,
+        SWEPT,
+        iifname=_interface(question.in_iface),
+        sport=EPHEMERAL if ports else ABSENT,
+        dport=question.dport if ports else ABSENT,
+        tcp_flags=SYN if question.proto == TCP else ABSENT,
+    )
 
 
 def _interface(name: str | None) -> int:
@@ -170,10 +216,10 @@ def _merged(parts: list[Decided]) -> Iterable[Decided]:
     """Parts with equal verdict, rule and reason together, in order of their first address."""
     found: dict[tuple[object, ...], Decided] = {}
     for part in parts:
-        key = (part.verdict, part.source, part.stage, part.note, part.elsewhere, part.doubts)
+        key = (part.verdict, part.source, part.stage, part.note, part.elsewhere, part.doubts, part.answers)
         known = found.get(key)
         merged = part.addresses if known is None else known.addresses | part.addresses
-        found[key] = Decided(part.verdict, merged, part.source, part.stage, part.note, part.elsewhere, part.doubts)
+        found[key] = replace(part, addresses=merged)
     return sorted(found.values(), key=lambda part: (part.addresses.starts[0], part.verdict, str(part.source)))
 
 

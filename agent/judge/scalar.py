@@ -52,6 +52,10 @@ class ScalarRunner:
             return self.interpreter.ending(End.DROP, ending.packet, ending.chain, ending.rule)
         return self.interpreter.ending(ending.end, packet, ending.chain, ending.rule)
 
+    def reverse_paths(self, packet: Packet, addresses: Intervals) -> Iterable[tuple[bool | None, Intervals]]:
+        """Say whether the reverse path filter drops an incoming packet."""
+        return [(self._routing.reverse_path_fails(packet), addresses)]
+
     def roads(self, packet: Packet, addresses: Intervals) -> Iterable[tuple[Road, Intervals]]:
         """Give the ways that routing chooses."""
         return [(road, addresses) for road in self._routing.roads(packet)]

@@ -46,14 +46,15 @@ class SweepRunner:
     ) -> Iterable[tuple[Ending, tuple[Doubt, ...], Intervals]]:
         """Give the ends of one base chain, each with the destinations it holds for."""
         packet = load.packet
-        if packet[Field.DADDR] != SWEPT:
+        field = _swept(packet)
+        if field is None:
             return self._scalar.run(station, load, addresses)
-        plan = self._plan(station, packet)
+        plan = self._plan(station, packet, field)
         found: dict[tuple[Doubt, ...], dict[Ending, list[Interval]]] = {}
         for (active, cut), atoms in _groups(plan, addresses).items():
             here = atoms[0][0]
             rules = _Atom(self, plan, active, cut, here)
-            endings, doubts = self._scalar.interpret(station, put(packet, Field.DADDR, here), rules)
+            endings, doubts = self._scalar.interpret(station, put(packet, field, here), rules)
             alike = found.setdefault(doubts, defaultdict(list))  # looked up once, not for every ending
             for ending in endings:
                 alike[ending if ending.rule else self.mapped(ending, plan)].extend(atoms)
@@ -61,28 +62,28 @@ class SweepRunner:
             (ending, doubts, Intervals.of(atoms)) for doubts, alike in found.items() for ending, atoms in alike.items()
         ]
 
-    def _plan(self, station: Station, packet: Packet) -> Plan:
+    def _plan(self, station: Station, packet: Packet, field: Field) -> Plan:
         key = (station.chain, packet)
         plan = self._plans.get(key)
         if plan is None:
             family = family_of(packet)
-            axis = Axis(Field.DADDR, family, self._routing.bounds(family))
+            axis = Axis(field, family, self._routing.bounds(family))
             plan = self._plans[key] = make_plan(station.table, station.chain, packet, self._scalar.interpreter, axis)
         return plan
 
-    def swept(self, packet: Packet) -> Packet:
-        """Give a packet that stands for every destination of its atom."""
-        return self._scalar.interpreter.ledger.swept(put(packet, Field.DADDR, SWEPT))
+    def swept(self, packet: Packet, field: Field) -> Packet:
+        """Give a packet that stands for every address of its atom."""
+        return self._scalar.interpreter.ledger.swept(put(packet, field, SWEPT), field)
 
     def mapped(self, ending: Ending, plan: Plan) -> Ending:
         """Give the end with its mapping applied, for every destination of the atom and not just the one tried."""
         nat = ending.nat
         mapped = self._scalar.mapped(ending)
-        packet = self._scalar.interpreter.ledger.swept(mapped.packet)
+        packet = self._scalar.interpreter.ledger.swept(mapped.packet, plan.swept)
         if isinstance(nat, Dnat) and nat.netmap:
-            packet = put(packet, Field.DADDR, UNKNOWN)
+            packet = put(packet, plan.swept, UNKNOWN)
         elif not (isinstance(nat, Dnat) and (nat.addresses or nat.redirect or nat.lookup)):
-            packet = put(packet, Field.DADDR, UNKNOWN if plan.writes_destination else SWEPT)
+            packet = put(packet, plan.swept, UNKNOWN if plan.writes_swept else SWEPT)
         return self._scalar.interpreter.ending(mapped.end, packet, mapped.chain, mapped.rule)
 
     def roads(self, packet: Packet, addresses: Intervals) -> Iterable[tuple[Road, Intervals]]:
@@ -100,6 +101,15 @@ class SweepRunner:
                 at += 1
         return [(road, Intervals.of(pieces)) for road, pieces in found.items()]
 
+    def reverse_paths(self, packet: Packet, addresses: Intervals) -> Iterable[tuple[bool | None, Intervals]]:
+        """Say for which sources the reverse path filter drops an incoming packet."""
+        if packet[Field.SADDR] != SWEPT:
+            return self._scalar.reverse_paths(packet, addresses)
+        found: dict[bool | None, list[Interval]] = defaultdict(list)
+        for low, high in _pieces(addresses, sorted({0, *self._routing.bounds(family_of(packet))})):
+            found[self._routing.reverse_path_fails(put(packet, Field.SADDR, low))].append((low, high))
+        return [(fails, Intervals.of(pieces)) for fails, pieces in found.items()]
+
     def _road_map(self, packet: Packet) -> tuple[list[int], list[tuple[Road, ...]]]:
         known = self._road_maps.get(packet)
         if known is None:
@@ -107,6 +117,17 @@ class SweepRunner:
             choices = [self._routing.roads(put(packet, Field.DADDR, start)) for start in starts]
             known = self._road_maps[packet] = (starts, choices)
         return known
+
+
+def _swept(packet: Packet) -> Field | None:
+    return next((field for field in (Field.DADDR, Field.SADDR) if packet[field] == SWEPT), None)
+
+
+def _pieces(addresses: Intervals, starts: list[int]) -> Iterator[Interval]:
+    """Cut addresses where pieces start."""
+    for low, high in addresses:
+        inner = starts[bisect_right(starts, low) : bisect_right(starts, high)]
+        yield from zip((low, *inner), (*(start - 1 for start in inner), high), strict=True)
 
 
 def _groups(plan: Plan, addresses: Intervals) -> dict[tuple[Active, int], list[Interval]]:
@@ -195,9 +216,9 @@ class _Atom:
 
     def known(self, block: Block, packet: Packet) -> Summary | None:
         """Give what was noted, with this atom's destination."""
-        if self._plan.writes_destination:
+        if self._plan.writes_swept:
             return None
-        noted = self._plan.summaries.get((block.key, put(packet, Field.DADDR, SWEPT)))
+        noted = self._plan.summaries.get((block.key, put(packet, self._plan.swept, SWEPT)))
         return None if noted is None else self._at_here(noted)
 
     def note(self, block: Block, packet: Packet, summary: Summary) -> Summary:
@@ -208,15 +229,15 @@ class _Atom:
         mapped = self._runner.mapped
         endings = (mapped(one, self._plan) if one.chain is block.chain else one for one in summary.endings)
         ended = summary._replace(endings=tuple(dict.fromkeys(endings)))
-        if self._plan.writes_destination:
+        if self._plan.writes_swept:
             return ended
-        returns, onward = (tuple(map(self._runner.swept, some)) for some in summary[1:3])
+        returns, onward = (tuple(self._runner.swept(one, self._plan.swept) for one in some) for some in summary[1:3])
         noted = ended._replace(returns=returns, onward=onward)
-        self._plan.summaries[block.key, put(packet, Field.DADDR, SWEPT)] = noted
+        self._plan.summaries[block.key, put(packet, self._plan.swept, SWEPT)] = noted
         return self._at_here(noted)
 
     def _at_here(self, noted: Summary) -> Summary:
         if not (noted.returns or noted.onward):
             return noted
-        returns, onward = (tuple(put(one, Field.DADDR, self._here) for one in some) for some in noted[1:3])
+        returns, onward = (tuple(put(one, self._plan.swept, self._here) for one in some) for some in noted[1:3])
         return noted._replace(returns=returns, onward=onward)

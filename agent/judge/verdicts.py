@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.names import NameTrouble, name_troubles, proxy_road
@@ -45,6 +45,8 @@ class _Opinion:
     coverage: float | None = None
     sources: tuple[Source, ...] = ()
     road: str = DIRECT
+    replies: bool = False
+    """It is replies that are stopped, of connections that may begin."""
 
 
 def judge(gateway: Gateway, requirements: Sequence[Requirement]) -> Judged:
@@ -111,6 +113,7 @@ def _judgement(requirement: Requirement, zone: Zone, port: PortNeed, family: int
         opinion.blocked_at,
         opinion.coverage,
         opinion.sources,
+        opinion.replies,
     )
 
 
@@ -129,7 +132,7 @@ def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
         everything = all(not (proof.space - one.reach.drop - one.reach.reject) for one in proof.classes)
         if everything and proof.complete:
             because = f"all of {where} is {stopped_by(stoppers[0])}"
-            return _Opinion(Reach.BLOCKED, because, stages, 0.0, _sources(stoppers), road)
+            return _Opinion(Reach.BLOCKED, because, stages, 0.0, _sources(stoppers), road, stoppers[0].answers)
         if any(one.reach.accept for one in proof.classes):
             first = stoppers[0]
             if proof.coverage < 0.5:  # an allow-list: what it lets through says more than what stops the rest
@@ -138,7 +141,7 @@ def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
             if len(first.addresses.starts) <= 3:
                 what += f" ({some_prefixes(first.addresses, proof.family)})"
             because = f"{what} is {stopped_by(first)}{_for_whom(proof, first)}{_and_more(stoppers)}"
-            return _Opinion(Reach.PARTIAL, because, stages, proof.coverage, _sources(stoppers), road)
+            return _Opinion(Reach.PARTIAL, because, stages, proof.coverage, _sources(stoppers), road, first.answers)
     if unknown or not proof.complete:
         parts = _widest(part for _, part in proof.parts("unknown"))
         doubts = tuple(dict.fromkeys(doubt for part in parts for doubt in part.doubts))
@@ -179,7 +182,7 @@ def _widest(parts: Iterable[Decided]) -> list[Decided]:
     """One part for each rule and verdict, widest first."""
     found: dict[tuple[object, ...], Decided] = {}
     for part in parts:
-        key = (part.verdict, part.source, part.note)
+        key = (part.verdict, part.source, part.note, part.answers)
         known = found.get(key)
         if known is None or part.addresses.size() > known.addresses.size():
             found[key] = part
@@ -233,4 +236,4 @@ def _with_names(opinion: _Opinion, troubles: Sequence[NameTrouble]) -> _Opinion:
     stages = tuple(sorted({Stage.DNS, *opinion.blocked_at}))
     if opinion.verdict is not Reach.ALLOWED:
         because = f"{because}; {opinion.because}"
-    return _Opinion(verdict, because, stages, opinion.coverage, sources, opinion.road)
+    return replace(opinion, verdict=verdict, because=because, blocked_at=stages, sources=sources)

@@ -44,6 +44,8 @@ def some_prefixes(addresses: Intervals, family: int) -> str:
 def stopped_by(part: Decided) -> str:
     """``dropped by inet filter forward handle 42: ip daddr ... drop``."""
     how = PASSIVE.get(part.verdict, part.verdict)
+    if part.answers:
+        how = f"reached, but the replies are {how}"
     if part.source is not None:
         return f"{how} by {part.source}"
     return f"{how}: {part.note}" if part.note else how

@@ -28,3 +28,5 @@ class Judgement:
     coverage: float | None = None
     """Share of public addresses that pass the firewall, 0..1."""
     decided_by: tuple[Source, ...] = ()
+    replies: bool = False
+    """It is replies that are stopped, of connections that may begin."""

@@ -24,6 +24,10 @@ class Advice:
 
 
 STOPS: Final = re.compile(r"\b(drop|reject|DROP|REJECT)\b")
+REPLIES = (
+    "Accept the packets of established connections first: `ct state established,related accept` in nftables, "
+    "`-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT` in iptables."
+)
 PROXY = "let a proxy that filters by domain name decide about the web, and let the firewall pass its traffic"
 
 
@@ -39,6 +43,8 @@ def remedy_for(judgement: Judgement, sources: tuple[Source, ...]) -> Advice:
         return Advice("Let this host reach the proxy that its settings name, or correct the setting.")
     if Stage.ROUTE in judgement.blocked_at and not sources:
         return Advice(f"Mend the route: {judgement.because}.")
+    if judgement.replies:
+        return Advice(REPLIES, tool=_tool(sources[0]) if sources else "")
     commands = tuple(command for source in sources[:5] if (command := remove_command(source)))
     policies = [source for source in sources if source.text.startswith("policy ")]
     if policies and not commands:

@@ -117,6 +117,8 @@ class Sighting:
     """An error or a reset about the probe, not the probe itself."""
     dst: str
     dport: int | None
+    src: str = ""
+    sport: int | None = None
 
 
 def sighting(data: bytes) -> Sighting | None:
@@ -125,10 +127,10 @@ def sighting(data: bytes) -> Sighting | None:
         return None
     if data[0] >> 4 == 4:
         proto, head = data[9], (data[0] & 15) * 4
-        dst = socket.inet_ntop(socket.AF_INET, data[16:20])
+        src, dst = (socket.inet_ntop(socket.AF_INET, data[at : at + 4]) for at in (12, 16))
     elif data[0] >> 4 == 6:
         proto, head = data[6], 40
-        dst = socket.inet_ntop(socket.AF_INET6, data[24:40])
+        src, dst = (socket.inet_ntop(socket.AF_INET6, data[at : at + 16]) for at in (8, 24))
     else:
         return None
     body = data[head:]
@@ -141,6 +143,6 @@ def sighting(data: bytes) -> Sighting | None:
     if not 0 <= at <= len(data) - len(payload_of(0)):  # an error about a redirect, which quotes whole words of 8 bytes
         return None
     (tag,) = struct.unpack_from("!I", data, at + len(MAGIC))
-    dport = struct.unpack_from("!H", body, 2)[0] if proto in (TCP, UDP, SCTP) else None
+    sport, dport = struct.unpack_from("!HH", body) if proto in (TCP, UDP, SCTP) else (None, None)
     quotes = body[0] in ICMP_ERRORS.get(proto, ()) and not body.startswith(MAGIC, 8)
-    return Sighting(tag, answer=quotes, dst=dst, dport=dport)
+    return Sighting(tag, quotes, dst, dport, src, sport)

@@ -47,6 +47,8 @@ EMPTY_TABLES = "".join(
 ALL_PROTOCOLS = 3  # ETH_P_ALL
 SENTINEL = 0x88B5  # IEEE 802 local experimental: nothing filters it, nothing answers
 MAX_TRIES = 200
+ANSWERS = 1 << 16
+"""Tags of answers begin here."""
 HOPS = 6
 """How often a packet can be queued on its way: in, by the loopback, out, and as much for an answer."""
 
@@ -60,6 +62,9 @@ class Fate:
     iface: str = ""
     dst: str = ""
     dport: int | None = None
+    src: str = ""
+    sport: int | None = None
+    """Addresses and ports as they were seen there."""
 
 
 class Laboratory:
@@ -149,8 +154,26 @@ class Laboratory:
                     fates[at] = Fate("reject")
             elif link != OUTPUT_LOG and (known is None or not known.local):
                 local = link == INPUT_LOG
-                fates[at] = Fate("accept", local, "" if local else link, seen.dst, seen.dport)
+                fates[at] = Fate("accept", local, "" if local else link, seen.dst, seen.dport, seen.src, seen.sport)
         return [fates.get(at, Fate("drop")) for at in range(len(probes))]
+
+    def answer(self, probes: Sequence[Probe], fates: Sequence[Fate]) -> dict[int, str]:
+        """Answer new flows that left by a link; gives by number where the answer went, ``""`` where nowhere."""
+        went: dict[int, str] = {}
+        for at, (probe, fate) in enumerate(zip(probes, fates, strict=True)):
+            if fate.iface and probe.state == "new" and probe.proto in (TCP, UDP) and probe.tcp_flags in ((), ("syn",)):
+                back = replace(probe, src=fate.dst, dst=fate.src, sport=fate.dport or 0, dport=fate.sport or 0)
+                back = replace(back, tcp_flags=("syn", "ack") if probe.proto == TCP else ())
+                expected = ((at + 1) << TAG_BITS) + 1 + len(payload_of(0))  # the first segment carried a payload
+                tag = ANSWERS + at
+                self._emit(probe.family, fate.iface, packet(back, tag, seq=tag << TAG_BITS, ack=expected), back.dst)
+                went[at] = ""
+        self._settle()
+        for link, seen in self._drain():
+            at = seen.tag - ANSWERS
+            if at in went and not seen.answer and link != OUTPUT_LOG:
+                went[at] = "local" if link == INPUT_LOG else link
+        return went
 
     def _prepared(self, probe: Probe, tag: int) -> bytes:
         if probe.state == "related":

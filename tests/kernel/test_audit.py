@@ -64,6 +64,23 @@ def test_an_allow_list_is_reported_with_rule_and_handle() -> None:
         assert f"{locus['text']} # handle {locus['handle']}" in listing
 
 
+def test_replies_that_nobody_lets_back_in() -> None:
+    with needs.gateway() as shell:
+        shell(OPEN.replace("ct state established,related accept", ""))
+        found = report(shell)
+        shell(OPEN + "nft insert rule inet filter forward ip saddr 23.32.0.0/11 drop")
+        partly = report(shell)
+    blocked, half = (
+        [one for one in one_report["findings"] if one["rule"]["id"].startswith("required")]
+        for one_report in (found, partly)
+    )
+    assert {one["rule"]["id"] for one in blocked} == {"required-domain-blocked"}
+    assert all("reached, but the replies are dropped" in one["summary"] for one in (*blocked, *half))
+    assert "ct state established,related accept" in blocked[0]["remedy"]["text"]
+    assert {one["rule"]["id"] for one in half} == {"required-domain-partly-blocked"}
+    assert half[0]["locus"][0]["text"] == "ip saddr 23.32.0.0/11 drop"
+
+
 def test_a_finding_keeps_its_uid_and_ends_with_its_rule(tmp_path: Path) -> None:
     run = f"{GATEPROOF} run --once --state-dir {tmp_path}"
     with needs.gateway() as shell:
