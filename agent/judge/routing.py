@@ -129,7 +129,7 @@ class Routing:
         if address == ABSENT:
             return ABSENT
         if packet[Field.IIFNAME] == LOOPBACK and question.result != "type":
-            return LOOPBACK if question.result != "present" else 1  # nft_fib_is_loopback() spares itself the look-up
+            return LOOPBACK if question.result == "oifname" else 1  # nft_fib_is_loopback() spares itself the look-up
         limit = packet[question.iface] if question.iface is not None else 0
         if UNKNOWN in (address, limit):
             return UNKNOWN
@@ -146,6 +146,8 @@ class Routing:
             0,
             0,
         )
+        if question.result == "rpfilter" and family == 6 and limit:
+            return self._way_by(selector, limit)
         # nft_fib leaves the result 0 for local addresses and for routes that stop the packet
         found = {
             # the route is looked up first, and has to leave by the interface that was named
@@ -153,9 +155,23 @@ class Routing:
             for road in self._look_up(selector)
         }
         device = found.pop() if len(found) == 1 else UNKNOWN
-        if question.result == "present" and device != UNKNOWN:
+        if question.result != "oifname" and device != UNKNOWN:
             return int(device != 0)
         return device
+
+    def _way_by(self, selector: Selector, device: int) -> int:
+        """Whether some route leads there by a device, be it a shorter one (RT6_LOOKUP_F_IFACE in ip6t_rpfilter.c)."""
+        if any(road.way is not Way.FORWARD for road in self._look_up(selector)):
+            return 0
+        name = name_text(device)
+        return int(
+            any(
+                name in route.devices and route.destination[0] <= selector.dst <= route.destination[1]
+                for (family, table), routes in self._tables.items()
+                if family == selector.family and table != "local"
+                for route in routes
+            )
+        )
 
     def _address_type(self, family: int, address: int, device: str | None) -> int:
         """RTN_* of an address, as inet_dev_addr_type (v4) and nft_fib's v6 lookup see it."""

@@ -106,9 +106,9 @@ class Fib:
     """A routing question about an address: its type, or the interface that leads to it.
 
     ``result`` is ``type`` (RTN_* of include/uapi/linux/rtnetlink.h: 1 unicast, 2 local, 3 broadcast,
-    4 anycast, 5 multicast, 6 blackhole, 7 unreachable, 8 prohibit), ``oifname`` (0: no route) or
-    ``present`` (0 or 1). ``iface`` limits the question to that interface field; ``mark`` uses the
-    packet's mark.
+    4 anycast, 5 multicast, 6 blackhole, 7 unreachable, 8 prohibit), ``oifname`` (0: no route),
+    ``present`` (0 or 1) or ``rpfilter`` (1 where iptables' match of that name finds a way back). ``iface``
+    limits the question to that interface field; ``mark`` uses the packet's mark.
     """
 
     address: Field

@@ -38,7 +38,7 @@ PLAIN = (
     "update @d { ip saddr timeout 1m }", "add @d { ip saddr limit rate 5/second }", "tcp option maxseg size set 1400", "tcp option maxseg size 1-500 drop",
     "tcp option sack-perm exists accept", "ct direction original accept", "ct status dnat accept", "ct original ip saddr 10.0.0.1 accept", "ct bytes > 1000 drop",
     "ct helper ftp accept", "@th,16,16 443 accept", "socket transparent 1 accept", "rt classid 1 drop", "ip saddr & 255.0.0.255 == 10.0.0.1 drop",
-    "exthdr hbh exists drop", "meta priority set 1:2", "dup to 10.0.0.9", "sctp dport 5 accept", "dccp dport 5 accept", "esp spi 100 drop", "th dport 53 accept",
+    "exthdr hbh exists drop", "exthdr frag missing accept", "frag id 5 drop", "hbh hdrlength 3 drop", "meta priority set 1:2", "dup to 10.0.0.9", "sctp dport 5 accept", "dccp dport 5 accept", "esp spi 100 drop", "th dport 53 accept",
     "meta iiftype ether accept", "iifgroup 5 drop", "meta cpu 0 accept", 'meta hour "08:00"-"17:00" accept', "ip version 4 accept", "tcp sequence 5 drop",
     "tcp dport != 80-90 drop", "icmp code 3 drop", "ip daddr set 10.0.0.9", "ip dscp set ef", "tcp dport set 80", "meta nftrace set 1", "ct zone set 3", "counter accept",
     'accept comment "why not"', "icmp type { echo-request, echo-reply } limit rate 4/second accept", "rt ip nexthop 10.0.0.1 accept", "rt mtu 1400 accept",
@@ -76,7 +76,8 @@ def listed(text: str) -> dict[int, str]:
 def modern(rule: str) -> str:
     """The text of nft 1.1 for what older versions print in other words."""
     rule = re.sub(r"(limit rate (?:over )?\d+/\w+)(?! burst)\b", r"\1 burst 5 packets", rule)
-    return re.sub(r"frag-off & (\d+) != (\d+)\b", lambda one: f"frag-off & {int(one[1]):#x} != {int(one[2]):#x}", rule)
+    fragment = r"frag-off & (\d+) ([!=]=) (\d+)\b"
+    return re.sub(fragment, lambda one: f"frag-off & {int(one[1]):#x} {one[2]} {int(one[3]):#x}", rule)
 
 
 def loaded(namespace: Namespace, rules: tuple[str, ...], hook: str, kind: str) -> Iterator[str]:

@@ -81,6 +81,8 @@ class Writer:
             self._address, self._address_back, self._interface, self._state, self._mark, self._set,
             self._set, self._range, self._type, self._comment,
         ]  # fmt: skip
+        if table in ("raw", "mangle") and hook == "PREROUTING":
+            kinds += [self._way_back, self._way_back]
         parts += [kind(hook) for kind in some(random, kinds, 0, 3)]
         if self.uncertain and chance(random, 0.15):
             parts.append(random.choice((
@@ -195,6 +197,10 @@ class Writer:
         some = "BROADCAST" if self.family == 4 else "MULTICAST"
         kind = random.choice(("LOCAL", "LOCAL", "UNICAST", some, "LOCAL,MULTICAST"))
         return f"-m addrtype {'! ' if chance(random, 0.2) else ''}{word} {kind}{limit}"
+
+    def _way_back(self, _: str) -> str:
+        options = some(self.random, ("--loose", "--validmark", "--invert"), 0, 2)
+        return " ".join(("-m rpfilter", *options))
 
     def _comment(self, _: str) -> str:
         return self.random.choice(('-m comment --comment "two words, and -j DROP"', "-m pkttype --pkt-type unicast"))

@@ -166,7 +166,7 @@ class Writer:
         parts = _Parts(random.choice((None, *self.families)))
         kinds: list[Callable[[_Parts, Place], str]] = [
             self._address, self._address, self._transport, self._transport, self._interface, self._state,
-            self._mark, self._route_type, self._meta, self._concatenation,
+            self._mark, self._route_type, self._meta, self._concatenation, self._header,
         ]  # fmt: skip
         for kind in some(random, kinds, 0 if chance(random, 0.1) else 1, 3):
             if text := kind(parts, place):
@@ -306,6 +306,16 @@ class Writer:
             parts.family = self.random.choice((4, 6))
             choices += [f"meta nfproto {'ipv4' if parts.family == 4 else 'ipv6'}"] * 3
         return self.random.choice(choices)
+
+    def _header(self, parts: _Parts, _: Place) -> str:
+        """Fragments and extension headers, which the packets we send are not and have not."""
+        parts.family = family = parts.family or self.random.choice(self.families)
+        if parts.transport in ("icmp", "icmpv6") and (parts.transport == "icmp") != (family == 4):
+            return ""
+        if family == 4:
+            return self.random.choice(("ip frag-off & 0x1fff != 0", "ip frag-off & 0x3fff == 0", "ip version 4"))
+        header = self.random.choice(("hbh", "frag", "rt", "dst"))
+        return self.random.choice((f"exthdr {header} exists", f"exthdr {header} missing", "frag id 5", "ip6 version 6"))
 
     def _concatenation(self, parts: _Parts, _: Place) -> str:
         random = self.random

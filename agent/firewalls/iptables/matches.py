@@ -17,7 +17,7 @@ UNKNOWABLE: Final = frozenset({
     "account", "ah", "asn", "bpf", "cgroup", "cluster", "condition", "connbytes", "connlabel", "connlimit", "cpu",
     "devgroup", "ecn", "esp", "eui64", "fuzzy", "geoip", "gradm", "hashlimit", "helper", "iface", "ipcomp", "ipp2p",
     "ipv4options", "ipv6header", "ipvs", "l2tp", "layer7", "length2", "limit", "lscan", "mh", "ndpi", "nfacct", "nth",
-    "osf", "physdev", "pknock", "policy", "psd", "quota", "quota2", "random", "rateest", "realm", "rpfilter",
+    "osf", "physdev", "pknock", "policy", "psd", "quota", "quota2", "random", "rateest", "realm",
     "socket", "statistic", "string", "tcpmss", "time", "tos", "u32", "unclean", "webstr",
 })  # fmt: skip
 """Extensions whose outcome depends on more than a packet's usual headers and the dump."""
@@ -105,6 +105,16 @@ def _set(options: tuple[Option, ...], context: Context) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+def _rpfilter(options: tuple[Option, ...], _context: Context) -> tuple[Step, ...]:
+    """The reverse path filter (xt: ipt_rpfilter.c, ip6t_rpfilter.c) asks for a route to the source."""
+    given = {option.name for option in options}
+    if "--accept-local" in given:
+        return (Uncertain(" ".join(["rpfilter", *map(str, options)])),)
+    iface = None if "--loose" in given else Field.IIFNAME
+    question = Fib(Field.SADDR, "rpfilter", iface, mark="--validmark" in given)
+    return (Match(question, Intervals.single(1), "--invert" in given),)
+
+
 def _comment(_options: tuple[Option, ...], _context: Context) -> tuple[Step, ...]:
     return ()
 
@@ -127,6 +137,7 @@ READERS: Final[dict[str, Reader]] = {
     "owner": _owner,
     "pkttype": headers.pkttype,
     "recent": _recent,
+    "rpfilter": _rpfilter,
     "sctp": headers.transport,
     "set": _set,
     "state": connection.conntrack,

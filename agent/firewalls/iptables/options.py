@@ -44,6 +44,7 @@ MATCHES: Final[dict[str, dict[str, str]]] = {
         "--set", "--rcheck", "--update", "--remove", "--seconds", "--reap", "--hitcount", "--rttl", "--name",
         "--rsource", "--rdest", "--mask",
     ),
+    "rpfilter": _own("--loose", "--validmark", "--accept-local", "--invert"),
     "sctp": _PORTS | _own("--chunk-types"),
     "set": {"--match-set": "--match-set", "--set": "--match-set"} | _own(
         "--return-nomatch", "--update-counters", "--update-subcounters", "--packets-eq", "--packets-lt",

@@ -58,6 +58,8 @@ class Matcher:
         """The steps of one match statement."""
         op, left, right = body.get("op", "=="), body["left"], body["right"]
         needs, expr, key = self.key(left)
+        if selectors.NEVER in needs:
+            return needs
         if isinstance(expr, Opaque):
             return (*needs, Match(expr, Intervals.single(1)))  # unknown, whatever it is compared with
         if isinstance(right, bool):
@@ -131,6 +133,8 @@ def _all_constant(items: Any) -> bool:
 
 def _existence(expr: Expr, wanted: bool) -> Match:  # noqa: FBT001 - JSON's own true and false
     """``exists`` and ``missing``."""
+    if expr is selectors.ABSENT_HEADER:
+        return Match(expr, Intervals.single(int(wanted)))
     if isinstance(expr, Fib):
         question = replace(expr, result="present")
         return Match(question, Intervals.single(int(wanted)))

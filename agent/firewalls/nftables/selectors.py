@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 IPV4: Final = Match(Read(Field.NFPROTO), Intervals.single(2))
 IPV6: Final = Match(Read(Field.NFPROTO), Intervals.single(10))
+NEVER: Final = Match(Read(Field.NFPROTO), Intervals())
+ABSENT_HEADER: Final = Literal(0)
 
 
 def protocol(number: int) -> Match:
@@ -122,6 +124,10 @@ _PAYLOAD: Final = {
     ("ip", "protocol"): Selector(Read(Field.L4PROTO), (IPV4,), words(symbols.PROTOCOLS), 255),
     ("ip", "ttl"): Selector(Read(Field.TTL), (IPV4,), highest=255),
     ("ip", "dscp"): Selector(Read(Field.DSCP), (IPV4,), words(symbols.DSCP), 63),
+    ("ip", "version"): Selector(Literal(4), (IPV4,), highest=15),
+    ("ip6", "version"): Selector(Literal(6), (IPV6,), highest=15),
+    # of whole packets, which we ask about, only the flag that forbids fragments can be set
+    ("ip", "frag-off"): Selector(Binary("&", Opaque("ip frag-off"), Literal(0x4000)), (IPV4,), highest=0xFFFF),
     ("ip", "length"): Selector(Read(Field.LENGTH), (IPV4,), highest=0xFFFF),
     ("ip6", "saddr"): Selector(Read(Field.SADDR), (IPV6,), address, (1 << 128) - 1),
     ("ip6", "daddr"): Selector(Read(Field.DADDR), (IPV6,), address, (1 << 128) - 1),
@@ -172,6 +178,8 @@ def selector(left: Any) -> Selector:
                 return _payload(body)
             case "fib":
                 return _fib(body)
+            case "exthdr":  # packets that we ask about have none: they are missing, and cannot be compared
+                return Selector(ABSENT_HEADER, (IPV6,) if "field" not in body else (IPV6, NEVER))
             case "&" | "|" | "^" | "<<" | ">>":
                 return _arithmetic(kind, body)
             case _:
@@ -224,9 +232,18 @@ def _arithmetic(op: str, body: Any) -> Selector:
     expr, needs = left.expr, left.needs
     for item in body[1:]:
         right = operand(item, left)
-        expr = Binary(op, expr, right.expr)
+        expr = _masked(expr, right.expr) if op == "&" else Binary(op, expr, right.expr)
         needs = (*needs, *(need for need in right.needs if need not in needs))
     return Selector(expr, needs, left.value, left.highest)
+
+
+def _masked(left: Expr, mask: Expr) -> Expr:
+    """Two masks are one, and none of the bits is always zero."""
+    match left, mask:
+        case Binary("&", expr, Literal(one)), Literal(two):
+            return Binary("&", expr, Literal(one & two)) if one & two else Literal(0)
+        case _:
+            return Binary("&", left, mask)
 
 
 def operand(item: Any, like: Selector) -> Selector:

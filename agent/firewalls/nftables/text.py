@@ -109,7 +109,8 @@ def _expr(item: Any, *, set_: bool = False) -> str:
         case "map":
             return _map(body)
         case "exthdr" | "tcp option":
-            return " ".join([kind, *(str(value) for value in body.values())])
+            words = [str(value) for value in body.values()]
+            return " ".join(words if kind == "exthdr" and "field" in body else [kind, *words])
         case "numgen":
             return f"numgen {body['mode']} mod {body['mod']}"
         case "jhash" | "symhash":
