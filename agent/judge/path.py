@@ -6,6 +6,7 @@ address, ``reach`` a whole address space; how a base chain treats a load is the 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from agent.judge.ledger import Ledger
     from agent.model.firewall import Firewall
     from agent.model.gateway import Gateway
+    from agent.model.intervals import Interval
 
 Decider = tuple[Table, Chain, Rule | None]
 MAIN_HOOKS = (Hook.FORWARD, Hook.INPUT, Hook.OUTPUT)
@@ -159,16 +161,17 @@ class Path:
         ``way_back`` names the interface of the clients where no routing table knows it, or is HERE. Packets for
         this host itself are left out: its own programs answer them.
         """
-        answers: dict[tuple[Packet, Connection | None], Intervals] = {}
+        left: dict[Packet, list[Interval]] = defaultdict(list)
         for outcome in passed:
             if outcome.end is End.ACCEPT and not outcome.delivered:
-                answer = answer_to(start, outcome.load.packet, ledger)
-                known = answers.get(answer)
-                answers[answer] = outcome.addresses if known is None else known | outcome.addresses
+                left[outcome.load.packet].extend(outcome.addresses)
+        answers: dict[tuple[Packet, Connection | None], list[Interval]] = defaultdict(list)
+        for packet, pairs in left.items():
+            answers[answer_to(start, packet, ledger)] += pairs
         self._outcomes = []
-        for (packet, connection), addresses in answers.items():
+        for (packet, connection), pairs in answers.items():
             self._connection = connection
-            self._incoming({Load(packet): addresses}, way_back)
+            self._incoming({Load(packet): Intervals.of(pairs)}, way_back)
         self._connection = None
         return self._outcomes
 

@@ -214,13 +214,15 @@ def _decided(outcome: Outcome, verdict: str, addresses: Intervals) -> Decided:
 
 def _merged(parts: list[Decided]) -> Iterable[Decided]:
     """Parts with equal verdict, rule and reason together, in order of their first address."""
-    found: dict[tuple[object, ...], Decided] = {}
+    alike: dict[tuple[object, ...], list[Decided]] = {}
     for part in parts:
         key = (part.verdict, part.source, part.stage, part.note, part.elsewhere, part.doubts, part.answers)
-        known = found.get(key)
-        merged = part.addresses if known is None else known.addresses | part.addresses
-        found[key] = replace(part, addresses=merged)
-    return sorted(found.values(), key=lambda part: (part.addresses.starts[0], part.verdict, str(part.source)))
+        alike.setdefault(key, []).append(part)
+    found = [
+        some[0] if len(some) == 1 else replace(some[0], addresses=_union(one.addresses for one in some))
+        for some in alike.values()
+    ]
+    return sorted(found, key=lambda part: (part.addresses.starts[0], part.verdict, str(part.source)))
 
 
 def _union(sets: Iterable[Intervals]) -> Intervals:

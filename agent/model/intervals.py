@@ -63,23 +63,39 @@ class Intervals:
         return Intervals.of((*self, *other))
 
     def __and__(self, other: Intervals) -> Intervals:
-        out: list[Interval] = []
-        mine, theirs = 0, 0
-        while mine < len(self.starts) and theirs < len(other.starts):
-            low = max(self.starts[mine], other.starts[theirs])
-            high = min(self.ends[mine], other.ends[theirs])
-            if low <= high:
-                out.append((low, high))
-            if self.ends[mine] < other.ends[theirs]:
-                mine += 1
-            else:
-                theirs += 1
-        return Intervals(tuple(low for low, _ in out), tuple(high for _, high in out))
+        few, many = (self, other) if len(self.starts) <= len(other.starts) else (other, self)
+        starts: list[int] = []
+        ends: list[int] = []
+        for low, high in few:
+            first, last = many._touched(low, high)
+            if first < last:
+                starts += many.starts[first:last]
+                ends += many.ends[first:last]
+                starts[first - last] = max(starts[first - last], low)
+                ends[-1] = min(ends[-1], high)
+        return Intervals(tuple(starts), tuple(ends))
 
     def __sub__(self, other: Intervals) -> Intervals:
-        if not self.starts or not other.starts:
-            return self
-        return self & other.complement(max(self.ends[-1], other.ends[-1]))
+        starts: list[int] = []
+        ends: list[int] = []
+        for low, high in self:
+            first, last = other._touched(low, high)
+            if first == last:
+                starts.append(low)
+                ends.append(high)
+                continue
+            gap_starts = (low, *(end + 1 for end in other.ends[first:last]))
+            gap_ends = (*(start - 1 for start in other.starts[first:last]), high)
+            for start, end in zip(gap_starts, gap_ends, strict=True):
+                if start <= end:
+                    starts.append(start)
+                    ends.append(end)
+        return Intervals(tuple(starts), tuple(ends))
+
+    def _touched(self, low: int, high: int) -> tuple[int, int]:
+        """Which of the intervals overlap ``low..high``: the first, and the one behind the last."""
+        first = bisect_left(self.ends, low)
+        return first, bisect_right(self.starts, high, first)
 
     def complement(self, highest: int) -> Intervals:
         """Everything in ``0..highest`` that is not in this set."""
