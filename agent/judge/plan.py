@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from agent.judge.interpret import MATCHES
+from agent.judge.interpret import MATCHES, End
 from agent.model.firewall import (
     AddToSet,
     AnyOf,
@@ -51,7 +51,8 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 64
 """Rules of a chain whose outcome is kept together."""
-FINAL: Final = (Simple.ACCEPT, Simple.DROP, Simple.RETURN)
+ENDS: Final = {Simple.ACCEPT: End.ACCEPT, Simple.DROP: End.DROP}
+FINAL: Final = (*ENDS, Simple.RETURN)
 Active = tuple[tuple[int, int], ...]
 """Number of the chain in its plan and of the rule in its chain, sorted."""
 
@@ -74,6 +75,8 @@ class Plan:
     layouts: dict[Chain, Layout] = field(default_factory=dict)
     spans: list[tuple[Chain, int, Intervals]] = field(default_factory=list)
     """Rules that may match only for these destinations."""
+    certain: set[tuple[int, int]] = field(default_factory=set)
+    """Rules that match for all of those, and end the walk through their chain."""
     cuts: set[int] = field(default_factory=set)
     """Addresses at which the outcome of some rule may change."""
     swept: Field = Field.DADDR
@@ -95,16 +98,33 @@ def make_plan(table: Table, base: Chain, packet: Packet, interpreter: Interprete
     plan.layouts = {chain: Layout(number) for number, chain in enumerate(calls)}
     for chain, layout in plan.layouts.items():
         for at, rule in enumerate(chain.rules):
-            span = planner.span(rule)
+            span, certain = planner.span(rule)
+            if certain:
+                plan.certain.add((layout.number, at))
             if span is None:
                 layout.always.setdefault(at // BLOCK, []).append(at)
-                if planner.ends(rule):  # nothing behind it is reached
+                if certain:  # nothing behind it is reached
                     break
             elif span:
                 plan.spans.append((chain, at, span))
         for number, called in calls[chain].items():
             layout.calls[number] = frozenset(plan.layouts[one].number for one in _below(called, calls))
     return plan
+
+
+def first_certain(plan: Plan, active: Active) -> tuple[Rule, End] | None:
+    """The rule that decides in the base chain before any that is not certain, and how it ends; None without one."""
+    base, layout = next(iter(plan.layouts.items()))
+    always = min((some[0] for some in layout.always.values()), default=None)
+    at = active[0][1] if active and active[0][0] == layout.number else None
+    if at is None or (always is not None and always < at):
+        at = always
+    if at is None or (layout.number, at) not in plan.certain:
+        return None
+    rule = base.rules[at]
+    last = rule.steps[-1]
+    end = End.REJECT if isinstance(last, Reject) else ENDS.get(last) if isinstance(last, Simple) else None
+    return None if end is None else (rule, end)
 
 
 Calls = dict["Chain", dict[int, set["Chain"]]]
@@ -188,58 +208,58 @@ class _Planner:
         self.plan = plan
         self.axis = axis
 
-    def span(self, rule: Rule) -> Intervals | None:
-        """The destinations for which the rule may match: None for all, empty for none."""
+    def span(self, rule: Rule) -> tuple[Intervals | None, bool]:
+        """The destinations for which the rule may match: None for all, empty for none; and whether it surely ends.
+
+        It ends there if it matches whenever it is reached, and keeps every packet.
+        """
         span: Intervals | None = None
         cuts: set[int] = set()
         blurred = False
+        certain = True
         for at, step in enumerate(rule.steps):
             if not isinstance(step, MATCHES):
+                certain = certain and (step in FINAL or isinstance(step, Reject))
                 # from the first effect on, nothing can be left out: only the points of change count
-                for later in rule.steps[at:]:
+                for later in () if certain else rule.steps[at:]:
                     points = self.axis.step_cuts(later)
                     blurred = blurred or points is None
                     cuts |= points or set()
                 break
-            if self._surely_fails(step):
-                return Intervals()
-            exact = self._exact(step) if isinstance(step, Match) and self.axis.reads(step.expr) else None
-            if exact is None:
+            if isinstance(step, Match) and self.axis.reads(step.expr):
+                exact = self._exact(step)
+                if exact is not None:
+                    span = exact if span is None else span & exact
+                    if not span:
+                        return span, False
+                    continue
+                holds = None
+            else:
+                holds = self._outcome(step)
+            if holds is False:
+                return Intervals(), False
+            if not holds:
+                certain = False
                 points = self.axis.step_cuts(step)
                 blurred = blurred or points is None
                 cuts |= points or set()
-            else:
-                span = exact if span is None else span & exact
-                if not span:
-                    return span
+        else:
+            certain = False
         self.plan.cuts |= cuts
         if blurred:
             steps = tuple(self._blur(step) for step in rule.steps)
             self.plan.blurred[rule] = Rule(steps, rule.wording, rule.handle, rule.line, rule.comment)
-        return span
+        return span, certain
 
-    def ends(self, rule: Rule) -> bool:
-        """Whether the rule surely matches every packet that comes to it, and keeps it."""
-        for step in rule.steps:
-            if step in FINAL or isinstance(step, Reject):
-                return True
-            if not isinstance(step, Match) or self.axis.reads(step.expr) or not self._settled(step):
-                return False
-            if self.evaluator.holds(step, self.packet) is not True:
-                return False
-        return False
-
-    def _surely_fails(self, step: Step) -> bool:
-        """Whether a condition that does not look at the destination is false for this packet."""
+    def _outcome(self, step: Step) -> bool | None:
+        """Whether a condition that does not look at the destination holds for this packet, wherever it is asked."""
         if isinstance(step, Match):
-            if self.axis.reads(step.expr) or not self._settled(step):
-                return False
-            return self.evaluator.holds(step, self.packet) is False
+            return self.evaluator.holds(step, self.packet) if self._settled(step) else None
         if isinstance(step, AnyOf):
             if any(self.axis.reads(one.expr) or not self._settled(one) for one in step.matches):
-                return False
-            return self.evaluator.any_holds(step, self.packet) is False
-        return False
+                return None
+            return self.evaluator.any_holds(step, self.packet)
+        return None
 
     def _blur(self, step: Step) -> Step:
         if self.axis.step_cuts(step) is not None:

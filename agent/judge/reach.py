@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agent.judge.doubt import Doubt
     from agent.judge.packet import Packet
+    from agent.judge.path import Decider
     from agent.model.gateway import Gateway
     from agent.model.source import Source
 
@@ -49,8 +50,8 @@ class Decided:
     verdict: str
     """``accept``, ``drop``, ``reject`` or ``unknown``."""
     addresses: Intervals
-    source: Source | None
-    """The rule, where one decided."""
+    decider: Decider | None
+    """The rule or policy, where one decided."""
     stage: str = "firewall"
     note: str = ""
     elsewhere: str = ""
@@ -58,6 +59,11 @@ class Decided:
     doubts: tuple[Doubt, ...] = ()
     answers: bool = False
     """It is the answers that are stopped."""
+
+    @property
+    def source(self) -> Source | None:
+        """Where the rule stands; made anew each time, as few of many thousands are ever looked at."""
+        return source_of(*self.decider) if self.decider else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +89,22 @@ class Reach:
             "drop": texts(self.drop),
             "reject": texts(self.reject),
             "unknown": texts(self.unknown),
-            "decided": [
-                {
-                    "prefixes": texts(part.addresses),
-                    "verdict": part.verdict,
-                    "rule": part.source.text if part.source else part.note or None,
-                    "table": part.source.table if part.source else None,
-                    "chain": part.source.chain if part.source else None,
-                    "handle": part.source.handle if part.source else None,
-                    "line": part.source.line if part.source else None,
-                    "why": [str(doubt) for doubt in part.doubts],
-                }
-                for part in self.decided
-            ],
+            "decided": [_part(part, texts(part.addresses)) for part in self.decided],
         }
+
+
+def _part(part: Decided, texts: list[str]) -> dict[str, Any]:
+    source = part.source
+    return {
+        "prefixes": texts,
+        "verdict": part.verdict,
+        "rule": source.text if source else part.note or None,
+        "table": source.table if source else None,
+        "chain": source.chain if source else None,
+        "handle": source.handle if source else None,
+        "line": source.line if source else None,
+        "why": [str(doubt) for doubt in part.doubts],
+    }
 
 
 class Prover:
@@ -206,23 +214,30 @@ def _partition(family: int, space: Intervals, outcomes: list[Outcome]) -> Reach:
 
 
 def _decided(outcome: Outcome, verdict: str, addresses: Intervals) -> Decided:
-    by_rule = outcome.stage == "firewall" and outcome.load.decider is not None
-    source = source_of(*outcome.load.decider) if by_rule and outcome.load.decider else None
+    decider = outcome.load.decider if outcome.stage == "firewall" else None
     doubts = outcome.load.doubts if verdict == "unknown" else ()
-    return Decided(verdict, addresses, source, outcome.stage, outcome.note, outcome.elsewhere, doubts)
+    return Decided(verdict, addresses, decider, outcome.stage, outcome.note, outcome.elsewhere, doubts)
 
 
 def _merged(parts: list[Decided]) -> Iterable[Decided]:
     """Parts with equal verdict, rule and reason together, in order of their first address."""
     alike: dict[tuple[object, ...], list[Decided]] = {}
     for part in parts:
-        key = (part.verdict, part.source, part.stage, part.note, part.elsewhere, part.doubts, part.answers)
+        key = (part.verdict, part.decider, part.stage, part.note, part.elsewhere, part.doubts, part.answers)
         alike.setdefault(key, []).append(part)
     found = [
         some[0] if len(some) == 1 else replace(some[0], addresses=_union(one.addresses for one in some))
         for some in alike.values()
     ]
-    return sorted(found, key=lambda part: (part.addresses.starts[0], part.verdict, str(part.source)))
+    return sorted(found, key=lambda part: (part.addresses.starts[0], part.verdict, _standing(part)))
+
+
+def _standing(part: Decided) -> tuple[str | int, ...]:
+    """Where a part's rule stands, for an order that does not change."""
+    if part.decider is None:
+        return ("", "", 0, 0)
+    table, chain, rule = part.decider
+    return (table.title, chain.name, rule.handle or 0, rule.line or 0) if rule else (table.title, chain.name, 0, 0)
 
 
 def _union(sets: Iterable[Intervals]) -> Intervals:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from agent.judge.cuts import Axis
 from agent.judge.interpret import Block
 from agent.judge.packet import SWEPT, UNKNOWN, family_of, put
-from agent.judge.plan import BLOCK, Plan, make_plan
+from agent.judge.plan import BLOCK, Plan, first_certain, make_plan
 from agent.model.firewall import Dnat, Field
 from agent.model.intervals import Interval, Intervals
 
@@ -53,6 +53,11 @@ class SweepRunner:
         found: dict[tuple[Doubt, ...], dict[Ending, list[Interval]]] = {}
         for (active, cut), atoms in _groups(plan, addresses).items():
             here = atoms[0][0]
+            decided = first_certain(plan, active)
+            if decided is not None:
+                ending = self._scalar.interpreter.ending(decided[1], packet, station.chain, decided[0])
+                found.setdefault((), defaultdict(list))[ending].extend(atoms)
+                continue
             rules = _Atom(self, plan, active, cut, here)
             endings, doubts = self._scalar.interpret(station, put(packet, field, here), rules)
             alike = found.setdefault(doubts, defaultdict(list))  # looked up once, not for every ending

@@ -182,11 +182,11 @@ def _widest(parts: Iterable[Decided]) -> list[Decided]:
     """One part for each rule and verdict, widest first."""
     found: dict[tuple[object, ...], Decided] = {}
     for part in parts:
-        key = (part.verdict, part.source, part.note, part.answers)
+        key = (part.verdict, part.decider, part.note, part.answers)
         known = found.get(key)
         if known is None or part.addresses.size() > known.addresses.size():
             found[key] = part
-    return sorted(found.values(), key=lambda part: (-part.addresses.size(), str(part.source), part.note))
+    return sorted(found.values(), key=lambda part: (-part.addresses.size(), part.addresses.starts[0], part.note))
 
 
 def _sources(parts: Sequence[Decided]) -> tuple[Source, ...]:
@@ -200,7 +200,7 @@ def _and_more(parts: Sequence[Decided]) -> str:
 
 def _for_whom(proof: Proof, part: Decided) -> str:
     """For which clients a part is stopped, where not for all."""
-    hit = [one for one, other in proof.parts("drop", "reject") if other.source == part.source]
+    hit = [one for one, other in proof.parts("drop", "reject") if other.decider == part.decider]
     if len(hit) == len(proof.classes):
         return ""
     clients = Intervals.of(pair for one in hit if one.clients for pair in one.clients.addresses)
