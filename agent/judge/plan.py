@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from agent.judge.packet import Packet
 
 
+BASE: Final = 0
+"""The number of the base chain in its plan."""
 BLOCK: Final = 64
 """Rules of a chain whose outcome is kept together."""
 ENDS: Final = {Simple.ACCEPT: End.ACCEPT, Simple.DROP: End.DROP}
@@ -77,6 +79,8 @@ class Plan:
     """Rules that may match only for these destinations."""
     certain: set[tuple[int, int]] = field(default_factory=set)
     """Rules that match for all of those, and end the walk through their chain."""
+    first_always: int | None = None
+    """The first rule of the base chain that may match whatever the destination."""
     cuts: set[int] = field(default_factory=set)
     """Addresses at which the outcome of some rule may change."""
     swept: Field = Field.DADDR
@@ -107,19 +111,19 @@ def make_plan(table: Table, base: Chain, packet: Packet, interpreter: Interprete
                     break
             elif span:
                 plan.spans.append((chain, at, span))
+        if layout.number == BASE:
+            plan.first_always = min((some[0] for some in layout.always.values()), default=None)
         for number, called in calls[chain].items():
             layout.calls[number] = frozenset(plan.layouts[one].number for one in _below(called, calls))
     return plan
 
 
-def first_certain(plan: Plan, active: Active) -> tuple[Rule, End] | None:
+def first_certain(plan: Plan, base: Chain, active: Active) -> tuple[Rule, End] | None:
     """The rule that decides in the base chain before any that is not certain, and how it ends; None without one."""
-    base, layout = next(iter(plan.layouts.items()))
-    always = min((some[0] for some in layout.always.values()), default=None)
-    at = active[0][1] if active and active[0][0] == layout.number else None
-    if at is None or (always is not None and always < at):
-        at = always
-    if at is None or (layout.number, at) not in plan.certain:
+    at = plan.first_always
+    if active and active[0][0] == BASE and (at is None or active[0][1] < at):
+        at = active[0][1]
+    if at is None or (BASE, at) not in plan.certain:
         return None
     rule = base.rules[at]
     last = rule.steps[-1]

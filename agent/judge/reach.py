@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from agent.judge.alike import Likeness
 from agent.judge.interpret import End
 from agent.judge.packet import ABSENT, SWEPT, TCP, UNKNOWN, WITH_PORTS, packet
 from agent.judge.path import HERE, Outcome, Path
@@ -115,6 +116,8 @@ class Prover:
         scalar = ScalarRunner(self.routing)
         self.evaluator = scalar.evaluator
         self._ledger = scalar.interpreter.ledger
+        self._likeness = Likeness(gateway.firewall, self.routing)
+        self._known: dict[tuple[object, ...], Reach] = {}
         self._path = Path(gateway, self.routing, SweepRunner(self.routing, scalar))
 
     def reach(self, question: Question, within: Intervals | None = None) -> Reach:
@@ -125,6 +128,13 @@ class Prover:
     def connect(self, question: Question, within: Intervals | None = None) -> Reach:
         """Partition as ``reach`` does, but accept only where the answers come back as well."""
         space, start = _space(question, within), _start(question)
+        key = (self._likeness.signature(start), question.out_iface, space)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._connect(question, start, space)
+        return known
+
+    def _connect(self, question: Question, start: Packet, space: Intervals) -> Reach:
         outcomes = self._path.walk(start, space, question.out_iface)
         there = _partition(question.family, space, outcomes)
         back = self._path.replies(start, outcomes, self._ledger, self._way_back(question))

@@ -53,7 +53,7 @@ class SweepRunner:
         found: dict[tuple[Doubt, ...], dict[Ending, list[Interval]]] = {}
         for (active, cut), atoms in _groups(plan, addresses).items():
             here = atoms[0][0]
-            decided = first_certain(plan, active)
+            decided = first_certain(plan, station.chain, active)
             if decided is not None:
                 ending = self._scalar.interpreter.ending(decided[1], packet, station.chain, decided[0])
                 found.setdefault((), defaultdict(list))[ending].extend(atoms)
@@ -64,7 +64,9 @@ class SweepRunner:
             for ending in endings:
                 alike[ending if ending.rule else self.mapped(ending, plan)].extend(atoms)
         return [
-            (ending, doubts, Intervals.of(atoms)) for doubts, alike in found.items() for ending, atoms in alike.items()
+            (ending, doubts, Intervals.span(*atoms[0]) if len(atoms) == 1 else Intervals.of(atoms))
+            for doubts, alike in found.items()
+            for ending, atoms in alike.items()
         ]
 
     def _plan(self, station: Station, packet: Packet, field: Field) -> Plan:

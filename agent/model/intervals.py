@@ -31,7 +31,7 @@ class Intervals:
         """Union of closed intervals in any order; an interval with ``low > high`` is empty."""
         starts: list[int] = []
         ends: list[int] = []
-        for low, high in sorted(pair for pair in pairs if pair[0] <= pair[1]):
+        for low, high in sorted([pair for pair in pairs if pair[0] <= pair[1]]):
             if ends and low <= ends[-1] + 1:
                 ends[-1] = max(ends[-1], high)
             else:
@@ -76,6 +76,8 @@ class Intervals:
         return Intervals(tuple(starts), tuple(ends))
 
     def __sub__(self, other: Intervals) -> Intervals:
+        if not other.starts:
+            return self
         starts: list[int] = []
         ends: list[int] = []
         for low, high in self:

@@ -83,6 +83,12 @@ class RoutingRule:
     suppress_prefixlength: int | None = None
     """Ignore results of this prefix length or shorter (WireGuard's wg-quick uses 0)."""
 
+    @property
+    def looks_beyond_destination(self) -> bool:
+        """Whether it depends on more of a packet than its destination and mark."""
+        found = (self.src, self.iif, self.oif, self.protocol, self.sport, self.dport)
+        return bool(self.unknown) or any(one is not None for one in found)
+
 
 @dataclass(frozen=True, slots=True)
 class Network:
