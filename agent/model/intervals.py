@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -126,14 +127,26 @@ def prefix_interval(prefix: str) -> tuple[int, Interval]:
 
     Raises ValueError where it is no address.
     """
-    network = ip_network(prefix, strict=False)
-    return network.version, (int(network.network_address), int(network.broadcast_address))
+    host, _, tail = prefix.partition("/")
+    if not tail.isdecimal() or "%" in host:  # one address, or a mask written out
+        network = ip_network(prefix, strict=False)
+        return network.version, (int(network.network_address), int(network.broadcast_address))
+    family, value = address_value(host)
+    width = 32 if family == 4 else 128
+    if int(tail) > width:
+        raise ValueError(f"{prefix!r} is no prefix")
+    rest = (1 << width - int(tail)) - 1
+    return family, (value & ~rest, value | rest)
 
 
 def address_value(text: str) -> tuple[int, int]:
     """Family and integer of one address; a zone index (``%eth0``) is ignored. Raises ValueError."""
-    address = ip_address(text.partition("%")[0])
-    return address.version, int(address)
+    family = 6 if ":" in text else 4
+    try:  # many times faster than ipaddress, and as strict
+        packed = inet_pton(AF_INET6 if family == 6 else AF_INET, text.partition("%")[0])
+    except (OSError, UnicodeError) as error:
+        raise ValueError(f"{text!r} is no address") from error
+    return family, int.from_bytes(packed, "big")
 
 
 def address_text(value: int, family: int) -> str:

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.errors import Malformed
 from agent.firewalls.nftables import KIND
@@ -103,6 +105,51 @@ def test_rules_read_like_nft_prints_them() -> None:
 def test_foreign_json_is_refused(data: bytes) -> None:
     with pytest.raises(Malformed):
         parse(data, "nft.json")
+
+
+def two_tables() -> list[dict[str, Any]]:
+    """Two tables one behind the other, with a comment and a set that look like the seams between rules."""
+    first = json.loads(ruleset({"forward": [[match("tcp", "dport", 80), drop()], [drop()]]}, {"forward": FORWARD}))
+    second = json.loads(ruleset({"forward": [[drop()]], "more": [[drop()]]}, {"forward": FORWARD}, "ip"))
+    objects: list[dict[str, Any]] = [*first["nftables"], *second["nftables"][1:]]
+    seam = next(one["rule"] for one in objects if "rule" in one)
+    seam["comment"] = '}, {"rule": {"family": "inet"}}, {"table": {"family": '
+    seam["expr"].insert(
+        1, {"set": {"op": "add", "elem": {"payload": {"protocol": "ip", "field": "saddr"}}, "set": "@d"}}
+    )
+    return objects
+
+
+def shape(data: bytes) -> list[tuple[str, str, list[tuple[str, Any, str]]]]:
+    tables, gaps = parse(data, "nft.json")
+    assert not gaps
+    return [
+        (table.title, chain.name, [(str(rule.wording), rule.handle, rule.comment) for rule in chain.rules])
+        for table in tables
+        for chain in table.chains.values()
+    ]
+
+
+def test_rules_are_read_one_by_one_wherever_they_stand() -> None:
+    objects = two_tables()
+    found = shape(json.dumps({"nftables": objects}).encode())
+    assert [len(rules) for _, _, rules in found] == [2, 1, 1]
+    assert found[0][2][0][2] == objects[3]["rule"]["comment"]
+    assert found == shape(json.dumps({"nftables": objects}, indent=1).encode())  # and in another layout
+    assert found == shape(json.dumps({"nftables": objects}).encode() + b"\n")
+    turned = [
+        *objects[:1],
+        *sorted(objects[1:], key=lambda one: ["table", "set", "chain", "rule"].index(next(iter(one)))),
+    ]
+    assert found == shape(json.dumps({"nftables": turned}).encode())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 2000), st.sampled_from([None, 1]))
+def test_a_listing_that_was_cut_off_is_refused(cut: int, indent: int | None) -> None:
+    data = json.dumps({"nftables": two_tables()}, indent=indent).encode()
+    with pytest.raises(Malformed):
+        parse(data[: -1 - cut % (len(data) - 1)], "nft.json")
 
 
 def test_dumps_are_recognised_by_content() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -14,12 +15,25 @@ from agent.firewalls.nftables.text import Statements
 from agent.model.firewall import Base, Chain, ChainType, Elements, Hook, NamedSet, Rule, Table, Tool, UnknownTable
 from agent.model.source import Gap, Source
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 HOOKS = {hook.value: hook for hook in Hook}
 TYPES = {kind.value: kind for kind in ChainType}
 KNOWN_OBJECTS = frozenset({
     "metainfo", "counter", "quota", "limit", "ct helper", "ct timeout", "ct expectation", "secmark", "synproxy",
     "flowtable",
 })  # fmt: skip
+
+
+BEFORE_RULE: Final = b', {"rule": '
+"""Cannot stand within a string, whose quotes are escaped, nor deeper: no statement has this key."""
+RULE: Final = re.compile(rb'\{"family": "([^"\\]+)", "table": "([^"\\]+)", "chain": "([^"\\]+)", ')
+AFTER_RULE: Final = re.compile(
+    rb'\}\}, (?=\{"(?:table|chain|set|map|element|flowtable|counter|quota|limit|secmark|synproxy|ct [a-z]+)":'
+    rb' \{"family": )'
+)
+"""The end of a rule with another object behind it; statements of these names do not begin with a family."""
 
 
 @dataclass(slots=True)
@@ -29,17 +43,46 @@ class _Draft:
     body: dict[str, Any]
     chains: list[dict[str, Any]] = field(default_factory=list)
     sets: list[dict[str, Any]] = field(default_factory=list)
-    rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    rules: dict[str, list[bytes]] = field(default_factory=dict)
+    """By chain, each rule's JSON: parsed one by one, as the trees of many take gigabytes."""
 
 
 def parse(data: bytes, artifact: str) -> tuple[tuple[Table, ...], tuple[Gap, ...]]:
     """Read a whole ruleset; raises Malformed where it is no nft JSON at all."""
-    drafts, gaps = _sort(_objects(data), artifact)
+    try:
+        drafts, gaps = _sort(_objects(data), artifact)
+    except _Unusual:
+        drafts, gaps = _sort(_whole(data), artifact)
     tables = tuple(_table(draft, artifact) for draft in drafts.values())
     return tables, tuple(gaps)
 
 
-def _objects(data: bytes) -> list[Any]:
+class _Unusual(Exception):  # noqa: N818 - never seen outside: such JSON is read as a whole
+    """JSON that is not laid out as nft prints it."""
+
+
+def _objects(data: bytes) -> Iterator[Any]:
+    """The objects of a listing in order, rules among them as bytes; raises Malformed, or _Unusual."""
+    head, *rules = data.strip().split(BEFORE_RULE)
+    if not rules:
+        yield from _whole(data)
+        return
+    if not rules[-1].endswith(b"]}"):
+        raise _Unusual
+    rules[-1] = rules[-1][:-2]
+    yield from _whole(head + b"]}")
+    for text in rules:
+        others = AFTER_RULE.search(text)
+        rule = text[: others.start() + 1] if others else text[:-1]
+        place = RULE.match(rule)
+        if place is None:
+            raise _Unusual
+        yield place, rule
+        if others:
+            yield from _whole(b'{"nftables": [' + text[others.end() :] + b"]}")
+
+
+def _whole(data: bytes) -> list[Any]:
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -50,10 +93,18 @@ def _objects(data: bytes) -> list[Any]:
     return objects
 
 
-def _sort(objects: list[Any], artifact: str) -> tuple[dict[tuple[str, str], _Draft], list[Gap]]:
+def _sort(objects: Iterable[Any], artifact: str) -> tuple[dict[tuple[str, str], _Draft], list[Gap]]:
     drafts: dict[tuple[str, str], _Draft] = {}
     gaps: list[Gap] = []
     for item in objects:
+        if isinstance(item, tuple):
+            place, rule = item
+            family, table, chain = (part.decode() for part in place.groups())
+            try:
+                drafts[family, table].rules[chain].append(rule)
+            except KeyError as error:
+                raise _Unusual from error
+            continue
         if not isinstance(item, dict) or len(item) != 1:
             gaps.append(Gap("nftables", f"an object is not understood: {str(item)[:80]}"))
             continue
@@ -71,7 +122,7 @@ def _sort(objects: list[Any], artifact: str) -> tuple[dict[tuple[str, str], _Dra
             elif kind in ("set", "map"):
                 draft.sets.append(body)
             elif kind == "rule":
-                draft.rules[body["chain"]].append(body)
+                draft.rules[body["chain"]].append(orjson.dumps(body))
             else:
                 gaps.append(Gap("nftables", f"object {kind!r} is not understood", Source(artifact, "")))
         except (KeyError, TypeError):
@@ -92,13 +143,14 @@ def _table(draft: _Draft, artifact: str) -> Table:
     opaque = False
     for chain in sorted(draft.chains, key=lambda one: one.get("handle", 0)):
         rules = []
-        for rule in draft.rules[chain["name"]]:
+        for text in draft.rules[chain["name"]]:
+            rule = _rule(text)
             statements = rule.get("expr", [])
             opaque = opaque or any("xt" in statement for statement in statements)
             rules.append(
                 Rule(
                     reader.read(statements),
-                    Statements(statements, family),
+                    Statements(text, family),
                     rule.get("handle"),
                     None,
                     rule.get("comment", ""),
@@ -107,6 +159,16 @@ def _table(draft: _Draft, artifact: str) -> Table:
         base = None if dormant else _base(chain)
         chains[chain["name"]] = Chain(chain["name"], tuple(rules), base, chain.get("handle"))
     return Table(Tool.NFTABLES, family, name, chains, artifact, body.get("handle"), tuple(sets.values()), opaque)
+
+
+def _rule(text: bytes) -> dict[str, Any]:
+    try:
+        rule = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"not whole JSON: {error}") from error
+    if not isinstance(rule, dict):
+        raise Malformed(f"a rule is not understood: {text[:80]!r}")
+    return rule
 
 
 def _base(chain: dict[str, Any]) -> Base | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.errors import Malformed
 from agent.firewalls.nftables import symbols
 from agent.model.firewall import Binary, Concat, Expr, Fib, Field, Literal, Match, Opaque, Read
-from agent.model.intervals import Interval, Intervals, name_prefix, name_value, prefix_interval
+from agent.model.intervals import Interval, Intervals, address_value, name_prefix, name_value, prefix_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +56,7 @@ def address(item: Any) -> Interval:
     if not isinstance(item, str):
         raise Malformed(f"address {item!r} is not understood")
     try:
-        value = int(ip_address(item))
+        value = address_value(item)[1]
     except ValueError as error:
         raise Malformed(f"address {item!r} is not understood") from error
     return value, value

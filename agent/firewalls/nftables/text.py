@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 SILENT: Final = frozenset({"counter", "comment"})
 ARITHMETIC: Final = frozenset({"&", "|", "^", "<<", ">>"})
 QUOTED_KEYS: Final = frozenset({"iif", "oif", "iifname", "oifname", "helper", "hour", "time", "day"})
@@ -19,17 +21,17 @@ BIT_KEYS: Final = frozenset({"flags", "state", "status"})
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """The statements of one rule; ``str`` gives the text, made only when somebody reads it."""
+    """The JSON of one rule; ``str`` gives its text, made only when somebody reads it.
 
-    statements: list[Any]
+    The bytes take a tenth of the room of what they are parsed to.
+    """
+
+    json: bytes
     family: str = ""
 
     def __str__(self) -> str:
-        shown = (statement(one, self.family) for one in self.statements if not _silent(one))
+        shown = (statement(one, self.family) for one in orjson.loads(self.json).get("expr", ()) if not _silent(one))
         return " ".join(text for text in shown if text)
-
-    def __hash__(self) -> int:
-        return id(self.statements)
 
 
 def _silent(one: dict[str, Any]) -> bool:
