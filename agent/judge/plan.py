@@ -188,9 +188,12 @@ class _Written:
         sets = set(changed)
         for rule in rules:
             for step in rule.steps:
+                kind = type(step)
+                if kind is Match:
+                    continue
                 if isinstance(step, Assign):
                     fields.add(step.field)
-                elif isinstance(step, Notrack):
+                elif kind is Notrack:
                     fields.add(Field.CT_STATE)
                 elif isinstance(step, AddToSet):
                     sets.add(step.target)
@@ -209,6 +212,7 @@ class _Planner:
         self.packet = packet
         self.evaluator = evaluator
         self.written = written
+        self.nothing_written = not (written.fields or written.sets)
         self.plan = plan
         self.axis = axis
 
@@ -273,6 +277,8 @@ class _Planner:
 
     def _settled(self, match: Match) -> bool:
         """Whether a condition gives the same answer wherever in these chains it is asked."""
+        if self.nothing_written:
+            return True
         return match.members not in self.written.sets and self._expr_settled(match.expr)
 
     def _expr_settled(self, expr: Expr) -> bool:

@@ -149,6 +149,8 @@ class Prover:
 
 def _both(there: Reach, back: Reach) -> Reach:
     """What passes both ways; ``back`` is about addresses that some packets reach."""
+    if not (back.drop or back.reject or back.unknown):
+        return there
     accept = there.accept - back.drop - back.reject - back.unknown
     decided = [
         one if one.verdict != "accept" else replace(one, addresses=one.addresses & accept) for one in there.decided
