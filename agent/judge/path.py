@@ -200,9 +200,11 @@ class Path:
             self._outcome(end, load, addresses, "route", road.because)
 
     def _leave(self, frontier: Frontier, family: int) -> None:
+        by_device: dict[int, Frontier] = defaultdict(dict)
         for load, addresses in self._cross(Hook.POSTROUTING, frontier, family).items():
-            device = name_text(load.packet[Field.OIFNAME])
-            for gone, some in self._cross(Hook.EGRESS, {load: addresses}, family, device).items():
+            by_device[load.packet[Field.OIFNAME]][load] = addresses
+        for device, leaving in by_device.items():
+            for gone, some in self._cross(Hook.EGRESS, leaving, family, name_text(device)).items():
                 self._outcome(End.ACCEPT, gone, some)
 
     def _outgoing(self, frontier: Frontier, out_iface: str | None) -> None:
@@ -326,6 +328,8 @@ class Path:
                     else:
                         self._outcome(ending.end, left, some)
             frontier = onward
+        if hook not in (Hook.PREROUTING, Hook.OUTPUT) and self._connection is None:
+            return frontier
         done: Frontier = {}
         for load, addresses in frontier.items():
             _add(done, load._replace(packet=self._leaving(load.packet, hook)), addresses)

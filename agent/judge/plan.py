@@ -1,4 +1,4 @@
-"""What of one base chain matters for one packet whose destination is still open.
+"""What of one base chain matters for a packet whose destination is still open.
 
 Rules that surely do not match are left out once, instead of at every address. A rule that looks at the
 destination in the plain way is given its exact span of addresses; one that looks at it in another way
@@ -10,24 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from agent.judge.calls import BLOCK, Written, below, calls_of
 from agent.judge.interpret import MATCHES, End
 from agent.model.firewall import (
-    AddToSet,
     AnyOf,
-    Assign,
-    Binary,
     BoxTable,
     Chain,
     Concat,
     Expr,
-    Fib,
     Field,
-    IntervalTable,
-    Jump,
     Lookup,
     Match,
     NamedSet,
-    Notrack,
     NotUnderstood,
     Read,
     Reject,
@@ -36,27 +30,26 @@ from agent.model.firewall import (
     Step,
     Table,
     Uncertain,
-    Vmap,
 )
-from agent.model.intervals import Intervals
+from agent.model.intervals import Interval, Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Hashable
 
     from agent.judge.cuts import Axis
     from agent.judge.evaluate import Evaluator
-    from agent.judge.interpret import Block, Interpreter, Summary
+    from agent.judge.interpret import Block, Summary
     from agent.judge.packet import Packet
 
 
 BASE: Final = 0
 """The number of the base chain in its plan."""
-BLOCK: Final = 64
-"""Rules of a chain whose outcome is kept together."""
 ENDS: Final = {Simple.ACCEPT: End.ACCEPT, Simple.DROP: End.DROP}
 FINAL: Final = (*ENDS, Simple.RETURN)
 Active = tuple[tuple[int, int], ...]
 """Number of the chain in its plan and of the rule in its chain, sorted."""
+Groups = dict[tuple[Active, int], list[Interval]]
+"""Atoms by their active rules and place among the cuts."""
 
 
 @dataclass(slots=True)
@@ -89,33 +82,194 @@ class Plan:
     blurred: dict[Rule, Rule] = field(default_factory=dict)
     """Rules that look at the destination in a way with no finite bounds, and what stands in for them."""
     blocks: dict[Hashable, Block] = field(default_factory=dict)
+    groups: dict[Intervals, Groups] = field(default_factory=dict)
+    """What sweep.py made of some addresses."""
     summaries: dict[tuple[Hashable, Packet], Summary] = field(default_factory=dict)
     """What blocks made of packets; the swept field is SWEPT."""
 
 
-def make_plan(table: Table, base: Chain, packet: Packet, interpreter: Interpreter, axis: Axis) -> Plan:
-    """Plan one base chain for one packet, along the axis of its destinations."""
-    calls = _calls(table, base)
-    written = _Written.of((rule for chain in calls for rule in chain.rules), interpreter.ledger.changed(packet))
-    plan = Plan(swept=axis.field, writes_swept=axis.field in written.fields)
-    planner = _Planner(packet, interpreter.evaluator, written, plan, axis)
-    plan.layouts = {chain: Layout(number) for number, chain in enumerate(calls)}
-    for chain, layout in plan.layouts.items():
-        for at, rule in enumerate(chain.rules):
-            span, certain = planner.span(rule)
-            if certain:
-                plan.certain.add((layout.number, at))
-            if span is None:
+Condition = Match | AnyOf
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One rule, as far as no packet is needed to tell what it asks."""
+
+    guard: int = 0
+    """Number of the conditions that do not look at the swept field, and that a packet settles beforehand."""
+    span: Intervals | None = None
+    """The addresses for which the plain conditions on it hold; None for all."""
+    boxes: tuple[Match, ...] = ()
+    """Conditions on it and other fields at once."""
+    certain: bool = False
+    """Whether it surely ends the walk through its chain where those hold."""
+    cuts: frozenset[int] = frozenset()
+    """Addresses at which the outcome of its other conditions and statements may change."""
+    stand_in: Rule | None = None
+    """What it is replaced by where it looks at the swept field in a way without finite bounds."""
+
+
+class Planner:
+    """Plans one base chain for packets of one family, along one axis.
+
+    Rules are looked through once; for each packet only the few different guards are asked. Packets with the
+    same answers share a plan.
+    """
+
+    def __init__(
+        self, table: Table, base: Chain, evaluator: Evaluator, axis: Axis, changed: frozenset[NamedSet]
+    ) -> None:
+        self._calls = calls_of(table, base)
+        self._written = Written.of((rule for chain in self._calls for rule in chain.rules), changed)
+        self._evaluator = evaluator
+        self._axis = axis
+        self._guards: dict[tuple[Condition, ...], int] = {}
+        self._numbers = {chain: number for number, chain in enumerate(self._calls)}
+        self._entries = {chain: [self._entry(rule) for rule in chain.rules] for chain in self._calls}
+        self._has_boxes = any(one is not None and one.boxes for some in self._entries.values() for one in some)
+        self._reached = {
+            chain: {
+                block: frozenset(self._numbers[one] for one in below(called, self._calls))
+                for block, called in blocks.items()
+            }
+            for chain, blocks in self._calls.items()
+        }
+        self._plans: dict[Hashable, Plan] = {}
+
+    def plan(self, packet: Packet) -> Plan:
+        """Give the plan for a packet."""
+        answers = tuple(self._holds(guard, packet) for guard in self._guards)
+        key = (answers, packet if self._has_boxes else None)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._plan(answers, packet)
+        return plan
+
+    def _plan(self, answers: tuple[bool | None, ...], packet: Packet) -> Plan:
+        plan = Plan(swept=self._axis.field, writes_swept=self._axis.field in self._written.fields)
+        for chain, entries in self._entries.items():
+            number = self._numbers[chain]
+            layout = plan.layouts[chain] = Layout(number, calls=self._reached[chain])
+            for at, entry in enumerate(entries):
+                if entry is None or (answer := answers[entry.guard]) is False:
+                    continue
+                span, certain = entry.span, entry.certain and answer is True
+                for match in entry.boxes:
+                    inside = self._inside_boxes(match, packet)
+                    if inside is None:
+                        certain = False
+                        plan.cuts |= self._axis.step_cuts(match) or set()
+                    else:
+                        span = inside if span is None else span & inside
+                if span is not None and not span:
+                    continue
+                plan.cuts |= entry.cuts
+                if entry.stand_in is not None:
+                    plan.blurred[chain.rules[at]] = entry.stand_in
+                if certain:
+                    plan.certain.add((number, at))
+                if span is not None:
+                    plan.spans.append((chain, at, span))
+                    continue
                 layout.always.setdefault(at // BLOCK, []).append(at)
                 if certain:  # nothing behind it is reached
                     break
-            elif span:
-                plan.spans.append((chain, at, span))
-        if layout.number == BASE:
-            plan.first_always = min((some[0] for some in layout.always.values()), default=None)
-        for number, called in calls[chain].items():
-            layout.calls[number] = frozenset(plan.layouts[one].number for one in _below(called, calls))
-    return plan
+            if number == BASE:
+                plan.first_always = min((some[0] for some in layout.always.values()), default=None)
+        return plan
+
+    def _entry(self, rule: Rule) -> _Entry | None:
+        """Look through one rule; None where it never matches, or does nothing."""
+        guard: list[Condition] = []
+        boxes: list[Match] = []
+        span: Intervals | None = None
+        left_open: list[Step] = []
+        for at, step in enumerate(rule.steps):
+            if not isinstance(step, MATCHES):
+                final = step in FINAL or isinstance(step, Reject)
+                # from the first effect on, nothing can be left out: only the points of change count
+                left_open += () if final else rule.steps[at:]
+                break
+            if isinstance(step, Uncertain) or not self._settles(step):
+                left_open.append(step)
+            elif isinstance(step, AnyOf) or not self._axis.reads(step.expr):
+                guard.append(step)
+            elif isinstance(step.members, NamedSet) and isinstance(step.members.elements, BoxTable):
+                (left_open if self._axis.step_cuts(step) is None else boxes).append(step)
+            elif (inside := self._axis.inside(step.expr, step.members)) is None:
+                left_open.append(step)
+            else:
+                inside = inside.complement(self._axis.highest) if step.negated else inside
+                span = inside if span is None else span & inside
+                if not span:
+                    return None
+        else:
+            return None
+        number = self._guards.setdefault(tuple(guard), len(self._guards))
+        stand_in = None
+        cuts: frozenset[int] = frozenset()
+        if left_open:
+            points = [self._axis.step_cuts(step) for step in left_open]
+            cuts = frozenset().union(*(some for some in points if some))
+            if None in points:
+                steps = tuple(self._blurred(step) for step in rule.steps)
+                stand_in = Rule(steps, rule.wording, rule.handle, rule.line, rule.comment)
+        return _Entry(number, span, tuple(boxes), not left_open, cuts, stand_in)
+
+    def _settles(self, step: Condition) -> bool:
+        """Whether a condition gives the same answer wherever in these chains it is asked, if not at every address."""
+        if isinstance(step, Match):
+            return self._written.settles(step)
+        return not any(self._axis.reads(one.expr) or not self._written.settles(one) for one in step.matches)
+
+    def _holds(self, guard: tuple[Condition, ...], packet: Packet) -> bool | None:
+        result: bool | None = True
+        for step in guard:
+            held = (
+                self._evaluator.holds(step, packet)
+                if isinstance(step, Match)
+                else self._evaluator.any_holds(step, packet)
+            )
+            if held is False:
+                return False
+            result = result if held else None
+        return result
+
+    def _blurred(self, step: Step) -> Step:
+        if self._axis.step_cuts(step) is not None:
+            return step
+        what = "an address mask with holes"
+        return Uncertain(what) if isinstance(step, MATCHES) else NotUnderstood(what)
+
+    def _inside_boxes(self, match: Match, packet: Packet) -> Intervals | None:
+        """The addresses for which a condition on several fields holds; None where that is not plain."""
+        members = match.members
+        if not isinstance(members, NamedSet) or not isinstance(members.elements, BoxTable):
+            return None
+        inside = self._boxes(match.expr, members, members.elements, packet)
+        return inside.complement(self._axis.highest) if inside is not None and match.negated else inside
+
+    def _boxes(self, expr: Expr, members: NamedSet, table: BoxTable, packet: Packet) -> Intervals | None:
+        """Addresses in a set of several dimensions, when the other dimensions are known."""
+        if members.family not in (None, self._axis.family):
+            return Intervals()
+        parts = expr.parts if isinstance(expr, Concat) else (expr,)
+        swept = Read(self._axis.field)
+        if parts.count(swept) != 1 or any(isinstance(part, Lookup | Concat) for part in parts):
+            return None
+        side = parts.index(swept)
+        others = [(at, self._evaluator.value(part, packet)) for at, part in enumerate(parts) if at != side]
+        if any(self._axis.reads(parts[at]) for at, _ in others):
+            return None
+        values = [(at, value) for at, value in others if isinstance(value, int)]
+        if len(values) != len(others) or any(value < 0 for _, value in values):
+            return None
+        fitting = [
+            box for box in table.boxes if all(box.sides[at][0] <= value <= box.sides[at][1] for at, value in values)
+        ]
+        if any(box.nomatch for box in fitting):
+            return None  # the order of boxes decides
+        return Intervals.of(box.sides[side] for box in fitting)
 
 
 def first_certain(plan: Plan, base: Chain, active: Active) -> tuple[Rule, End] | None:
@@ -129,203 +283,3 @@ def first_certain(plan: Plan, base: Chain, active: Active) -> tuple[Rule, End] |
     last = rule.steps[-1]
     end = End.REJECT if isinstance(last, Reject) else ENDS.get(last) if isinstance(last, Simple) else None
     return None if end is None else (rule, end)
-
-
-Calls = dict["Chain", dict[int, set["Chain"]]]
-"""The chains that each block of a chain calls itself."""
-
-
-def _calls(table: Table, base: Chain) -> Calls:
-    """The chains that can be reached, and what their blocks call."""
-    found: Calls = {base: {}}
-    waiting = [base]
-    while waiting:
-        chain = waiting.pop()
-        for at, rule in enumerate(chain.rules):
-            for name in _targets(rule):
-                target = table.chains.get(name)
-                if target is None:
-                    continue
-                found[chain].setdefault(at // BLOCK, set()).add(target)
-                if target not in found:
-                    found[target] = {}
-                    waiting.append(target)
-    return found
-
-
-def _below(chains: Iterable[Chain], calls: Calls) -> set[Chain]:
-    """These chains and all that they may reach."""
-    found = set(chains)
-    waiting = list(found)
-    while waiting:
-        for called in calls[waiting.pop()].values():
-            waiting += called - found
-            found |= called
-    return found
-
-
-def _targets(rule: Rule) -> Iterator[str]:
-    for step in rule.steps:
-        if isinstance(step, Jump):
-            yield step.chain
-        elif isinstance(step, Vmap) and isinstance(step.table.elements, IntervalTable | BoxTable):
-            elements = step.table.elements
-            data = elements.data or () if isinstance(elements, IntervalTable) else (b.data for b in elements.boxes)
-            yield from (datum.chain for datum in data if isinstance(datum, Jump))
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """What rules of these chains may change while a packet passes: conditions on it stay open."""
-
-    fields: frozenset[Field]
-    sets: frozenset[NamedSet]
-
-    @classmethod
-    def of(cls, rules: Iterable[Rule], changed: Iterable[NamedSet]) -> _Written:
-        """Of these rules; ``changed`` are sets that were written before."""
-        fields: set[Field] = set()
-        sets = set(changed)
-        for rule in rules:
-            for step in rule.steps:
-                kind = type(step)
-                if kind is Match:
-                    continue
-                if isinstance(step, Assign):
-                    fields.add(step.field)
-                elif kind is Notrack:
-                    fields.add(Field.CT_STATE)
-                elif isinstance(step, AddToSet):
-                    sets.add(step.target)
-        return cls(frozenset(fields), frozenset(sets))
-
-
-class _Planner:
-    def __init__(
-        self,
-        packet: Packet,
-        evaluator: Evaluator,
-        written: _Written,
-        plan: Plan,
-        axis: Axis,
-    ) -> None:
-        self.packet = packet
-        self.evaluator = evaluator
-        self.written = written
-        self.nothing_written = not (written.fields or written.sets)
-        self.plan = plan
-        self.axis = axis
-
-    def span(self, rule: Rule) -> tuple[Intervals | None, bool]:
-        """The destinations for which the rule may match: None for all, empty for none; and whether it surely ends.
-
-        It ends there if it matches whenever it is reached, and keeps every packet.
-        """
-        span: Intervals | None = None
-        cuts: set[int] = set()
-        blurred = False
-        certain = True
-        for at, step in enumerate(rule.steps):
-            if not isinstance(step, MATCHES):
-                certain = certain and (step in FINAL or isinstance(step, Reject))
-                # from the first effect on, nothing can be left out: only the points of change count
-                for later in () if certain else rule.steps[at:]:
-                    points = self.axis.step_cuts(later)
-                    blurred = blurred or points is None
-                    cuts |= points or set()
-                break
-            if isinstance(step, Match) and self.axis.reads(step.expr):
-                exact = self._exact(step)
-                if exact is not None:
-                    span = exact if span is None else span & exact
-                    if not span:
-                        return span, False
-                    continue
-                holds = None
-            else:
-                holds = self._outcome(step)
-            if holds is False:
-                return Intervals(), False
-            if not holds:
-                certain = False
-                points = self.axis.step_cuts(step)
-                blurred = blurred or points is None
-                cuts |= points or set()
-        else:
-            certain = False
-        self.plan.cuts |= cuts
-        if blurred:
-            steps = tuple(self._blur(step) for step in rule.steps)
-            self.plan.blurred[rule] = Rule(steps, rule.wording, rule.handle, rule.line, rule.comment)
-        return span, certain
-
-    def _outcome(self, step: Step) -> bool | None:
-        """Whether a condition that does not look at the destination holds for this packet, wherever it is asked."""
-        if isinstance(step, Match):
-            return self.evaluator.holds(step, self.packet) if self._settled(step) else None
-        if isinstance(step, AnyOf):
-            if any(self.axis.reads(one.expr) or not self._settled(one) for one in step.matches):
-                return None
-            return self.evaluator.any_holds(step, self.packet)
-        return None
-
-    def _blur(self, step: Step) -> Step:
-        if self.axis.step_cuts(step) is not None:
-            return step
-        what = "an address mask with holes"
-        return Uncertain(what) if isinstance(step, MATCHES) else NotUnderstood(what)
-
-    def _settled(self, match: Match) -> bool:
-        """Whether a condition gives the same answer wherever in these chains it is asked."""
-        if self.nothing_written:
-            return True
-        return match.members not in self.written.sets and self._expr_settled(match.expr)
-
-    def _expr_settled(self, expr: Expr) -> bool:
-        match expr:
-            case Read():
-                return expr.field not in self.written.fields
-            case Binary():
-                return self._expr_settled(expr.left) and self._expr_settled(expr.right)
-            case Concat():
-                return all(self._expr_settled(part) for part in expr.parts)
-            case Lookup():
-                return self._expr_settled(expr.key)
-            case Fib():
-                return expr.address not in self.written.fields and not (expr.mark and Field.MARK in self.written.fields)
-            case _:
-                return True
-
-    def _exact(self, match: Match) -> Intervals | None:
-        """The addresses for which a condition on the destination holds; None where it is not plain."""
-        if not self._settled(match):
-            return None
-        if isinstance(match.members, NamedSet) and isinstance(match.members.elements, BoxTable):
-            inside = self._boxes(match.expr, match.members, match.members.elements)
-        else:
-            inside = self.axis.inside(match.expr, match.members)
-        if inside is None:
-            return None
-        return inside.complement(self.axis.highest) if match.negated else inside
-
-    def _boxes(self, expr: Expr, members: NamedSet, table: BoxTable) -> Intervals | None:
-        """Addresses in a set of several dimensions, when the other dimensions are known."""
-        if members.family not in (None, self.axis.family):
-            return Intervals()
-        parts = expr.parts if isinstance(expr, Concat) else (expr,)
-        swept = Read(self.axis.field)
-        if parts.count(swept) != 1 or any(isinstance(part, Lookup | Concat) for part in parts):
-            return None
-        side = parts.index(swept)
-        others = [(at, self.evaluator.value(part, self.packet)) for at, part in enumerate(parts) if at != side]
-        if any(self.axis.reads(parts[at]) for at, _ in others):
-            return None
-        values = [(at, value) for at, value in others if isinstance(value, int)]
-        if len(values) != len(others) or any(value < 0 for _, value in values):
-            return None
-        fitting = [
-            box for box in table.boxes if all(box.sides[at][0] <= value <= box.sides[at][1] for at, value in values)
-        ]
-        if any(box.nomatch for box in fitting):
-            return None  # the order of boxes decides
-        return Intervals.of(box.sides[side] for box in fitting)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from agent.judge.calls import BLOCK
 from agent.judge.cuts import Axis
 from agent.judge.interpret import Block
 from agent.judge.packet import SWEPT, UNKNOWN, family_of, put
-from agent.judge.plan import BLOCK, Plan, first_certain, make_plan
+from agent.judge.plan import Plan, Planner, first_certain
 from agent.model.firewall import Dnat, Field
 from agent.model.intervals import Interval, Intervals
 
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
     from agent.judge.interpret import Ending, Summary
     from agent.judge.packet import Packet
     from agent.judge.path import Load
-    from agent.judge.plan import Active
+    from agent.judge.plan import Active, Groups
     from agent.judge.routing import Road, Routing
     from agent.judge.scalar import ScalarRunner
-    from agent.model.firewall import Chain
+    from agent.model.firewall import Chain, NamedSet
+
+
+FEW: Final = 1000
 
 
 class SweepRunner:
@@ -38,7 +42,7 @@ class SweepRunner:
     def __init__(self, routing: Routing, scalar: ScalarRunner) -> None:
         self._routing = routing
         self._scalar = scalar
-        self._plans: dict[tuple[Chain, Packet], Plan] = {}
+        self._planners: dict[tuple[Chain, Field, int, frozenset[NamedSet]], Planner] = {}
         self._road_maps: dict[Packet, tuple[list[int], list[tuple[Road, ...]]]] = {}
 
     def run(
@@ -51,7 +55,7 @@ class SweepRunner:
             return self._scalar.run(station, load, addresses)
         plan = self._plan(station, packet, field)
         found: dict[tuple[Doubt, ...], dict[Ending, list[Interval]]] = {}
-        for (active, cut), atoms in _groups(plan, addresses).items():
+        for (active, cut), atoms in _known_groups(plan, addresses).items():
             here = atoms[0][0]
             decided = first_certain(plan, station.chain, active)
             if decided is not None:
@@ -70,13 +74,13 @@ class SweepRunner:
         ]
 
     def _plan(self, station: Station, packet: Packet, field: Field) -> Plan:
-        key = (station.chain, packet)
-        plan = self._plans.get(key)
-        if plan is None:
-            family = family_of(packet)
+        family, interpreter = family_of(packet), self._scalar.interpreter
+        key = (station.chain, field, family, interpreter.ledger.changed(packet))
+        planner = self._planners.get(key)
+        if planner is None:
             axis = Axis(field, family, self._routing.bounds(family))
-            plan = self._plans[key] = make_plan(station.table, station.chain, packet, self._scalar.interpreter, axis)
-        return plan
+            planner = self._planners[key] = Planner(station.table, station.chain, interpreter.evaluator, axis, key[3])
+        return planner.plan(packet)
 
     def swept(self, packet: Packet, field: Field) -> Packet:
         """Give a packet that stands for every address of its atom."""
@@ -137,7 +141,17 @@ def _pieces(addresses: Intervals, starts: list[int]) -> Iterator[Interval]:
         yield from zip((low, *inner), (*(start - 1 for start in inner), high), strict=True)
 
 
-def _groups(plan: Plan, addresses: Intervals) -> dict[tuple[Active, int], list[Interval]]:
+def _known_groups(plan: Plan, addresses: Intervals) -> Groups:
+    """The groups, kept for address sets that are asked about again: few intervals, such as the public space."""
+    if len(addresses.starts) > FEW:
+        return _groups(plan, addresses)
+    known = plan.groups.get(addresses)
+    if known is None:
+        known = plan.groups[addresses] = _groups(plan, addresses)
+    return known
+
+
+def _groups(plan: Plan, addresses: Intervals) -> Groups:
     """Cut the addresses into atoms; group them by active rules and place among the cuts."""
     begins: dict[int, list[tuple[int, int]]] = defaultdict(list)
     ends: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -148,7 +162,7 @@ def _groups(plan: Plan, addresses: Intervals) -> dict[tuple[Active, int], list[I
             ends[high + 1].append(rule)
     cuts = sorted(plan.cuts)
     active: list[tuple[int, int]] = []
-    groups: dict[tuple[Active, int], list[Interval]] = defaultdict(list)
+    groups: Groups = defaultdict(list)
     points = sorted({*begins, *ends, *cuts})
     position = 0
     for low, high in addresses:
