@@ -10,6 +10,7 @@ from agent.judge.proof import Proof, prove
 from agent.judge.reach import Prover
 from agent.judge.wording import share, some_prefixes, stopped_by
 from agent.judge.zones import uplinks
+from agent.model.firewall import source_of
 from agent.model.intervals import Intervals
 from agent.model.judgement import Judgement
 from agent.model.vocabulary import HOST, Reach, Stage
@@ -190,7 +191,8 @@ def _widest(parts: Iterable[Decided]) -> list[Decided]:
 
 
 def _sources(parts: Sequence[Decided]) -> tuple[Source, ...]:
-    return tuple(dict.fromkeys(part.source for part in parts if part.source is not None))[:MAX_SOURCES]
+    deciders = list(dict.fromkeys(part.decider for part in parts if part.decider is not None))
+    return tuple(source_of(*decider) for decider in deciders[:MAX_SOURCES])
 
 
 def _and_more(parts: Sequence[Decided]) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.model.firewall import source_of
 from agent.model.vocabulary import Severity, clients_of
 from agent.practice import Case, Hit, Rule
 from agent.practice.remedy import remove_command
@@ -20,8 +21,12 @@ from agent.practice.remedy import remove_command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.model.firewall import Chain, Table
+    from agent.model.firewall import Rule as FirewallRule
     from agent.model.source import Source
     from agent.practice import Proof
+
+    Decider = tuple[Table, Chain, FirewallRule | None]
 
 WEB_PORTS = (80, 443)
 MAX_RULES = 50
@@ -36,8 +41,8 @@ def find(case: Case) -> Iterator[Hit]:
         if proof.port.port in WEB_PORTS:
             by_zone.setdefault(proof.zone.name, []).append(proof)
     for zone, proofs in by_zone.items():
-        deny: dict[Source, list[Proof]] = {}
-        allow: dict[str, dict[Source, list[Proof]]] = {}
+        deny: dict[Decider, list[Proof]] = {}
+        allow: dict[str, dict[Decider, list[Proof]]] = {}
         for proof in proofs:
             _sort_out(proof, deny, allow)
         for chain, rules in allow.items():
@@ -45,7 +50,7 @@ def find(case: Case) -> Iterator[Hit]:
         yield from _deny_list(zone, deny)
 
 
-def _sort_out(proof: Proof, deny: dict[Source, list[Proof]], allow: dict[str, dict[Source, list[Proof]]]) -> None:
+def _sort_out(proof: Proof, deny: dict[Decider, list[Proof]], allow: dict[str, dict[Decider, list[Proof]]]) -> None:
     """Put the rules that make the verdict differ into one of the lists."""
     for one in proof.classes:
         passed, stopped = one.reach.accept, one.reach.drop | one.reach.reject
@@ -53,38 +58,38 @@ def _sort_out(proof: Proof, deny: dict[Source, list[Proof]], allow: dict[str, di
             continue
         is_allow_list = passed.size() < stopped.size()
         for part in one.reach.decided:
-            if part.source is None or part.verdict not in (("accept",) if is_allow_list else ("drop", "reject")):
+            if part.decider is None or part.verdict not in (("accept",) if is_allow_list else ("drop", "reject")):
                 continue
             if is_allow_list:
-                chain = f"{part.source.table} {part.source.chain}"
-                allow.setdefault(chain, {}).setdefault(part.source, []).append(proof)
+                table, chain, _ = part.decider
+                allow.setdefault(f"{table.title} {chain.name}", {}).setdefault(part.decider, []).append(proof)
             else:
-                deny.setdefault(part.source, []).append(proof)
+                deny.setdefault(part.decider, []).append(proof)
 
 
-def _allow_list(zone: str, chain: str, rules: dict[Source, list[Proof]]) -> Hit:
+def _allow_list(zone: str, chain: str, rules: dict[Decider, list[Proof]]) -> Hit:
     proofs = [proof for some in rules.values() for proof in some]
     covered = 100 * max(proof.coverage for proof in proofs)
-    first = next(iter(rules))
+    sources = tuple(source_of(*decider) for decider in list(rules)[:MAX_RULES])
     more = f" and {len(rules) - 1} more" if len(rules) > 1 else ""
     summary = (
         f"{chain} lets {clients_of(zone)} reach only listed addresses, "
-        f"{covered:.2g} % of the public ones: {first.text}{more}"
+        f"{covered:.2g} % of the public ones: {sources[0].text}{more}"
     )
-    return _hit(zone, ("zone", zone), summary, tuple(rules), proofs, f"allow-list {chain}")
+    return _hit(zone, ("zone", zone), summary, sources, proofs, f"allow-list {chain}")
 
 
-def _deny_list(zone: str, rules: dict[Source, list[Proof]]) -> Iterator[Hit]:
+def _deny_list(zone: str, rules: dict[Decider, list[Proof]]) -> Iterator[Hit]:
+    sources = tuple(source_of(*decider) for decider in list(rules)[:MAX_RULES])
     if len(rules) > MAX_RULES:
-        sources = tuple(rules)
         proofs = [proof for some in rules.values() for proof in some]
         where = f"{sources[0].table} {sources[0].chain}"
         summary = (
             f"{len(rules)} rules of {where} and others stop web traffic of {clients_of(zone)} by destination address"
         )
-        yield _hit(zone, ("zone", zone), summary, sources[:MAX_RULES], proofs, f"deny-list {where}")
+        yield _hit(zone, ("zone", zone), summary, sources, proofs, f"deny-list {where}")
         return
-    for source, proofs in rules.items():
+    for source, proofs in zip(sources, rules.values(), strict=True):
         text = f"web traffic of {clients_of(zone)} is stopped by destination address: {source}"
         yield _hit(
             zone,
