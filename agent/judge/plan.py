@@ -34,7 +34,7 @@ from agent.model.firewall import (
 from agent.model.intervals import Interval, Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
     from agent.judge.cuts import Axis
     from agent.judge.evaluate import Evaluator
@@ -95,8 +95,10 @@ Condition = Match | AnyOf
 class _Entry:
     """One rule, as far as no packet is needed to tell what it asks."""
 
-    guard: int = 0
-    """Number of the conditions that do not look at the swept field, and that a packet settles beforehand."""
+    guard: int
+    """Number of the conditions."""
+    conditions: tuple[Condition, ...]
+    """Those that do not look at the swept field, and that a packet settles beforehand."""
     span: Intervals | None = None
     """The addresses for which the plain conditions on it hold; None for all."""
     boxes: tuple[Match, ...] = ()
@@ -123,10 +125,10 @@ class Planner:
         self._written = Written.of((rule for chain in self._calls for rule in chain.rules), changed)
         self._evaluator = evaluator
         self._axis = axis
-        self._guards: dict[tuple[Condition, ...], int] = {}
         self._numbers = {chain: number for number, chain in enumerate(self._calls)}
-        self._entries = {chain: [self._entry(rule) for rule in chain.rules] for chain in self._calls}
-        self._has_boxes = any(one is not None and one.boxes for some in self._entries.values() for one in some)
+        self._guards: dict[tuple[Condition, ...], int] = {}
+        self._entries: dict[Chain, list[_Entry | None]] = {chain: [] for chain in self._calls}
+        self._has_boxes = False
         self._reached = {
             chain: {
                 block: frozenset(self._numbers[one] for one in below(called, self._calls))
@@ -135,23 +137,38 @@ class Planner:
             for chain, blocks in self._calls.items()
         }
         self._plans: dict[Hashable, Plan] = {}
+        self._known: dict[Packet, Plan] = {}
 
     def plan(self, packet: Packet) -> Plan:
         """Give the plan for a packet."""
-        answers = tuple(self._holds(guard, packet) for guard in self._guards)
-        key = (answers, packet if self._has_boxes else None)
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = self._plan(answers, packet)
-        return plan
+        known = self._known.get(packet)
+        if known is None:
+            answers: dict[int, bool | None] = {}
+            plan = self._plan(packet, answers)
+            key = (tuple(answers.items()), packet if self._has_boxes else None)
+            known = self._known[packet] = self._plans.setdefault(key, plan)
+        return known
 
-    def _plan(self, answers: tuple[bool | None, ...], packet: Packet) -> Plan:
+    def _looked_through(self, chain: Chain) -> Iterator[_Entry | None]:
+        """The rules of a chain, each looked through when it is reached for the first time."""
+        entries = self._entries[chain]
+        yield from entries
+        for rule in chain.rules[len(entries) :]:
+            entries.append(self._entry(rule))
+            yield entries[-1]
+
+    def _plan(self, packet: Packet, answers: dict[int, bool | None]) -> Plan:
+        """Make a plan; ``answers`` gets what the guards say, in the order in which they are asked."""
         plan = Plan(swept=self._axis.field, writes_swept=self._axis.field in self._written.fields)
-        for chain, entries in self._entries.items():
-            number = self._numbers[chain]
+        for chain, number in self._numbers.items():
             layout = plan.layouts[chain] = Layout(number, calls=self._reached[chain])
-            for at, entry in enumerate(entries):
-                if entry is None or (answer := answers[entry.guard]) is False:
+            for at, entry in enumerate(self._looked_through(chain)):
+                if entry is None:
+                    continue
+                if entry.guard not in answers:
+                    answers[entry.guard] = self._holds(entry.conditions, packet)
+                answer = answers[entry.guard]
+                if answer is False:
                     continue
                 span, certain = entry.span, entry.certain and answer is True
                 for match in entry.boxes:
@@ -205,7 +222,9 @@ class Planner:
                     return None
         else:
             return None
-        number = self._guards.setdefault(tuple(guard), len(self._guards))
+        conditions = tuple(guard)
+        number = self._guards.setdefault(conditions, len(self._guards))
+        self._has_boxes = self._has_boxes or bool(boxes)
         stand_in = None
         cuts: frozenset[int] = frozenset()
         if left_open:
@@ -214,7 +233,7 @@ class Planner:
             if None in points:
                 steps = tuple(self._blurred(step) for step in rule.steps)
                 stand_in = Rule(steps, rule.wording, rule.handle, rule.line, rule.comment)
-        return _Entry(number, span, tuple(boxes), not left_open, cuts, stand_in)
+        return _Entry(number, conditions, span, tuple(boxes), not left_open, cuts, stand_in)
 
     def _settles(self, step: Condition) -> bool:
         """Whether a condition gives the same answer wherever in these chains it is asked, if not at every address."""
