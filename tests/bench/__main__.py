@@ -1,4 +1,4 @@
-"""Whole processes, timed beside a bare interpreter in the same run: ``python -m tests.bench``."""
+"""Whole processes, timed beside a bare interpreter in the same run: ``python -m tests.bench [RULES]...``."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ from random import Random
 
 RUNS = 5
 ROOT = Path(__file__).parents[2]
-RULES = 1000
+SIZES = (1000, 10_000)
 
 
-def host(folder: Path) -> Path:
-    """A recorded gateway of 1 000 rules: the shipped one, with a long list of addresses in front."""
+def host(folder: Path, rules: int) -> Path:
+    """A recorded gateway of so many rules: the shipped one, with a long list of addresses in front."""
     from agent.model.intervals import address_text  # noqa: PLC0415 - the measured processes start first
     from agent.snapshot import Artifact, Snapshot, Status, load, save  # noqa: PLC0415
 
     recorded = load(ROOT / "tests" / "gateways" / "egress-allow-list")
     document = json.loads(recorded.get("nft.json").data)
     random = Random(7)
-    for number in range(RULES):
+    listed = []
+    for number in range(rules):
         prefix = {"prefix": {"addr": address_text(random.getrandbits(32) & ~0xFF, 4), "len": 24}}
         left = {"payload": {"protocol": "ip", "field": "daddr"}}
         expr = [{"match": {"op": "==", "left": left, "right": prefix}}, {"drop": None}]
         rule = {"family": "inet", "table": "filter", "chain": "forward", "handle": 1000 + number, "expr": expr}
-        at = next(i for i, one in enumerate(document["nftables"]) if one.get("rule", {}).get("chain") == "forward")
-        document["nftables"].insert(at, {"rule": rule})
+        listed.append({"rule": rule})
+    at = next(i for i, one in enumerate(document["nftables"]) if one.get("rule", {}).get("chain") == "forward")
+    document["nftables"][at:at] = listed
     artifacts = dict(recorded.artifacts)
     artifacts["nft.json"] = Artifact("nft.json", Status.OK, json.dumps(document).encode())
-    save(Snapshot(recorded.taken_at, recorded.host, artifacts), folder / "host")
-    return folder / "host"
+    place = folder / f"host-{rules}"
+    save(Snapshot(recorded.taken_at, recorded.host, artifacts), place)
+    return place
 
 
 def environment() -> dict[str, str]:
@@ -62,16 +65,23 @@ def measure(argv: list[str]) -> tuple[float, float]:
 
 def main() -> None:
     """Print a table: median wall time, ratio to a bare interpreter, peak memory."""
+    sizes = tuple(map(int, sys.argv[1:])) or SIZES
     gateproof = [sys.executable, "-m", "agent"]
     with tempfile.TemporaryDirectory() as folder:
-        recorded = str(host(Path(folder)))
+        hosts = {size: str(host(Path(folder), size)) for size in sizes}
         rows = [
             ("bare interpreter", [sys.executable, "-c", "pass"]),
             ("gateproof --version", [*gateproof, "--version"]),
-            (f"audit of {RULES} rules", [*gateproof, "audit", "--snapshot", recorded]),
-            (f"reach over {RULES} rules", [*gateproof, "reach", "--in-iface", "lan1", "--src", "192.168.8.7", "--proto",
-                                           "tcp", "--dport", "443", "--snapshot", recorded]),
-        ]  # fmt: skip
+        ]
+        rows += [
+            (f"audit of {size} rules", [*gateproof, "audit", "--snapshot", recorded])
+            for size, recorded in hosts.items()
+        ]
+        question = ["--in-iface", "lan1", "--src", "192.168.8.7", "--proto", "tcp", "--dport", "443"]
+        rows += [
+            (f"reach over {size} rules", [*gateproof, "reach", *question, "--snapshot", recorded])
+            for size, recorded in hosts.items()
+        ]
         bare = 0.0
         print(f"{'':<24} {'wall ms':>8} {'ratio':>6} {'MiB':>6}   (median of {RUNS})")
         for name, argv in rows:
