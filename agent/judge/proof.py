@@ -16,6 +16,7 @@ from agent.model.public import PUBLIC
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.judge.path import Decider
     from agent.judge.reach import Decided
     from agent.model.gateway import Gateway, Zone
     from agent.model.requirement import PortNeed
@@ -40,8 +41,13 @@ class Proof:
     family: int
     space: Intervals
     classes: tuple[ClassProof, ...]
-    complete: bool
-    """Whether every client was asked for; else the largest classes only."""
+    told_apart_by: tuple[Decider, ...] = ()
+    """Empty where every client was asked for; else the rules that make more classes of them than can be tried."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every client was asked for; else the largest classes only."""
+        return not self.told_apart_by
 
     def sets(self) -> tuple[Intervals, Intervals, Intervals]:
         """Addresses that pass for every client; that are stopped for some; that are open for some."""
@@ -73,16 +79,16 @@ def prove(prover: Prover, gateway: Gateway, zone: Zone, port: PortNeed, family: 
     axis = Axis(Field.SADDR, family, prover.routing.bounds(family))
     clients = zone.source_addresses(family)
     classes: tuple[SourceClass | None, ...] = (None,)
-    complete = True
+    told_apart_by: tuple[Decider, ...] = ()
     if zone.interface is not None and clients is not None:
         found = source_classes(clients, gateway.firewall, axis)
-        classes, complete = found.classes, found.complete
+        classes, told_apart_by = found.classes, found.told_apart_by
     proofs = []
     for one in classes:
         src = one.sample if one else (own_source(gateway, family) if zone.interface is None else None)
         question = Question(family, PROTOCOLS[port.proto], port.port, zone.interface, src)
         proofs.append(ClassProof(one, prover.connect(question, space)))
-    return Proof(zone, port, family, space, tuple(proofs), complete)
+    return Proof(zone, port, family, space, tuple(proofs), told_apart_by)
 
 
 def own_source(gateway: Gateway, family: int) -> int | None:

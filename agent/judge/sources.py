@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.judge.cuts import Axis
-    from agent.model.firewall import Expr, Firewall, NamedSet, Step
+    from agent.model.firewall import Chain, Expr, Firewall, NamedSet, Rule, Step, Table
 
     Condition = tuple[Expr, Intervals | NamedSet | None]
+    Decider = tuple[Table, Chain, Rule | None]
 
 MAX_CLASSES: Final = 16
 """Classes proved one by one; beyond them the answer holds for the largest classes only, and says so."""
+MAX_RULES: Final = 20
+"""Rules named that tell clients apart, where there are more classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +33,23 @@ class SourceClass:
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The classes of a zone, largest first; ``complete`` is False where there were more."""
+    """The classes of a zone, largest first; ``told_apart_by`` is empty unless there were more."""
 
     classes: tuple[SourceClass, ...]
-    complete: bool = True
+    told_apart_by: tuple[Decider, ...] = ()
+    """The first rules that tell clients apart."""
 
 
 def source_classes(clients: Intervals, firewall: Firewall, axis: Axis) -> Classes:
     """Split clients into classes that all conditions on the source treat alike."""
-    conditions = tuple(dict.fromkeys(_conditions(firewall, axis)))
+    asked: dict[Condition, Decider] = {}
+    for condition, rule in _conditions(firewall, axis):
+        asked.setdefault(condition, rule)
     bounds: list[list[int]] = []
-    for expr, members in conditions:
+    for expr, members in asked:
         if expr != Read(Field.SADDR) or not isinstance(members, Intervals):
-            points = axis.cuts(expr, members)
-            bounds.append(sorted(points or ()))
-    plain = [members for expr, members in conditions if expr == Read(Field.SADDR) and isinstance(members, Intervals)]
+            bounds.append(sorted(axis.cuts(expr, members) or ()))
+    plain = [members for expr, members in asked if expr == Read(Field.SADDR) and isinstance(members, Intervals)]
     points = {point for some in bounds for point in some}
     points |= {point for some in plain for low, high in some for point in (low, high + 1)}
     groups: dict[tuple[object, ...], list[tuple[int, int]]] = {}
@@ -58,7 +63,17 @@ def source_classes(clients: Intervals, firewall: Firewall, axis: Axis) -> Classe
         (SourceClass(cells[0][0], Intervals.of(cells)) for cells in groups.values()),
         key=lambda one: (-one.addresses.size(), one.sample),
     )
-    return Classes(tuple(classes[:MAX_CLASSES]), len(classes) <= MAX_CLASSES)
+    if len(classes) <= MAX_CLASSES:
+        return Classes(tuple(classes))
+    rules = (rule for condition, rule in asked.items() if _tells_apart(condition, clients, axis))
+    return Classes(tuple(classes[:MAX_CLASSES]), tuple(dict.fromkeys(rules))[:MAX_RULES])
+
+
+def _tells_apart(condition: Condition, clients: Intervals, axis: Axis) -> bool:
+    """Whether some clients are treated in another way than others: a point of change lies among them."""
+    points = axis.cuts(*condition) or ()
+    first, last = clients.starts[0], clients.ends[-1]
+    return any(first < point <= last for point in points)
 
 
 def _place(points: list[int], value: int) -> int:
@@ -75,14 +90,16 @@ def _cells(clients: Intervals, points: list[int]) -> Iterator[tuple[int, int]]:
         yield start, high
 
 
-def _conditions(firewall: Firewall, axis: Axis) -> Iterator[Condition]:
-    """All conditions that look at the source address in tables that see this family."""
+def _conditions(firewall: Firewall, axis: Axis) -> Iterator[tuple[Condition, Decider]]:
+    """All conditions that look at the source address in tables that see this family, with their rules."""
     for table in firewall.tables:
         if table.covers(axis.family):
             for chain in table.chains.values():
                 for rule in chain.rules:
                     for step in rule.steps:
-                        yield from (one for one in _asked(step) if axis.reads(one[0]))
+                        for one in _asked(step):
+                            if axis.reads(one[0]):
+                                yield one, (table, chain, rule)
 
 
 def _asked(step: Step) -> tuple[Condition, ...]:

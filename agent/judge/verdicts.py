@@ -143,14 +143,17 @@ def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
                 what += f" ({some_prefixes(first.addresses, proof.family)})"
             because = f"{what} is {stopped_by(first)}{_for_whom(proof, first)}{_and_more(stoppers)}"
             return _Opinion(Reach.PARTIAL, because, stages, proof.coverage, _sources(stoppers), road, first.answers)
-    if unknown or not proof.complete:
+    if unknown:
         parts = _widest(part for _, part in proof.parts("unknown"))
         doubts = tuple(dict.fromkeys(doubt for part in parts for doubt in part.doubts))
-        because = (
-            "; ".join(str(doubt) for doubt in doubts[:3])
-            or "too many source addresses are treated differently to try them all"
-        )
+        because = "; ".join(map(str, doubts[:3])) or "which of several routes is taken cannot be known"
         sources = tuple(dict.fromkeys(doubt.source for doubt in doubts if doubt.source))[:MAX_SOURCES]
+        return _Opinion(Reach.UNKNOWN, because, (), proof.coverage, sources, road)
+    if proof.told_apart_by:
+        sources = tuple(source_of(*decider) for decider in proof.told_apart_by)
+        because = (
+            f"open for some sources: rules treat more groups of clients differently than are tried, by {sources[0]}"
+        )
         return _Opinion(Reach.UNKNOWN, because, (), proof.coverage, sources, road)
     if diverted is not None:
         because = f"sent to {diverted.elsewhere} instead; what decides there is not known"
