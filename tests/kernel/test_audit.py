@@ -58,7 +58,8 @@ def test_an_allow_list_is_reported_with_rule_and_handle() -> None:
         found = report(shell)
         listing = shell("nft -a list ruleset").stdout
     by_rule = {one["rule"]["id"]: one for one in found["findings"] if one["zone"] == "lan0"}
-    assert set(by_rule) == {"required-domain-partly-blocked", "web-filtered-by-ip"}
+    assert set(by_rule) == {"required-domain-partly-blocked", "web-filtered-by-ip", "quic-dropped-not-rejected"}
+    assert by_rule.pop("quic-dropped-not-rejected")["locus"][0]["text"] == "policy drop"
     for finding in by_rule.values():
         (locus,) = (one for one in finding["locus"] if one["text"].endswith("accept"))
         assert f"{locus['text']} # handle {locus['handle']}" in listing
