@@ -32,10 +32,10 @@ from agent.judge.packet import (
 from agent.judge.replies import Connection, answer_to, untranslated
 from agent.judge.routing import LOOPBACK, Road, Routing, Way
 from agent.model.firewall import (
-    Chain,
     ChainType,
     Concat,
     CtState,
+    Decider,
     Expr,
     Field,
     Hook,
@@ -43,8 +43,6 @@ from agent.model.firewall import (
     Match,
     NamedSet,
     Read,
-    Rule,
-    Table,
 )
 from agent.model.intervals import Intervals, address_text, name_text, name_value
 
@@ -56,7 +54,6 @@ if TYPE_CHECKING:
     from agent.model.gateway import Gateway
     from agent.model.intervals import Interval
 
-Decider = tuple[Table, Chain, Rule | None]
 MAIN_HOOKS = (Hook.FORWARD, Hook.INPUT, Hook.OUTPUT)
 HERE = ""
 """The way back to this host's own programs."""

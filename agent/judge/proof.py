@@ -16,8 +16,8 @@ from agent.model.public import PUBLIC
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.judge.path import Decider
     from agent.judge.reach import Decided
+    from agent.model.firewall import Decider
     from agent.model.gateway import Gateway, Zone
     from agent.model.requirement import PortNeed
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from agent.judge.doubt import Doubt
     from agent.judge.packet import Packet
-    from agent.judge.path import Decider
+    from agent.model.firewall import Decider
     from agent.model.gateway import Gateway
     from agent.model.source import Source
 

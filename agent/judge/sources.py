@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.judge.cuts import Axis
-    from agent.model.firewall import Chain, Expr, Firewall, NamedSet, Rule, Step, Table
+    from agent.model.firewall import Decider, Expr, Firewall, NamedSet, Step
 
     Condition = tuple[Expr, Intervals | NamedSet | None]
-    Decider = tuple[Table, Chain, Rule | None]
 
 MAX_CLASSES: Final = 16
 """Classes proved one by one; beyond them the answer holds for the largest classes only, and says so."""

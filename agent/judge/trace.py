@@ -70,11 +70,6 @@ class Tracer:
         return answer
 
 
-def trace(gateway: Gateway, flow: Flow) -> Answer:
-    """Trace one flow; for many flows make one Tracer."""
-    return Tracer(gateway).answer(flow)
-
-
 def _summary(outcomes: list[Outcome]) -> Answer:
     verdicts = sorted({outcome.end.value for outcome in outcomes})
     first = outcomes[0]

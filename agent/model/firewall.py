@@ -439,6 +439,10 @@ class Firewall:
                         yield table, chain
 
 
+Decider = tuple[Table, Chain, Rule | None]
+"""Who decided: a rule, or with none its chain's policy."""
+
+
 def source_of(table: Table, chain: Chain, rule: Rule | None) -> Source:
     """Say where a rule stands, or with no rule the chain's policy."""
     if rule is not None:

@@ -18,12 +18,9 @@ from agent.practice import Case, Hit, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.model.firewall import Chain, Table
-    from agent.model.firewall import Rule as FirewallRule
+    from agent.model.firewall import Decider
     from agent.model.source import Source
     from agent.practice import Proof
-
-    Decider = tuple[Table, Chain, FirewallRule | None]
 
 HTTPS = 443
 MAX_RULES = 50

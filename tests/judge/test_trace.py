@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import Malformed
 from agent.judge.flow import read_flow
-from agent.judge.trace import trace
+from agent.judge.trace import Tracer
 from agent.model.gateway import Gateway
 from agent.model.source import Gap
 from tests.judge.build import FORWARD, accept, drop, flow, forward, gateway, match, meta, ruleset
@@ -45,7 +45,7 @@ MARK = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": 5}}
     ],
 )
 def test_verdicts(rules: list[Any], others: dict[str, Any], verdict: str) -> None:
-    assert trace(forward(*rules, **others), flow()).verdict == verdict
+    assert Tracer(forward(*rules, **others)).answer(flow()).verdict == verdict
 
 
 def test_drop_in_one_chain_is_final_and_accept_is_not() -> None:
@@ -53,7 +53,7 @@ def test_drop_in_one_chain_is_final_and_accept_is_not() -> None:
         {"first": [[accept()]], "second": [[drop()]]},
         {"first": FORWARD | {"prio": -10}, "second": FORWARD | {"prio": 10}},
     )
-    answer = trace(gateway(two), flow())
+    answer = Tracer(gateway(two)).answer(flow())
     assert (answer.verdict, answer.source and answer.source.chain) == ("drop", "second")
 
 
@@ -61,19 +61,19 @@ def test_the_last_registered_of_equal_priority_runs_first() -> None:
     two = ruleset(
         {"first": [[drop()]], "second": [[{"reject": {"type": "icmpx"}}]]}, {"first": FORWARD, "second": FORWARD}
     )
-    assert trace(gateway(two), flow()).verdict == "reject"
+    assert Tracer(gateway(two)).answer(flow()).verdict == "reject"
 
 
 def test_unknown_names_the_rule() -> None:
-    answer = trace(forward([LIMIT, accept()]), flow())
+    answer = Tracer(forward([LIMIT, accept()])).answer(flow())
     assert answer.verdict == "unknown"
     assert any("limit rate 10/second accept" in why and "handle 101" in why for why in answer.why)
 
 
 def test_without_routes_all_roads_must_agree() -> None:
-    answer = trace(forward([WEB, accept()]), flow(out_iface=None))
+    answer = Tracer(forward([WEB, accept()])).answer(flow(out_iface=None))
     assert (answer.verdict, answer.why) == ("accept", ())
-    answer = trace(forward([meta("oifname", "wan0"), accept()]), flow(out_iface=None))
+    answer = Tracer(forward([meta("oifname", "wan0"), accept()])).answer(flow(out_iface=None))
     assert answer.verdict == "unknown"
     assert "no routing table" in answer.why
 
@@ -81,8 +81,8 @@ def test_without_routes_all_roads_must_agree() -> None:
 def test_what_could_not_be_read_is_never_an_accept() -> None:
     open_gateway = forward([accept()])
     blind = Gateway(type(open_gateway.firewall)(open_gateway.firewall.tables, (Gap("iptables-legacy", "denied"),)))
-    assert trace(open_gateway, flow()).verdict == "accept"
-    assert trace(blind, flow()).verdict == "unknown"
+    assert Tracer(open_gateway).answer(flow()).verdict == "accept"
+    assert Tracer(blind).answer(flow()).verdict == "unknown"
 
 
 @pytest.mark.parametrize(
