@@ -30,8 +30,8 @@ from agent.model.firewall import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-BLOCK = 64
-"""Rules of a chain whose outcome is kept together."""
+BLOCK_BITS = 6
+"""Rules of a chain whose outcome is kept together, as a power of two."""
 Calls = dict["Chain", dict[int, set["Chain"]]]
 """The chains that each block of a chain calls itself."""
 
@@ -47,7 +47,7 @@ def calls_of(table: Table, base: Chain) -> Calls:
                 target = table.chains.get(name)
                 if target is None:
                     continue
-                found[chain].setdefault(at // BLOCK, set()).add(target)
+                found[chain].setdefault(at >> BLOCK_BITS, set()).add(target)
                 if target not in found:
                     found[target] = {}
                     waiting.append(target)

@@ -48,6 +48,7 @@ from agent.model.intervals import Intervals
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
+    from agent.judge.patchwork import Patchwork
     from agent.model.firewall import Chain, Rule, Step, Table
     from agent.model.firewall import Verdict as RuleVerdict
 
@@ -76,7 +77,7 @@ class Ending:
     end: End
     packet: Packet
     chain: Chain
-    rule: Rule | None
+    rule: Rule | Patchwork | None
     nat: Dnat | Snat | None = None
 
 
@@ -149,7 +150,7 @@ class Interpreter:
         return known
 
     def ending(
-        self, end: End, packet: Packet, chain: Chain, rule: Rule | None, nat: Dnat | Snat | None = None
+        self, end: End, packet: Packet, chain: Chain, rule: Rule | Patchwork | None, nat: Dnat | Snat | None = None
     ) -> Ending:
         """Give the one ending that is made of these."""
         key = (end, packet, chain, rule, nat)

@@ -115,4 +115,4 @@ def _stopped(gateway: Gateway, prover: Prover, host: str, port: int) -> Source |
         return None
     question = Question(family, PROTOCOLS["tcp"], port, None, own_source(gateway, family))
     reach = prover.reach(question, Intervals.single(value))
-    return next((part.source for part in reach.decided if part.verdict in ("drop", "reject")), None)
+    return next((part.source for part in reach.ranked("drop", "reject").widest), None)

@@ -29,6 +29,7 @@ from agent.judge.packet import (
     followed,
     put,
 )
+from agent.judge.patchwork import Patchwork
 from agent.judge.replies import Connection, answer_to, untranslated
 from agent.judge.routing import LOOPBACK, Road, Routing, Way
 from agent.model.firewall import (
@@ -65,7 +66,7 @@ class Load(NamedTuple):
     """A packet on its way: what decided last, and what left it open so far."""
 
     packet: Packet
-    decider: Decider | None = None
+    decider: Decider | Patchwork | None = None
     doubts: tuple[Doubt, ...] = ()
 
 
@@ -406,15 +407,18 @@ def _add(frontier: Frontier, load: Load, addresses: Intervals) -> None:
     frontier[load] = addresses if known is None else known | addresses
 
 
-def _decider(station: Station, hook: Hook, load: Load, ending: Ending) -> Decider | None:
+def _decider(station: Station, hook: Hook, load: Load, ending: Ending) -> Decider | Patchwork | None:
     """Who decided so far: what stopped it, else the last explicit accept of the main hook or its policy."""
     base = station.chain.base
     if ending.end is End.ACCEPT:
         # NAT and mangle accept as a matter of course
         if hook not in MAIN_HOOKS or base is None or base.type is not ChainType.FILTER:
             return load.decider
-        if ending.rule is None and load.decider is not None and load.decider[2] is not None:
+        by_rule = isinstance(load.decider, Patchwork) or (load.decider is not None and load.decider[2] is not None)
+        if ending.rule is None and by_rule:
             return load.decider
+    if isinstance(ending.rule, Patchwork):
+        return ending.rule
     return station.table, ending.chain, ending.rule
 
 

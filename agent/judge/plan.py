@@ -10,46 +10,44 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from agent.judge.calls import BLOCK, Written, below, calls_of
-from agent.judge.interpret import MATCHES, End
+from agent.judge.calls import BLOCK_BITS, Written, below, calls_of
+from agent.judge.entries import Entry, Looker
 from agent.model.firewall import (
-    AnyOf,
     BoxTable,
     Chain,
     Concat,
     Expr,
     Field,
+    Jump,
     Lookup,
     Match,
     NamedSet,
-    NotUnderstood,
     Read,
-    Reject,
     Rule,
-    Simple,
-    Step,
     Table,
-    Uncertain,
 )
-from agent.model.intervals import Interval, Intervals
+from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
+    from agent.judge.atoms import Atoms
     from agent.judge.cuts import Axis
+    from agent.judge.entries import Action, Guard
     from agent.judge.evaluate import Evaluator
     from agent.judge.interpret import Block, Summary
     from agent.judge.packet import Packet
+    from agent.model.firewall import Decider
 
 
 BASE: Final = 0
 """The number of the base chain in its plan."""
-ENDS: Final = {Simple.ACCEPT: End.ACCEPT, Simple.DROP: End.DROP}
-FINAL: Final = (*ENDS, Simple.RETURN)
-Active = tuple[tuple[int, int], ...]
-"""Number of the chain in its plan and of the rule in its chain, sorted."""
-Groups = dict[tuple[Active, int], list[Interval]]
-"""Atoms by their active rules and place among the cuts."""
+PLACE_BITS: Final = 32
+"""A rule's place is its chain's number, shifted by so many bits, and its index there."""
+Active = tuple[int, ...]
+"""Places of rules, sorted."""
+Event = tuple[int, int]
+"""An address, and the place of a rule that begins to be active there, or (inverted) ceases to be."""
 
 
 @dataclass(slots=True)
@@ -57,23 +55,28 @@ class Layout:
     """One chain: its number in the plan, and by blocks of rules what holds whatever the destination."""
 
     number: int
+    calls: dict[int, frozenset[int]]
+    """The numbers of the chains that a block may reach."""
     always: dict[int, list[int]] = field(default_factory=dict)
     """Rules that may match whatever the destination, by index, in order."""
-    calls: dict[int, frozenset[int]] = field(default_factory=dict)
-    """The numbers of the chains that a block may reach."""
+    last: int | None = None
+    """The place of the first rule that surely ends the walk, whatever the destination."""
 
 
 @dataclass(slots=True)
 class Plan:
     """Active rules of the chains that a base chain can reach, for one packet."""
 
+    rules: _Rules
+    answers: dict[int, bool | None] = field(default_factory=dict)
+    """By guards: those that hold surely, or perhaps, or not."""
     layouts: dict[Chain, Layout] = field(default_factory=dict)
-    spans: list[tuple[Chain, int, Intervals]] = field(default_factory=list)
-    """Rules that may match only for these destinations."""
-    certain: set[tuple[int, int]] = field(default_factory=set)
-    """Rules that match for all of those, and end the walk through their chain."""
-    first_always: int | None = None
-    """The first rule of the base chain that may match whatever the destination."""
+    always: list[list[int]] = field(default_factory=list)
+    """By chain number: places of the rules that may match whatever the destination."""
+    extra: list[Event] = field(default_factory=list)
+    """Where rules begin and cease to be active, besides the plain ones."""
+    doubtful: set[int] = field(default_factory=set)
+    """Places of rules that are not certain for this packet although their guard holds."""
     cuts: set[int] = field(default_factory=set)
     """Addresses at which the outcome of some rule may change."""
     swept: Field = Field.DADDR
@@ -82,33 +85,90 @@ class Plan:
     blurred: dict[Rule, Rule] = field(default_factory=dict)
     """Rules that look at the destination in a way with no finite bounds, and what stands in for them."""
     blocks: dict[Hashable, Block] = field(default_factory=dict)
-    groups: dict[Intervals, Groups] = field(default_factory=dict)
+    atoms: dict[Intervals, Atoms] = field(default_factory=dict)
     """What sweep.py made of some addresses."""
     summaries: dict[tuple[Hashable, Packet], Summary] = field(default_factory=dict)
     """What blocks made of packets; the swept field is SWEPT."""
 
+    @property
+    def called(self) -> dict[str, int]:
+        """The chains by name."""
+        return self.rules.called
 
-Condition = Match | AnyOf
+    def certain(self, place: int) -> Action | None:
+        """What a rule does wherever it is active; None where that is not certain."""
+        known = self.rules.actions.get(place)
+        return known[1] if known and self.answers[known[0]] and place not in self.doubtful else None
+
+    def events(self) -> list[Event]:
+        """Where rules begin and cease to be active, in order."""
+        answers = self.answers
+        plain = self.rules.sorted_events()
+        if all(answer is not False for answer in answers.values()):
+            events = [(point, place) for point, place, _ in plain]
+        else:
+            events = [(point, place) for point, place, guard in plain if answers[guard] is not False]
+        return sorted(events + self.extra) if self.extra else events
 
 
-@dataclass(slots=True)
-class _Entry:
-    """One rule, as far as no packet is needed to tell what it asks."""
+_INDEX: Final = (1 << PLACE_BITS) - 1
 
-    guard: int
-    """Number of the conditions."""
-    conditions: tuple[Condition, ...]
-    """Those that do not look at the swept field, and that a packet settles beforehand."""
-    span: Intervals | None = None
-    """The addresses for which the plain conditions on it hold; None for all."""
-    boxes: tuple[Match, ...] = ()
-    """Conditions on it and other fields at once."""
-    certain: bool = False
-    """Whether it surely ends the walk through its chain where those hold."""
-    cuts: frozenset[int] = frozenset()
-    """Addresses at which the outcome of its other conditions and statements may change."""
-    stand_in: Rule | None = None
-    """What it is replaced by where it looks at the swept field in a way without finite bounds."""
+
+class _Rules:
+    """The rules of all chains that a base chain can reach, looked through as far as it was asked for."""
+
+    def __init__(self, chains: dict[Chain, int], looker: Looker) -> None:
+        self.called = {chain.name: number for chain, number in chains.items()}
+        self.actions: dict[int, tuple[int, Action]] = {}
+        """By place: guard, and what the rule does wherever guard and addresses fit."""
+        self._looker = looker
+        self._chains = list(chains)
+        self._deciders: dict[int, Decider] = {}
+        self._looked: dict[Chain, int] = dict.fromkeys(chains, 0)
+        self._special: dict[Chain, list[tuple[int, Entry]]] = {chain: [] for chain in chains}
+        self._events: list[tuple[int, int, int]] = []
+        self._in_order = 0
+
+    def special(self, chain: Chain, number: int) -> Iterator[tuple[int, Entry]]:
+        """The rules that do more than matter within a span, by index; each is looked through when it is reached."""
+        known = self._special[chain]
+        yield from known
+        first = number << PLACE_BITS
+        for at in range(self._looked[chain], len(chain.rules)):
+            entry = self._looker.entry(chain.rules[at])
+            self._looked[chain] = at + 1
+            if entry is None:
+                continue
+            place = first + at
+            if entry.action is not None:
+                self.actions[place] = (entry.guard, entry.action)
+            if entry.span is not None and entry.plain:
+                self._events += _events(entry.span, place, entry.guard)
+            else:
+                known.append((at, entry))
+                yield known[-1]
+
+    def deciders(self, table: Table, places: list[int]) -> list[Decider]:
+        """Who stands at these places."""
+        known = self._deciders
+        for place in places:
+            if place not in known:
+                chain = self._chains[place >> PLACE_BITS]
+                known[place] = (table, chain, chain.rules[place & _INDEX])
+        return [known[place] for place in places]
+
+    def sorted_events(self) -> list[tuple[int, int, int]]:
+        """Where the others begin and cease to be active, with their guards."""
+        if self._in_order < len(self._events):
+            self._events.sort()
+            self._in_order = len(self._events)
+        return self._events
+
+
+def _events(span: Intervals, place: int, guard: int) -> Iterator[tuple[int, int, int]]:
+    for low, high in span:
+        yield low, place, guard
+        yield high + 1, ~place, guard
 
 
 class Planner:
@@ -121,20 +181,19 @@ class Planner:
     def __init__(
         self, table: Table, base: Chain, evaluator: Evaluator, axis: Axis, changed: frozenset[NamedSet]
     ) -> None:
-        self._calls = calls_of(table, base)
-        self._written = Written.of((rule for chain in self._calls for rule in chain.rules), changed)
+        calls = calls_of(table, base)
+        self._written = Written.of((rule for chain in calls for rule in chain.rules), changed)
         self._evaluator = evaluator
         self._axis = axis
-        self._numbers = {chain: number for number, chain in enumerate(self._calls)}
-        self._guards: dict[tuple[Condition, ...], int] = {}
-        self._entries: dict[Chain, list[_Entry | None]] = {chain: [] for chain in self._calls}
+        self._numbers = {chain: number for number, chain in enumerate(calls)}
+        self._looker = Looker(axis, self._written)
+        self._rules = _Rules(self._numbers, self._looker)
         self._has_boxes = False
         self._reached = {
             chain: {
-                block: frozenset(self._numbers[one] for one in below(called, self._calls))
-                for block, called in blocks.items()
+                block: frozenset(self._numbers[one] for one in below(called, calls)) for block, called in blocks.items()
             }
-            for chain, blocks in self._calls.items()
+            for chain, blocks in calls.items()
         }
         self._plans: dict[Hashable, Plan] = {}
         self._known: dict[Packet, Plan] = {}
@@ -143,105 +202,58 @@ class Planner:
         """Give the plan for a packet."""
         known = self._known.get(packet)
         if known is None:
-            answers: dict[int, bool | None] = {}
-            plan = self._plan(packet, answers)
-            key = (tuple(answers.items()), packet if self._has_boxes else None)
+            plan = self._plan(packet)
+            key = (tuple(sorted(plan.answers.items())), packet if self._has_boxes else None)
             known = self._known[packet] = self._plans.setdefault(key, plan)
         return known
 
-    def _looked_through(self, chain: Chain) -> Iterator[_Entry | None]:
-        """The rules of a chain, each looked through when it is reached for the first time."""
-        entries = self._entries[chain]
-        yield from entries
-        for rule in chain.rules[len(entries) :]:
-            entries.append(self._entry(rule))
-            yield entries[-1]
-
-    def _plan(self, packet: Packet, answers: dict[int, bool | None]) -> Plan:
-        """Make a plan; ``answers`` gets what the guards say, in the order in which they are asked."""
-        plan = Plan(swept=self._axis.field, writes_swept=self._axis.field in self._written.fields)
+    def _plan(self, packet: Packet) -> Plan:
+        plan = Plan(self._rules, swept=self._axis.field, writes_swept=self._axis.field in self._written.fields)
+        answers = plan.answers
         for chain, number in self._numbers.items():
-            layout = plan.layouts[chain] = Layout(number, calls=self._reached[chain])
-            for at, entry in enumerate(self._looked_through(chain)):
-                if entry is None:
-                    continue
+            layout = plan.layouts[chain] = Layout(number, self._reached[chain])
+            for at, entry in self._rules.special(chain, number):
                 if entry.guard not in answers:
-                    answers[entry.guard] = self._holds(entry.conditions, packet)
-                answer = answers[entry.guard]
-                if answer is False:
-                    continue
-                span, certain = entry.span, entry.certain and answer is True
-                for match in entry.boxes:
-                    inside = self._inside_boxes(match, packet)
-                    if inside is None:
-                        certain = False
-                        plan.cuts |= self._axis.step_cuts(match) or set()
-                    else:
-                        span = inside if span is None else span & inside
-                if span is not None and not span:
-                    continue
-                plan.cuts |= entry.cuts
-                if entry.stand_in is not None:
-                    plan.blurred[chain.rules[at]] = entry.stand_in
-                if certain:
-                    plan.certain.add((number, at))
-                if span is not None:
-                    plan.spans.append((chain, at, span))
-                    continue
-                layout.always.setdefault(at // BLOCK, []).append(at)
-                if certain:  # nothing behind it is reached
-                    break
-            if number == BASE:
-                plan.first_always = min((some[0] for some in layout.always.values()), default=None)
+                    answers[entry.guard] = self._holds(self._looker.guards[entry.guard], packet)
+                if answers[entry.guard] is not False:
+                    self._place(plan, layout, chain, at, entry, packet)
+                    if layout.last is not None:
+                        break
+            plan.always.append(sorted(number << PLACE_BITS | at for some in layout.always.values() for at in some))
+        for guard, conditions in enumerate(self._looker.guards):
+            if guard not in answers:
+                answers[guard] = self._holds(conditions, packet)
         return plan
 
-    def _entry(self, rule: Rule) -> _Entry | None:
-        """Look through one rule; None where it never matches, or does nothing."""
-        guard: list[Condition] = []
-        boxes: list[Match] = []
-        span: Intervals | None = None
-        left_open: list[Step] = []
-        for at, step in enumerate(rule.steps):
-            if not isinstance(step, MATCHES):
-                final = step in FINAL or isinstance(step, Reject)
-                # from the first effect on, nothing can be left out: only the points of change count
-                left_open += () if final else rule.steps[at:]
-                break
-            if isinstance(step, Uncertain) or not self._settles(step):
-                left_open.append(step)
-            elif isinstance(step, AnyOf) or not self._axis.reads(step.expr):
-                guard.append(step)
-            elif isinstance(step.members, NamedSet) and isinstance(step.members.elements, BoxTable):
-                (left_open if self._axis.step_cuts(step) is None else boxes).append(step)
-            elif (inside := self._axis.inside(step.expr, step.members)) is None:
-                left_open.append(step)
+    def _place(  # noqa: PLR0913, PLR0917 - a rule, where it stands, and the packet
+        self, plan: Plan, layout: Layout, chain: Chain, at: int, entry: Entry, packet: Packet
+    ) -> None:
+        """Enter one rule that more than its guard and its span has a say in, or that has no span."""
+        place = layout.number << PLACE_BITS | at
+        span, action = entry.span, entry.action
+        for match in entry.boxes:
+            self._has_boxes = True
+            inside = self._inside_boxes(match, packet)
+            if inside is None:
+                action = None
+                plan.doubtful.add(place)
+                plan.cuts |= self._axis.step_cuts(match) or set()
             else:
-                inside = inside.complement(self._axis.highest) if step.negated else inside
                 span = inside if span is None else span & inside
-                if not span:
-                    return None
-        else:
-            return None
-        conditions = tuple(guard)
-        number = self._guards.setdefault(conditions, len(self._guards))
-        self._has_boxes = self._has_boxes or bool(boxes)
-        stand_in = None
-        cuts: frozenset[int] = frozenset()
-        if left_open:
-            points = [self._axis.step_cuts(step) for step in left_open]
-            cuts = frozenset().union(*(some for some in points if some))
-            if None in points:
-                steps = tuple(self._blurred(step) for step in rule.steps)
-                stand_in = Rule(steps, rule.wording, rule.handle, rule.line, rule.comment)
-        return _Entry(number, conditions, span, tuple(boxes), not left_open, cuts, stand_in)
+        if span is not None and not span:
+            return
+        plan.cuts |= entry.cuts
+        if entry.stand_in is not None:
+            plan.blurred[chain.rules[at]] = entry.stand_in
+        if span is not None:
+            plan.extra += (event[:2] for event in _events(span, place, entry.guard))
+            return
+        layout.always.setdefault(at >> BLOCK_BITS, []).append(at)
+        final = not isinstance(action, Jump) or action.goto
+        if action is not None and final and plan.answers[entry.guard]:  # nothing behind it is reached
+            layout.last = place
 
-    def _settles(self, step: Condition) -> bool:
-        """Whether a condition gives the same answer wherever in these chains it is asked, if not at every address."""
-        if isinstance(step, Match):
-            return self._written.settles(step)
-        return not any(self._axis.reads(one.expr) or not self._written.settles(one) for one in step.matches)
-
-    def _holds(self, guard: tuple[Condition, ...], packet: Packet) -> bool | None:
+    def _holds(self, guard: Guard, packet: Packet) -> bool | None:
         result: bool | None = True
         for step in guard:
             held = (
@@ -253,12 +265,6 @@ class Planner:
                 return False
             result = result if held else None
         return result
-
-    def _blurred(self, step: Step) -> Step:
-        if self._axis.step_cuts(step) is not None:
-            return step
-        what = "an address mask with holes"
-        return Uncertain(what) if isinstance(step, MATCHES) else NotUnderstood(what)
 
     def _inside_boxes(self, match: Match, packet: Packet) -> Intervals | None:
         """The addresses for which a condition on several fields holds; None where that is not plain."""
@@ -289,16 +295,3 @@ class Planner:
         if any(box.nomatch for box in fitting):
             return None  # the order of boxes decides
         return Intervals.of(box.sides[side] for box in fitting)
-
-
-def first_certain(plan: Plan, base: Chain, active: Active) -> tuple[Rule, End] | None:
-    """The rule that decides in the base chain before any that is not certain, and how it ends; None without one."""
-    at = plan.first_always
-    if active and active[0][0] == BASE and (at is None or active[0][1] < at):
-        at = active[0][1]
-    if at is None or (BASE, at) not in plan.certain:
-        return None
-    rule = base.rules[at]
-    last = rule.steps[-1]
-    end = End.REJECT if isinstance(last, Reject) else ENDS.get(last) if isinstance(last, Simple) else None
-    return None if end is None else (rule, end)

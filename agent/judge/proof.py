@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.judge.cuts import Axis
+from agent.judge.decided import rank
 from agent.judge.reach import Prover, Question, Reach
 from agent.judge.sources import SourceClass, source_classes
 from agent.judge.zones import own_addresses, uplinks
@@ -16,7 +17,7 @@ from agent.model.public import PUBLIC
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.judge.reach import Decided
+    from agent.judge.decided import Decided, Ranking
     from agent.model.firewall import Decider
     from agent.model.gateway import Gateway, Zone
     from agent.model.requirement import PortNeed
@@ -59,12 +60,15 @@ class Proof:
             unknown |= one.reach.unknown
         return passed, stopped, unknown
 
-    def parts(self, *verdicts: str) -> Iterator[tuple[ClassProof, Decided]]:
-        """The decided parts with these verdicts, over all classes."""
-        for one in self.classes:
-            for part in one.reach.decided:
-                if part.verdict in verdicts:
-                    yield one, part
+    def parts(self, *verdicts: str) -> Iterator[Decided]:
+        """The parts with these verdicts, over all classes."""
+        return (part for one in self.classes for part in one.reach.parts if part.verdict in verdicts)
+
+    def ranked(self, *verdicts: str) -> Ranking:
+        """Who decided so, over all classes, the widest parts first."""
+        if len(self.classes) == 1:
+            return self.classes[0].reach.ranked(*verdicts)
+        return rank(self.parts(*verdicts))
 
     @property
     def coverage(self) -> float:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from agent.judge.alike import Likeness
+from agent.judge.decided import Decided, Ranking, rank
 from agent.judge.interpret import End
 from agent.judge.packet import ABSENT, SWEPT, TCP, UNKNOWN, WITH_PORTS, packet
 from agent.judge.path import HERE, Outcome, Path
 from agent.judge.routing import Routing
 from agent.judge.scalar import ScalarRunner
 from agent.judge.sweep import SweepRunner
-from agent.model.firewall import source_of
 from agent.model.intervals import Intervals, name_value, prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from agent.judge.doubt import Doubt
     from agent.judge.packet import Packet
-    from agent.model.firewall import Decider
     from agent.model.gateway import Gateway
-    from agent.model.source import Source
 
 SYN = 2
 EPHEMERAL = 40000  # a client's port; rules about client ports are read literally
@@ -44,30 +42,7 @@ class Question:
     out_iface: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """Destinations with one verdict by one rule."""
-
-    verdict: str
-    """``accept``, ``drop``, ``reject`` or ``unknown``."""
-    addresses: Intervals
-    decider: Decider | None
-    """The rule or policy, where one decided."""
-    stage: str = "firewall"
-    note: str = ""
-    elsewhere: str = ""
-    """Where NAT sends accepted packets instead of their destination, for example ``this host port 3128``."""
-    doubts: tuple[Doubt, ...] = ()
-    answers: bool = False
-    """It is the answers that are stopped."""
-
-    @property
-    def source(self) -> Source | None:
-        """Where the rule stands; made anew each time, as few of many thousands are ever looked at."""
-        return source_of(*self.decider) if self.decider else None
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Reach:
     """A partition of the destination space: the four sets are disjoint and cover it."""
 
@@ -76,7 +51,24 @@ class Reach:
     drop: Intervals
     reject: Intervals
     unknown: Intervals
-    decided: tuple[Decided, ...]
+    parts: tuple[Decided, ...]
+    """Who decided; rules of one chain that decide alike are one part."""
+
+    @cached_property
+    def decided(self) -> tuple[Decided, ...]:
+        """The same with a part for each rule, in order of their first addresses."""
+        return tuple(_merged([one for part in self.parts for one in part.by_rule()]))
+
+    def ranked(self, *verdicts: str) -> Ranking:
+        """The parts with these verdicts, the widest first."""
+        known = self._rankings.get(verdicts)
+        if known is None:
+            known = self._rankings[verdicts] = rank(part for part in self.parts if part.verdict in verdicts)
+        return known
+
+    @cached_property
+    def _rankings(self) -> dict[tuple[str, ...], Ranking]:
+        return {}
 
     def to_json(self) -> dict[str, Any]:
         """The answer as ``gateproof reach`` prints it."""
@@ -138,7 +130,7 @@ class Prover:
         outcomes = self._path.walk(start, space, question.out_iface)
         there = _partition(question.family, space, outcomes)
         back = self._path.replies(start, outcomes, self._ledger, self._way_back(question))
-        asked = _union(one.addresses for one in back)
+        asked = _union([one.addresses for one in back])
         return _both(there, _partition(question.family, asked, back)) if asked else there
 
     def _way_back(self, question: Question) -> str | None:
@@ -153,11 +145,11 @@ def _both(there: Reach, back: Reach) -> Reach:
         return there
     accept = there.accept - back.drop - back.reject - back.unknown
     decided = [
-        one if one.verdict != "accept" else replace(one, addresses=one.addresses & accept) for one in there.decided
+        one if one.verdict != "accept" else replace(one, addresses=one.addresses & accept) for one in there.parts
     ]
     decided += [
         replace(one, addresses=one.addresses & there.accept, answers=True)
-        for one in back.decided
+        for one in back.parts
         if one.verdict != "accept"
     ]
     return Reach(
@@ -196,23 +188,23 @@ def _interface(name: str | None) -> int:
 
 
 def _partition(family: int, space: Intervals, outcomes: list[Outcome]) -> Reach:
-    sets = {end: _union(one.addresses for one in outcomes if one.end is end) for end in End}
+    sets = {end: _union([one.addresses for one in outcomes if one.end is end]) for end in End}
     several = (
         (sets[End.ACCEPT] & sets[End.DROP])
         | (sets[End.ACCEPT] & sets[End.REJECT])
         | (sets[End.DROP] & sets[End.REJECT])
     )
     certain = {end: addresses - several for end, addresses in sets.items()}
-    decided: list[Decided] = []
+    parts: list[Decided] = []
     for outcome in outcomes:
         addresses = outcome.addresses - several
         if addresses:
-            decided.append(_decided(outcome, outcome.end.value, addresses))
+            parts.append(_decided(outcome, outcome.end.value, addresses))
     for outcome in outcomes if several else ():
         addresses = outcome.addresses & several
         if addresses and outcome.load.doubts:
-            decided.append(_decided(outcome, "unknown", addresses))
-    lost = space - _union(sets.values())
+            parts.append(_decided(outcome, "unknown", addresses))
+    lost = space - _union(list(sets.values()))
     if lost:  # every load ends somewhere: this cannot happen, and must never look like a verdict
         raise AssertionError(f"destinations without an outcome: {next(prefixes(lost, family))}")
     return Reach(
@@ -221,7 +213,7 @@ def _partition(family: int, space: Intervals, outcomes: list[Outcome]) -> Reach:
         certain[End.DROP],
         certain[End.REJECT],
         several,
-        tuple(_merged(decided)),
+        tuple(_merged(parts)),
     )
 
 
@@ -238,7 +230,7 @@ def _merged(parts: list[Decided]) -> Iterable[Decided]:
         key = (part.verdict, part.decider, part.stage, part.note, part.elsewhere, part.doubts, part.answers)
         alike.setdefault(key, []).append(part)
     found = [
-        some[0] if len(some) == 1 else replace(some[0], addresses=_union(one.addresses for one in some))
+        some[0] if len(some) == 1 else replace(some[0], addresses=_union([one.addresses for one in some]))
         for some in alike.values()
     ]
     return sorted(found, key=lambda part: (part.addresses.starts[0], part.verdict, _standing(part)))
@@ -246,11 +238,12 @@ def _merged(parts: list[Decided]) -> Iterable[Decided]:
 
 def _standing(part: Decided) -> tuple[str | int, ...]:
     """Where a part's rule stands, for an order that does not change."""
-    if part.decider is None:
+    if not isinstance(part.decider, tuple):
         return ("", "", 0, 0)
     table, chain, rule = part.decider
     return (table.title, chain.name, rule.handle or 0, rule.line or 0) if rule else (table.title, chain.name, 0, 0)
 
 
-def _union(sets: Iterable[Intervals]) -> Intervals:
-    return Intervals.of(pair for one in sets for pair in one)
+def _union(sets: list[Intervals]) -> Intervals:
+    some = [one for one in sets if one]
+    return some[0] if len(some) == 1 else Intervals.of(pair for one in some for pair in one)

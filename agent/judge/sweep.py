@@ -1,21 +1,23 @@
 """The runner for all destinations at once.
 
-One walk over the sorted bounds of the active rules' spans; between two bounds nothing changes, so one
-address stands for all. The same interpreter as for a single packet runs once for each distinct list of
-active rules, which makes the result exact by construction.
+Between two bounds of the active rules' spans nothing changes, so one address stands for all. Where certain
+rules do not settle it (atoms.py), the same interpreter as for a single packet runs once for each distinct list
+of active rules, which makes the result exact by construction.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from agent.judge.calls import BLOCK
+from agent.judge.atoms import Atoms, cut
+from agent.judge.calls import BLOCK_BITS
 from agent.judge.cuts import Axis
-from agent.judge.interpret import Block
+from agent.judge.interpret import Block, End, Ending
 from agent.judge.packet import SWEPT, UNKNOWN, family_of, put
-from agent.judge.plan import Plan, Planner, first_certain
+from agent.judge.patchwork import Patchwork
+from agent.judge.plan import PLACE_BITS, Plan, Planner
 from agent.model.firewall import Dnat, Field
 from agent.model.intervals import Interval, Intervals
 
@@ -24,16 +26,18 @@ if TYPE_CHECKING:
 
     from agent.judge.doubt import Doubt
     from agent.judge.hooks import Station
-    from agent.judge.interpret import Ending, Summary
+    from agent.judge.interpret import Summary
     from agent.judge.packet import Packet
     from agent.judge.path import Load
-    from agent.judge.plan import Active, Groups
+    from agent.judge.plan import Active
     from agent.judge.routing import Road, Routing
     from agent.judge.scalar import ScalarRunner
     from agent.model.firewall import Chain, NamedSet
 
 
 FEW: Final = 1000
+Part = tuple["Ending", tuple["Doubt", ...], Intervals]
+"""One end, what leaves it open, and the addresses it holds for."""
 
 
 class SweepRunner:
@@ -45,33 +49,42 @@ class SweepRunner:
         self._planners: dict[tuple[Chain, Field, int, frozenset[NamedSet]], Planner] = {}
         self._road_maps: dict[Packet, tuple[list[int], list[tuple[Road, ...]]]] = {}
 
-    def run(
-        self, station: Station, load: Load, addresses: Intervals
-    ) -> Iterable[tuple[Ending, tuple[Doubt, ...], Intervals]]:
+    def run(self, station: Station, load: Load, addresses: Intervals) -> Iterable[Part]:
         """Give the ends of one base chain, each with the destinations it holds for."""
         packet = load.packet
         field = _swept(packet)
         if field is None:
             return self._scalar.run(station, load, addresses)
         plan = self._plan(station, packet, field)
+        base = station.chain.base
+        policy = End.ACCEPT if base is None or base.accepts else End.DROP
+        atoms = _known_atoms(plan, addresses, policy)
+        endings = [*self._settled(station, packet, plan, atoms), *self._open(station, packet, plan, atoms)]
+        if atoms.policy.starts:
+            ending = self._scalar.interpreter.ending(policy, packet, station.chain, None)
+            endings.append((ending, (), atoms.policy.addresses()))
+        return endings
+
+    @staticmethod
+    def _settled(station: Station, packet: Packet, plan: Plan, atoms: Atoms) -> Iterator[Part]:
+        """One end for all addresses that certain rules end alike."""
+        for end, pieces in atoms.settled.items():
+            patchwork = Patchwork(pieces.starts, pieces.ends, plan.rules.deciders(station.table, pieces.places))
+            yield Ending(end, packet, station.chain, patchwork), (), pieces.addresses()
+
+    def _open(self, station: Station, packet: Packet, plan: Plan, atoms: Atoms) -> Iterator[Part]:
+        """What the interpreter makes of the other addresses."""
         found: dict[tuple[Doubt, ...], dict[Ending, list[Interval]]] = {}
-        for (active, cut), atoms in _known_groups(plan, addresses).items():
-            here = atoms[0][0]
-            decided = first_certain(plan, station.chain, active)
-            if decided is not None:
-                ending = self._scalar.interpreter.ending(decided[1], packet, station.chain, decided[0])
-                found.setdefault((), defaultdict(list))[ending].extend(atoms)
-                continue
-            rules = _Atom(self, plan, active, cut, here)
-            endings, doubts = self._scalar.interpret(station, put(packet, field, here), rules)
+        for (active, place), some in atoms.open.items():
+            here = some[0][0]
+            rules = _Atom(self, plan, active, place, here)
+            endings, doubts = self._scalar.interpret(station, put(packet, plan.swept, here), rules)
             alike = found.setdefault(doubts, defaultdict(list))  # looked up once, not for every ending
             for ending in endings:
-                alike[ending if ending.rule else self.mapped(ending, plan)].extend(atoms)
-        return [
-            (ending, doubts, Intervals.span(*atoms[0]) if len(atoms) == 1 else Intervals.of(atoms))
-            for doubts, alike in found.items()
-            for ending, atoms in alike.items()
-        ]
+                alike[ending if ending.rule else self.mapped(ending, plan)].extend(some)
+        for doubts, alike in found.items():
+            for ending, some in alike.items():
+                yield ending, doubts, Intervals.span(*some[0]) if len(some) == 1 else Intervals.of(some)
 
     def _plan(self, station: Station, packet: Packet, field: Field) -> Plan:
         family, interpreter = family_of(packet), self._scalar.interpreter
@@ -141,57 +154,14 @@ def _pieces(addresses: Intervals, starts: list[int]) -> Iterator[Interval]:
         yield from zip((low, *inner), (*(start - 1 for start in inner), high), strict=True)
 
 
-def _known_groups(plan: Plan, addresses: Intervals) -> Groups:
-    """The groups, kept for address sets that are asked about again: few intervals, such as the public space."""
+def _known_atoms(plan: Plan, addresses: Intervals, policy: End) -> Atoms:
+    """The atoms, kept for address sets that are asked about again: few intervals, such as the public space."""
     if len(addresses.starts) > FEW:
-        return _groups(plan, addresses)
-    known = plan.groups.get(addresses)
+        return cut(plan, addresses, policy)
+    known = plan.atoms.get(addresses)
     if known is None:
-        known = plan.groups[addresses] = _groups(plan, addresses)
+        known = plan.atoms[addresses] = cut(plan, addresses, policy)
     return known
-
-
-def _groups(plan: Plan, addresses: Intervals) -> Groups:
-    """Cut the addresses into atoms; group them by active rules and place among the cuts."""
-    begins: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    ends: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for chain, at, span in plan.spans:
-        rule = (plan.layouts[chain].number, at)
-        for low, high in span:
-            begins[low].append(rule)
-            ends[high + 1].append(rule)
-    cuts = sorted(plan.cuts)
-    active: list[tuple[int, int]] = []
-    groups: Groups = defaultdict(list)
-    points = sorted({*begins, *ends, *cuts})
-    position = 0
-    for low, high in addresses:
-        while position < len(points) and points[position] <= low:
-            _turn(active, points[position], begins, ends)
-            position += 1
-        start = low
-        while start <= high:
-            end = points[position] - 1 if position < len(points) else high
-            groups[tuple(active), bisect_right(cuts, start)].append((start, min(end, high)))
-            if end >= high:
-                break
-            _turn(active, points[position], begins, ends)
-            position += 1
-            start = end + 1
-    return groups
-
-
-def _turn(
-    active: list[tuple[int, int]],
-    point: int,
-    begins: dict[int, list[tuple[int, int]]],
-    ends: dict[int, list[tuple[int, int]]],
-) -> None:
-    """Bring the list of active rules over one bound."""
-    for rule in ends.get(point, ()):
-        del active[bisect_left(active, rule)]
-    for rule in begins.get(point, ()):
-        insort(active, rule)
 
 
 class _Atom:
@@ -218,15 +188,16 @@ class _Atom:
 
     def _cut_in_blocks(self, chain: Chain) -> Iterator[Block]:
         layout = self._plan.layouts[chain]
-        first = bisect_left(self._active, (layout.number, -1))
-        last = bisect_left(self._active, (layout.number + 1, -1))
+        offset = layout.number << PLACE_BITS
+        first = bisect_left(self._active, offset)
+        last = bisect_left(self._active, layout.number + 1 << PLACE_BITS)
         mine: dict[int, list[int]] = {}
-        for _, at in self._active[first:last]:
-            mine.setdefault(at // BLOCK, []).append(at)
+        for place in self._active[first:last]:
+            mine.setdefault(place - offset >> BLOCK_BITS, []).append(place - offset)
         for number in sorted({*layout.always, *mine}):
             active = tuple(mine.get(number, ()))
             called = layout.calls.get(number)
-            below = tuple(one for one in self._active if one[0] in called) if called else ()
+            below = tuple(one for one in self._active if one >> PLACE_BITS in called) if called else ()
             key = (layout.number, number, self._cut, active, below)
             block = self._plan.blocks.get(key)
             if block is None:

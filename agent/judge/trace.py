@@ -73,7 +73,7 @@ class Tracer:
 def _summary(outcomes: list[Outcome]) -> Answer:
     verdicts = sorted({outcome.end.value for outcome in outcomes})
     first = outcomes[0]
-    decider = next((outcome.load.decider for outcome in outcomes if outcome.load.decider), None)
+    decider = next((who for outcome in outcomes if isinstance(who := outcome.load.decider, tuple)), None)
     source = source_of(*decider) if decider else None
     if len(verdicts) > 1:
         doubts = dict.fromkeys(doubt for outcome in outcomes for doubt in outcome.load.doubts)

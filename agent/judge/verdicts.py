@@ -16,9 +16,9 @@ from agent.model.judgement import Judgement
 from agent.model.vocabulary import HOST, Reach, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from agent.judge.reach import Decided
+    from agent.judge.decided import Decided, Ranking
     from agent.model.gateway import Gateway, Zone
     from agent.model.requirement import PortNeed, Requirement
     from agent.model.source import Source
@@ -124,12 +124,14 @@ def _judgement(requirement: Requirement, zone: Zone, port: PortNeed, family: int
 def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
     """What the firewall says about one zone, port and family."""
     _passed, stopped, unknown = proof.sets()
-    diverted = next((part for _, part in proof.parts("accept") if part.elsewhere), None)
+    diverted = next((part for part in proof.parts("accept") if part.elsewhere), None)
     road = TRANSPARENT if diverted is not None and diverted.elsewhere.startswith("this host") else DIRECT
     where = f"public IPv{proof.family}"
     if stopped:
-        stoppers = _widest(part for _, part in proof.parts("drop", "reject"))
-        stages = tuple(sorted({Stage.ROUTE if part.stage == "route" else Stage.FIREWALL for part in stoppers}))
+        ranked = proof.ranked("drop", "reject")
+        stoppers = ranked.widest
+        parts = proof.parts("drop", "reject")
+        stages = tuple(sorted({Stage.ROUTE if part.stage == "route" else Stage.FIREWALL for part in parts}))
         everything = all(not (proof.space - one.reach.drop - one.reach.reject) for one in proof.classes)
         if everything and proof.complete:
             because = f"all of {where} is {stopped_by(stoppers[0])}"
@@ -141,11 +143,10 @@ def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
             what = f"{share(first.addresses, proof.space)} of {where}"
             if len(first.addresses.starts) <= 3:
                 what += f" ({some_prefixes(first.addresses, proof.family)})"
-            because = f"{what} is {stopped_by(first)}{_for_whom(proof, first)}{_and_more(stoppers)}"
+            because = f"{what} is {stopped_by(first)}{_for_whom(proof, first)}{_and_more(ranked)}"
             return _Opinion(Reach.PARTIAL, because, stages, proof.coverage, _sources(stoppers), road, first.answers)
     if unknown:
-        parts = _widest(part for _, part in proof.parts("unknown"))
-        doubts = tuple(dict.fromkeys(doubt for part in parts for doubt in part.doubts))
+        doubts = tuple(dict.fromkeys(doubt for part in proof.ranked("unknown").widest for doubt in part.doubts))
         because = "; ".join(map(str, doubts[:3])) or "which of several routes is taken cannot be known"
         sources = tuple(dict.fromkeys(doubt.source for doubt in doubts if doubt.source))[:MAX_SOURCES]
         return _Opinion(Reach.UNKNOWN, because, (), proof.coverage, sources, road)
@@ -157,22 +158,23 @@ def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
         return _Opinion(Reach.UNKNOWN, because, (), proof.coverage, sources, road)
     if diverted is not None:
         because = f"sent to {diverted.elsewhere} instead; what decides there is not known"
-        sources = _sources(_widest(part for _, part in proof.parts("accept")))
+        sources = _sources(proof.ranked("accept").widest)
         return _Opinion(Reach.UNKNOWN, because, (), None, sources, road)
     if gateway.firewall.gaps:
         because = "; ".join(str(gap) for gap in gateway.firewall.gaps[:3])
         return _Opinion(Reach.UNKNOWN, because, (), None, (), road)
-    accepting = _widest(part for _, part in proof.parts("accept"))
+    accepting = proof.ranked("accept").widest
     by = f", by {accepting[0].source}" if accepting and accepting[0].source else ""
     return _Opinion(Reach.ALLOWED, f"all of {where} is accepted{by}", (), 1.0, _sources(accepting[:3]), road)
 
 
-def _allow_list(proof: Proof, stoppers: list[Decided], stages: tuple[Stage, ...], road: str) -> _Opinion:
+def _allow_list(proof: Proof, stoppers: Sequence[Decided], stages: tuple[Stage, ...], road: str) -> _Opinion:
     """Only some addresses pass: the rules that let them through, and what stops the rest."""
-    passing = _widest(part for _, part in proof.parts("accept"))
+    ranked = proof.ranked("accept")
+    passing = ranked.widest
     passed = min((one.reach.accept for one in proof.classes), key=Intervals.size)
     by = f" by {passing[0].source}" if passing and passing[0].source else ""
-    more = f" and {len(passing) - 1} more rules" if len(passing) > 1 else ""
+    more = f" and {ranked.count - 1} more rules" if ranked.count > 1 else ""
     few = share(passed, proof.space)
     because = (
         f"only {few} of public IPv{proof.family} {'pass' if few.endswith('addresses') else 'passes'},{by}{more}; "
@@ -182,30 +184,18 @@ def _allow_list(proof: Proof, stoppers: list[Decided], stages: tuple[Stage, ...]
     return _Opinion(Reach.PARTIAL, because, stages, proof.coverage, sources, road)
 
 
-def _widest(parts: Iterable[Decided]) -> list[Decided]:
-    """One part for each rule and verdict, widest first."""
-    found: dict[tuple[object, ...], Decided] = {}
-    for part in parts:
-        key = (part.verdict, part.decider, part.note, part.answers)
-        known = found.get(key)
-        if known is None or part.addresses.size() > known.addresses.size():
-            found[key] = part
-    return sorted(found.values(), key=lambda part: (-part.addresses.size(), part.addresses.starts[0], part.note))
-
-
 def _sources(parts: Sequence[Decided]) -> tuple[Source, ...]:
-    deciders = list(dict.fromkeys(part.decider for part in parts if part.decider is not None))
-    return tuple(source_of(*decider) for decider in deciders[:MAX_SOURCES])
+    return tuple(dict.fromkeys(part.source for part in parts if part.source is not None))[:MAX_SOURCES]
 
 
-def _and_more(parts: Sequence[Decided]) -> str:
-    rest = len(parts) - 1
+def _and_more(ranked: Ranking) -> str:
+    rest = ranked.count - 1
     return f"; {rest} more {'rule stops' if rest == 1 else 'rules stop'} others" if rest > 0 else ""
 
 
 def _for_whom(proof: Proof, part: Decided) -> str:
     """For which clients a part is stopped, where not for all."""
-    hit = [one for one, other in proof.parts("drop", "reject") if other.decider == part.decider]
+    hit = [one for one in proof.classes if part.decider in one.reach.ranked("drop", "reject").deciders]
     if len(hit) == len(proof.classes):
         return ""
     clients = Intervals.of(pair for one in hit if one.clients for pair in one.clients.addresses)

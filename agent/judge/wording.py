@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from agent.model.intervals import prefixes
 
 if TYPE_CHECKING:
-    from agent.judge.reach import Decided
+    from agent.judge.decided import Decided
     from agent.model.intervals import Intervals
 
 SHOWN_PREFIXES = 2

@@ -13,7 +13,7 @@ from socket import AF_INET, AF_INET6, inet_pton
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 NAME_BYTES = 16  # IFNAMSIZ, include/uapi/linux/if.h
 
@@ -41,6 +41,14 @@ class Intervals:
         return cls(tuple(starts), tuple(ends))
 
     @classmethod
+    def of_sorted(cls, starts: Sequence[int], ends: Sequence[int]) -> Intervals:
+        """Union of closed intervals that are sorted and disjoint already; some may touch."""
+        whole = [at for at, (start, end) in enumerate(zip(starts[1:], ends, strict=False)) if start > end + 1]
+        if len(whole) >= len(starts) - 1:
+            return cls(tuple(starts), tuple(ends))
+        return cls(tuple(starts[at] for at in (0, *(at + 1 for at in whole))), (*(ends[at] for at in whole), ends[-1]))
+
+    @classmethod
     def single(cls, value: int) -> Intervals:
         """Hold one integer."""
         return cls((value,), (value,))
@@ -61,6 +69,8 @@ class Intervals:
         return zip(self.starts, self.ends, strict=True)
 
     def __or__(self, other: Intervals) -> Intervals:
+        if not self.starts or not other.starts:
+            return self if self.starts else other
         return Intervals.of((*self, *other))
 
     def __and__(self, other: Intervals) -> Intervals:

@@ -9,11 +9,12 @@ It is proved, not guessed: there are public addresses to which tcp/443 passes an
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.model.firewall import source_of
 from agent.model.vocabulary import Severity, from_zone
-from agent.practice import Case, Hit, Rule
+from agent.practice import Case, Hit, Rule, rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,11 +46,11 @@ def find(case: Case) -> Iterator[Hit]:
 def _droppers(by_tcp: Proof, by_udp: Proof) -> Iterator[Decider]:
     """What drops QUIC to addresses that the same clients reach by TCP."""
     for clients, others in zip(by_udp.classes, by_tcp.classes, strict=True):
-        if not clients.reach.drop & others.reach.accept:
-            continue
-        for part in clients.reach.decided:
-            if part.verdict == "drop" and part.decider is not None and part.addresses & others.reach.accept:
-                yield part.decider
+        yield from rank(
+            replace(part, addresses=both)
+            for part in clients.reach.parts
+            if part.verdict == "drop" and (both := part.addresses & others.reach.accept)
+        ).deciders
 
 
 def _hit(zone: str, found: dict[Decider, set[int]]) -> Hit:

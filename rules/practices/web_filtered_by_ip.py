@@ -54,14 +54,13 @@ def _sort_out(proof: Proof, deny: dict[Decider, list[Proof]], allow: dict[str, d
         if not passed or not stopped:
             continue
         is_allow_list = passed.size() < stopped.size()
-        for part in one.reach.decided:
-            if part.decider is None or part.verdict not in (("accept",) if is_allow_list else ("drop", "reject")):
-                continue
+        ranked = one.reach.ranked("accept") if is_allow_list else one.reach.ranked("drop", "reject")
+        for decider in ranked.deciders:
             if is_allow_list:
-                table, chain, _ = part.decider
-                allow.setdefault(f"{table.title} {chain.name}", {}).setdefault(part.decider, []).append(proof)
+                table, chain, _ = decider
+                allow.setdefault(f"{table.title} {chain.name}", {}).setdefault(decider, []).append(proof)
             else:
-                deny.setdefault(part.decider, []).append(proof)
+                deny.setdefault(decider, []).append(proof)
 
 
 def _allow_list(zone: str, chain: str, rules: dict[Decider, list[Proof]]) -> Hit:

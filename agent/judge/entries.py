@@ -1,0 +1,141 @@
+"""Rules of one base chain, as far as no packet is needed to tell what they ask of the swept address.
+
+Each rule is looked through once. What is left for a packet are the few different *guards*: conditions that do
+not look at the swept field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from agent.judge.interpret import MATCHES, End
+from agent.model.firewall import (
+    AnyOf,
+    BoxTable,
+    Jump,
+    Match,
+    NamedSet,
+    NotUnderstood,
+    Reject,
+    Rule,
+    Simple,
+    Uncertain,
+)
+
+if TYPE_CHECKING:
+    from agent.judge.calls import Written
+    from agent.judge.cuts import Axis
+    from agent.model.firewall import Step
+    from agent.model.intervals import Intervals
+
+Condition = Match | AnyOf
+Guard = tuple[Condition, ...]
+Action = End | Simple | Jump
+"""What a rule does that only decides, calls or returns."""
+ACTIONS: Final[dict[Simple, Action]] = {
+    Simple.ACCEPT: End.ACCEPT,
+    Simple.DROP: End.DROP,
+    Simple.RETURN: Simple.RETURN,
+}
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is known of one rule."""
+
+    guard: int
+    """Number of its conditions that a packet settles beforehand."""
+    span: Intervals | None
+    """The addresses for which the plain conditions on the swept field hold; None for all."""
+    action: Action | None
+    """What it does wherever guard, span and boxes hold; None where more than that has a say."""
+    boxes: tuple[Match, ...] = ()
+    """Conditions on the swept field and others at once."""
+    cuts: frozenset[int] = frozenset()
+    """Addresses at which the outcome of its other conditions and statements may change."""
+    stand_in: Rule | None = None
+    """What it is replaced by where it looks at the swept field in a way without finite bounds."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether it matters just where its span is."""
+        return self.span is not None and not self.boxes and not self.cuts and self.stand_in is None
+
+
+class Looker:
+    """Looks through rules along one axis; numbers their guards."""
+
+    def __init__(self, axis: Axis, written: Written) -> None:
+        self.guards: list[Guard] = []
+        """By number."""
+        self._numbers: dict[Guard, int] = {}
+        self._axis = axis
+        self._written = written
+
+    def entry(self, rule: Rule) -> Entry | None:
+        """Look through one rule; None where it never matches, or does nothing."""
+        guard: list[Condition] = []
+        boxes: list[Match] = []
+        span: Intervals | None = None
+        left_open: list[Step] = []
+        action: Action | None = None
+        axis = self._axis
+        for at, step in enumerate(rule.steps):
+            if not isinstance(step, MATCHES):
+                action = _action(step)
+                # from the first effect on, nothing can be left out: only the points of change count
+                left_open += rule.steps[at:] if action is None else ()
+                break
+            if isinstance(step, Uncertain) or not self._settles(step):
+                left_open.append(step)
+            elif isinstance(step, AnyOf) or not axis.reads(step.expr):
+                guard.append(step)
+            elif isinstance(step.members, NamedSet) and isinstance(step.members.elements, BoxTable):
+                (left_open if axis.step_cuts(step) is None else boxes).append(step)
+            elif (inside := axis.inside(step.expr, step.members)) is None:
+                left_open.append(step)
+            else:
+                inside = inside.complement(axis.highest) if step.negated else inside
+                span = inside if span is None else span & inside
+                if not span:
+                    return None
+        else:
+            return None
+        number = self._number(tuple(guard))
+        if not left_open:
+            return Entry(number, span, action, tuple(boxes))
+        points = [axis.step_cuts(step) for step in left_open]
+        cuts = frozenset().union(*(some for some in points if some))
+        stand_in = None
+        if None in points:
+            steps = tuple(self._blurred(step) for step in rule.steps)
+            stand_in = Rule(steps, rule.wording, rule.handle, rule.line, rule.comment)
+        return Entry(number, span, None, tuple(boxes), cuts, stand_in)
+
+    def _number(self, guard: Guard) -> int:
+        number = self._numbers.setdefault(guard, len(self.guards))
+        if number == len(self.guards):
+            self.guards.append(guard)
+        return number
+
+    def _settles(self, step: Condition) -> bool:
+        """Whether a condition gives the same answer wherever in these chains it is asked, if not at every address."""
+        if isinstance(step, Match):
+            return self._written.settles(step)
+        return not any(self._axis.reads(one.expr) or not self._written.settles(one) for one in step.matches)
+
+    def _blurred(self, step: Step) -> Step:
+        if self._axis.step_cuts(step) is not None:
+            return step
+        what = "an address mask with holes"
+        return Uncertain(what) if isinstance(step, MATCHES) else NotUnderstood(what)
+
+
+def _action(step: Step) -> Action | None:
+    """What a statement does, if it only decides, calls or returns."""
+    if isinstance(step, Simple):
+        return ACTIONS.get(step)
+    if isinstance(step, Reject):
+        return End.REJECT
+    return step if isinstance(step, Jump) else None
