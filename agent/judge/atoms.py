@@ -6,13 +6,13 @@ are grouped by their active rules, for the interpreter.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.interpret import MAX_DEPTH, End
-from agent.judge.plan import BASE, PLACE_BITS
+from agent.judge.plan import BASE, BEYOND, PLACE_BITS
 from agent.model.firewall import Jump, Simple
 from agent.model.intervals import Intervals
 
@@ -25,8 +25,8 @@ MAX_CALLS: Final = 1000
 """Calls followed in search of a certain end."""
 POLICY: Final = -1
 """In the place of a rule: none decided."""
-Settled = tuple[End, int]
-"""How the base chain ends, and the place of the rule that decided, or POLICY."""
+Settled = tuple[End | None, int]
+"""How the base chain ends, and by the rule at which place; None and POLICY where no rule decides."""
 
 
 @dataclass(slots=True)
@@ -37,15 +37,6 @@ class Pieces:
     ends: list[int] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
 
-    def add(self, low: int, high: int, place: int) -> None:
-        """Append a piece, or lengthen the last one."""
-        if self.places and self.places[-1] == place and self.ends[-1] == low - 1:
-            self.ends[-1] = high
-            return
-        self.starts.append(low)
-        self.ends.append(high)
-        self.places.append(place)
-
     def addresses(self) -> Intervals:
         """All of them together."""
         return Intervals.of_sorted(self.starts, self.ends)
@@ -55,51 +46,61 @@ class Pieces:
 class Atoms:
     """What the walk found."""
 
-    settled: dict[End, Pieces] = field(default_factory=lambda: defaultdict(Pieces))
-    """By rules."""
-    policy: Pieces = field(default_factory=Pieces)
-    """By the policy of the base chain."""
+    settled: dict[End | None, Pieces] = field(default_factory=lambda: defaultdict(Pieces))
+    """By how the base chain ends; None is its policy."""
     open: dict[tuple[Active, int], list[Interval]] = field(default_factory=lambda: defaultdict(list))
     """By active rules and place among the cuts: what the interpreter has to say."""
 
 
-def cut(plan: Plan, addresses: Intervals, policy: End) -> Atoms:
+def cut(plan: Plan, addresses: Intervals) -> Atoms:
     """Cut addresses into atoms."""
     found = Atoms()
     events = plan.events()
-    cuts = sorted(plan.cuts)
-    points = sorted({*(point for point, _ in events), *cuts})
+    cuts = [*sorted(plan.cuts), BEYOND[0]]
     active: list[int] = []
-    position = at = 0
+    at = passed = 0
+    finals = plan.finals()
+    before_others = min(plan.always[BASE], default=1 << PLACE_BITS)
+    with_none = settle(plan, [])
+    last = -2
+    into = Pieces()
     for low, high in addresses:
         start = low
         while True:
-            # bring the active rules over all bounds up to here
-            while position < len(points) and points[position] <= start:
-                point = points[position]
-                position += 1
-                while at < len(events) and events[at][0] == point:
-                    place = events[at][1]
-                    at += 1
-                    if place < 0:
-                        del active[bisect_left(active, ~place)]
-                    else:
-                        insort(active, place)
-            end = min(points[position] - 1, high) if position < len(points) else high
-            settled = settle(plan, active, policy)
+            while events[at][0] <= start:  # bring the active rules over all bounds up to here
+                place = events[at][1]
+                at += 1
+                if place < 0:
+                    del active[bisect_left(active, ~place)]
+                else:
+                    insort(active, place)
+            while cuts[passed] <= start:
+                passed += 1
+            end = min(events[at][0] - 1, cuts[passed] - 1, high)
+            settled = with_none
+            if active:  # mostly it is the first rule
+                place = active[0]
+                how = finals.get(place) if place < before_others else None
+                settled = settle(plan, active) if how is None else (how, place)
             if settled is None:
-                found.open[tuple(active), bisect_right(cuts, start)].append((start, end))
-            elif settled[1] == POLICY:
-                found.policy.add(start, end, POLICY)
+                found.open[tuple(active), passed].append((start, end))
             else:
-                found.settled[settled[0]].add(start, end, settled[1])
+                how, place = settled
+                if place != last or into.ends[-1] != start - 1:
+                    last = place
+                    into = found.settled[how]
+                    into.starts.append(start)
+                    into.ends.append(end)
+                    into.places.append(place)
+                else:
+                    into.ends[-1] = end
             if end >= high:
                 break
             start = end + 1
     return found
 
 
-def settle(plan: Plan, active: list[int], policy: End) -> Settled | None:
+def settle(plan: Plan, active: list[int]) -> Settled | None:
     """How a base chain ends where these rules are active, if only certain ones have a part in it; else None.
 
     The interpreter would say the same; this is its short form for rules that match without doubt and change
@@ -133,7 +134,7 @@ def settle(plan: Plan, active: list[int], policy: End) -> Settled | None:
         elif callers:  # the end of a chain, or a return
             number, place = callers.pop()
         else:
-            return policy, POLICY
+            return None, POLICY
     return None
 
 

@@ -166,10 +166,14 @@ class Interpreter:
     def run(self, table: Table, base: Chain, packet: Packet, rules: Rules) -> tuple[list[Ending], tuple[Doubt, ...]]:
         """Give every possible end of one base chain for one packet, and what leaves it open if several."""
         summary = _Run(self, table, rules).chain(base, packet)
-        accepts = base.base is None or base.base.accepts
-        policy = End.ACCEPT if accepts else End.DROP
+        policy = policy_of(base)
         endings = [*summary.endings, *(self.ending(policy, left, base, None) for left in summary.returns)]
         return endings, summary.doubts if len(endings) > 1 else ()
+
+
+def policy_of(chain: Chain) -> End:
+    """What becomes of packets that no rule of a base chain decides about."""
+    return End.ACCEPT if chain.base is None or chain.base.accepts else End.DROP
 
 
 class _Run:

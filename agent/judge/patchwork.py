@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class Patchwork:
     """Parallel, sorted, disjoint pieces of an address space, and the rule that decided each."""
 
+    addresses: Intervals
+    """All of them together."""
     starts: list[int]
     ends: list[int]
     deciders: list[Decider]
@@ -28,6 +30,9 @@ class Patchwork:
     def within(self, addresses: Intervals) -> Iterator[tuple[int, int, Decider]]:
         """The pieces that lie in these addresses, cut to them."""
         starts, ends, deciders = self.starts, self.ends, self.deciders
+        if addresses == self.addresses:
+            yield from zip(starts, ends, deciders, strict=True)
+            return
         count = len(starts)
         at = 0
         for low, high in addresses:

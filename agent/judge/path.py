@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from agent.judge.ledger import Ledger
     from agent.model.firewall import Firewall
     from agent.model.gateway import Gateway
-    from agent.model.intervals import Interval
 
 MAIN_HOOKS = (Hook.FORWARD, Hook.INPUT, Hook.OUTPUT)
 HERE = ""
@@ -159,17 +158,17 @@ class Path:
         ``way_back`` names the interface of the clients where no routing table knows it, or is HERE. Packets for
         this host itself are left out: its own programs answer them.
         """
-        left: dict[Packet, list[Interval]] = defaultdict(list)
+        left: dict[Packet, list[Intervals]] = defaultdict(list)
         for outcome in passed:
             if outcome.end is End.ACCEPT and not outcome.delivered:
-                left[outcome.load.packet].extend(outcome.addresses)
-        answers: dict[tuple[Packet, Connection | None], list[Interval]] = defaultdict(list)
-        for packet, pairs in left.items():
-            answers[answer_to(start, packet, ledger)] += pairs
+                left[outcome.load.packet].append(outcome.addresses)
+        answers: dict[tuple[Packet, Connection | None], list[Intervals]] = defaultdict(list)
+        for packet, some in left.items():
+            answers[answer_to(start, packet, ledger)] += some
         self._outcomes = []
-        for (packet, connection), pairs in answers.items():
+        for (packet, connection), some in answers.items():
             self._connection = connection
-            self._incoming({Load(packet): Intervals.of(pairs)}, way_back)
+            self._incoming({Load(packet): Intervals.union(some)}, way_back)
         self._connection = None
         return self._outcomes
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.judge.calls import BLOCK_BITS, Written, below, calls_of
 from agent.judge.entries import Entry, Looker
+from agent.judge.interpret import End
 from agent.model.firewall import (
     BoxTable,
     Chain,
@@ -46,8 +47,10 @@ PLACE_BITS: Final = 32
 """A rule's place is its chain's number, shifted by so many bits, and its index there."""
 Active = tuple[int, ...]
 """Places of rules, sorted."""
-Event = tuple[int, int]
-"""An address, and the place of a rule that begins to be active there, or (inverted) ceases to be."""
+Event = tuple[int, int, int]
+"""An address, the place of a rule that begins to be active there, or (inverted) ceases to be, and its guard."""
+BEYOND: Final = (1 << 129, 0, -1)
+"""Comes after all other events."""
 
 
 @dataclass(slots=True)
@@ -100,14 +103,24 @@ class Plan:
         known = self.rules.actions.get(place)
         return known[1] if known and self.answers[known[0]] and place not in self.doubtful else None
 
-    def events(self) -> list[Event]:
-        """Where rules begin and cease to be active, in order."""
+    def finals(self) -> dict[int, End]:
+        """The rules that certainly end the walk, by place."""
         answers = self.answers
-        plain = self.rules.sorted_events()
-        if all(answer is not False for answer in answers.values()):
-            events = [(point, place) for point, place, _ in plain]
-        else:
-            events = [(point, place) for point, place, guard in plain if answers[guard] is not False]
+        finals = {
+            place: action
+            for place, (guard, action) in self.rules.actions.items()
+            if isinstance(action, End) and answers.get(guard)
+        }
+        for place in self.doubtful & finals.keys():
+            del finals[place]
+        return finals
+
+    def events(self) -> list[Event]:
+        """Where rules begin and cease to be active, in order; BEYOND is the last."""
+        answers = self.answers
+        events = self.rules.sorted_events()
+        if False in answers.values():
+            events = [event for event in events if answers[event[2]] is not False]
         return sorted(events + self.extra) if self.extra else events
 
 
@@ -126,7 +139,7 @@ class _Rules:
         self._deciders: dict[int, Decider] = {}
         self._looked: dict[Chain, int] = dict.fromkeys(chains, 0)
         self._special: dict[Chain, list[tuple[int, Entry]]] = {chain: [] for chain in chains}
-        self._events: list[tuple[int, int, int]] = []
+        self._events = [BEYOND]
         self._in_order = 0
 
     def special(self, chain: Chain, number: int) -> Iterator[tuple[int, Entry]]:
@@ -157,15 +170,15 @@ class _Rules:
                 known[place] = (table, chain, chain.rules[place & _INDEX])
         return [known[place] for place in places]
 
-    def sorted_events(self) -> list[tuple[int, int, int]]:
-        """Where the others begin and cease to be active, with their guards."""
+    def sorted_events(self) -> list[Event]:
+        """Where the others begin and cease to be active; BEYOND is the last."""
         if self._in_order < len(self._events):
             self._events.sort()
             self._in_order = len(self._events)
         return self._events
 
 
-def _events(span: Intervals, place: int, guard: int) -> Iterator[tuple[int, int, int]]:
+def _events(span: Intervals, place: int, guard: int) -> Iterator[Event]:
     for low, high in span:
         yield low, place, guard
         yield high + 1, ~place, guard
@@ -210,6 +223,7 @@ class Planner:
     def _plan(self, packet: Packet) -> Plan:
         plan = Plan(self._rules, swept=self._axis.field, writes_swept=self._axis.field in self._written.fields)
         answers = plan.answers
+        answers[BEYOND[2]] = True
         for chain, number in self._numbers.items():
             layout = plan.layouts[chain] = Layout(number, self._reached[chain])
             for at, entry in self._rules.special(chain, number):
@@ -246,7 +260,7 @@ class Planner:
         if entry.stand_in is not None:
             plan.blurred[chain.rules[at]] = entry.stand_in
         if span is not None:
-            plan.extra += (event[:2] for event in _events(span, place, entry.guard))
+            plan.extra += _events(span, place, entry.guard)
             return
         layout.always.setdefault(at >> BLOCK_BITS, []).append(at)
         final = not isinstance(action, Jump) or action.goto

@@ -130,7 +130,7 @@ class Prover:
         outcomes = self._path.walk(start, space, question.out_iface)
         there = _partition(question.family, space, outcomes)
         back = self._path.replies(start, outcomes, self._ledger, self._way_back(question))
-        asked = _union([one.addresses for one in back])
+        asked = Intervals.union(one.addresses for one in back)
         return _both(there, _partition(question.family, asked, back)) if asked else there
 
     def _way_back(self, question: Question) -> str | None:
@@ -188,12 +188,11 @@ def _interface(name: str | None) -> int:
 
 
 def _partition(family: int, space: Intervals, outcomes: list[Outcome]) -> Reach:
-    sets = {end: _union([one.addresses for one in outcomes if one.end is end]) for end in End}
-    several = (
-        (sets[End.ACCEPT] & sets[End.DROP])
-        | (sets[End.ACCEPT] & sets[End.REJECT])
-        | (sets[End.DROP] & sets[End.REJECT])
-    )
+    sets = {end: Intervals.union(one.addresses for one in outcomes if one.end is end) for end in End}
+    several = Intervals()
+    if not Intervals.are_disjoint(list(sets.values())):
+        accept, drop, reject = sets[End.ACCEPT], sets[End.DROP], sets[End.REJECT]
+        several = (accept & drop) | (accept & reject) | (drop & reject)
     certain = {end: addresses - several for end, addresses in sets.items()}
     parts: list[Decided] = []
     for outcome in outcomes:
@@ -204,9 +203,10 @@ def _partition(family: int, space: Intervals, outcomes: list[Outcome]) -> Reach:
         addresses = outcome.addresses & several
         if addresses and outcome.load.doubts:
             parts.append(_decided(outcome, "unknown", addresses))
-    lost = space - _union(list(sets.values()))
-    if lost:  # every load ends somewhere: this cannot happen, and must never look like a verdict
-        raise AssertionError(f"destinations without an outcome: {next(prefixes(lost, family))}")
+    covered = sum(addresses.size() for addresses in certain.values()) + several.size()
+    if covered != space.size():  # every load ends somewhere: this cannot happen, and must never look like a verdict
+        lost = space - Intervals.union(sets.values())
+        raise AssertionError(f"destinations without an outcome: {[*prefixes(lost, family)][:3]}")
     return Reach(
         family,
         certain[End.ACCEPT],
@@ -230,7 +230,7 @@ def _merged(parts: list[Decided]) -> Iterable[Decided]:
         key = (part.verdict, part.decider, part.stage, part.note, part.elsewhere, part.doubts, part.answers)
         alike.setdefault(key, []).append(part)
     found = [
-        some[0] if len(some) == 1 else replace(some[0], addresses=_union([one.addresses for one in some]))
+        some[0] if len(some) == 1 else replace(some[0], addresses=Intervals.union(one.addresses for one in some))
         for some in alike.values()
     ]
     return sorted(found, key=lambda part: (part.addresses.starts[0], part.verdict, _standing(part)))
@@ -242,8 +242,3 @@ def _standing(part: Decided) -> tuple[str | int, ...]:
         return ("", "", 0, 0)
     table, chain, rule = part.decider
     return (table.title, chain.name, rule.handle or 0, rule.line or 0) if rule else (table.title, chain.name, 0, 0)
-
-
-def _union(sets: list[Intervals]) -> Intervals:
-    some = [one for one in sets if one]
-    return some[0] if len(some) == 1 else Intervals.of(pair for one in some for pair in one)

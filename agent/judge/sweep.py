@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from agent.judge.atoms import Atoms, cut
 from agent.judge.calls import BLOCK_BITS
 from agent.judge.cuts import Axis
-from agent.judge.interpret import Block, End, Ending
+from agent.judge.interpret import Block, Ending, policy_of
 from agent.judge.packet import SWEPT, UNKNOWN, family_of, put
 from agent.judge.patchwork import Patchwork
 from agent.judge.plan import PLACE_BITS, Plan, Planner
@@ -56,21 +56,20 @@ class SweepRunner:
         if field is None:
             return self._scalar.run(station, load, addresses)
         plan = self._plan(station, packet, field)
-        base = station.chain.base
-        policy = End.ACCEPT if base is None or base.accepts else End.DROP
-        atoms = _known_atoms(plan, addresses, policy)
-        endings = [*self._settled(station, packet, plan, atoms), *self._open(station, packet, plan, atoms)]
-        if atoms.policy.starts:
-            ending = self._scalar.interpreter.ending(policy, packet, station.chain, None)
-            endings.append((ending, (), atoms.policy.addresses()))
-        return endings
+        atoms = _known_atoms(plan, addresses)
+        return [*self._settled(station, packet, plan, atoms), *self._open(station, packet, plan, atoms)]
 
-    @staticmethod
-    def _settled(station: Station, packet: Packet, plan: Plan, atoms: Atoms) -> Iterator[Part]:
-        """One end for all addresses that certain rules end alike."""
+    def _settled(self, station: Station, packet: Packet, plan: Plan, atoms: Atoms) -> Iterator[Part]:
+        """One end for all addresses that certain rules end alike, and one for those that are left to the policy."""
+        chain = station.chain
         for end, pieces in atoms.settled.items():
-            patchwork = Patchwork(pieces.starts, pieces.ends, plan.rules.deciders(station.table, pieces.places))
-            yield Ending(end, packet, station.chain, patchwork), (), pieces.addresses()
+            some = pieces.addresses()
+            if end is None:
+                yield self._scalar.interpreter.ending(policy_of(chain), packet, chain, None), (), some
+                continue
+            deciders = plan.rules.deciders(station.table, pieces.places)
+            patchwork = Patchwork(some, pieces.starts, pieces.ends, deciders)
+            yield Ending(end, packet, chain, patchwork), (), some
 
     def _open(self, station: Station, packet: Packet, plan: Plan, atoms: Atoms) -> Iterator[Part]:
         """What the interpreter makes of the other addresses."""
@@ -154,13 +153,13 @@ def _pieces(addresses: Intervals, starts: list[int]) -> Iterator[Interval]:
         yield from zip((low, *inner), (*(start - 1 for start in inner), high), strict=True)
 
 
-def _known_atoms(plan: Plan, addresses: Intervals, policy: End) -> Atoms:
+def _known_atoms(plan: Plan, addresses: Intervals) -> Atoms:
     """The atoms, kept for address sets that are asked about again: few intervals, such as the public space."""
     if len(addresses.starts) > FEW:
-        return cut(plan, addresses, policy)
+        return cut(plan, addresses)
     known = plan.atoms.get(addresses)
     if known is None:
-        known = plan.atoms[addresses] = cut(plan, addresses, policy)
+        known = plan.atoms[addresses] = cut(plan, addresses)
     return known
 
 

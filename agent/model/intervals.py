@@ -9,6 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from itertools import chain
+from operator import lt
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,19 @@ class Intervals:
         return cls(tuple(starts[at] for at in (0, *(at + 1 for at in whole))), (*(ends[at] for at in whole), ends[-1]))
 
     @classmethod
+    def union(cls, sets: Iterable[Intervals]) -> Intervals:
+        """All integers that are in one of the sets."""
+        some = [one for one in sets if one.starts]
+        return some[0] if len(some) == 1 else cls.of(chain.from_iterable(some))
+
+    @staticmethod
+    def are_disjoint(sets: Sequence[Intervals]) -> bool:
+        """Whether no integer is in two of the sets."""
+        starts = sorted(chain.from_iterable(one.starts for one in sets))
+        ends = sorted(chain.from_iterable(one.ends for one in sets))
+        return all(map(lt, ends, starts[1:]))
+
+    @classmethod
     def single(cls, value: int) -> Intervals:
         """Hold one integer."""
         return cls((value,), (value,))
@@ -69,9 +84,7 @@ class Intervals:
         return zip(self.starts, self.ends, strict=True)
 
     def __or__(self, other: Intervals) -> Intervals:
-        if not self.starts or not other.starts:
-            return self if self.starts else other
-        return Intervals.of((*self, *other))
+        return Intervals.union((self, other))
 
     def __and__(self, other: Intervals) -> Intervals:
         few, many = (self, other) if len(self.starts) <= len(other.starts) else (other, self)
