@@ -24,6 +24,7 @@ from agent.model.firewall import (
     NamedSet,
     Notrack,
     Read,
+    Simple,
     Snat,
     Vmap,
 )
@@ -53,10 +54,24 @@ Signature = tuple[object, ...]
 class _Looks:
     """What rules look at in one field."""
 
-    members: dict[Intervals, None] = field(default_factory=dict)
-    """Sets that it is compared with."""
+    members: dict[tuple[int, ...], Intervals] = field(default_factory=dict)
+    """Sets that it is compared with, by their bounds, which are hashed faster."""
     otherwise: bool = False
     """Whether it is looked at in another way, so that every value may count."""
+    places: dict[int, frozenset[int]] = field(default_factory=dict)
+    """In which of the sets values are, by their order."""
+
+    def compare(self, keys: Intervals) -> None:
+        """Note that values are compared with a set."""
+        self.members[keys.starts + keys.ends] = keys
+
+    def place(self, value: int) -> frozenset[int]:
+        """In which of the sets a value is; few values are asked about, but many sets may be."""
+        known = self.places.get(value)
+        if known is None:
+            sets = enumerate(self.members.values())
+            known = self.places[value] = frozenset(at for at, keys in sets if value in keys)
+        return known
 
 
 class Likeness:
@@ -79,7 +94,7 @@ class Likeness:
             if any(looks[one].otherwise or (value < 0 and looks[one].members) for one in fields):
                 found.append(value)
             else:
-                found.append(tuple(value in members for one in fields for members in looks[one].members))
+                found.append(tuple(looks[one].place(value) for one in fields))
         found.append(self._roads(start, looks[Field.OIFNAME]))
         return tuple(found)
 
@@ -92,7 +107,8 @@ class Likeness:
                         looks[Field.IIFNAME].otherwise = True
                     for rule in chain.rules:
                         for step in rule.steps:
-                            _note(step, looks)
+                            if type(step) is not Simple:
+                                _note(step, looks)
         return looks
 
     def _roads(self, start: Packet, ways_out: _Looks) -> object:
@@ -110,13 +126,17 @@ class Likeness:
         if self._routing.reverse_path_fails(start) is not False:
             return start[Field.IIFNAME], start[Field.SADDR]
         back = self._routing.roads(put(put(start, Field.DADDR, start[Field.SADDR]), Field.IIFNAME, 0))
-        return tuple((road.way, road.because, tuple(road.device in one for one in ways_out.members)) for road in back)
+        return tuple((road.way, road.because, ways_out.place(road.device)) for road in back)
 
 
 def _note(step: Step, looks: dict[Field, _Looks]) -> None:
-    match step:
-        case Match():
+    if type(step) is Match:  # by far the most
+        if type(step.expr) is Read and type(step.members) is Intervals:
+            looks[step.expr.field].compare(step.members)
+        else:
             _compared(step.expr, step.members, looks)
+        return
+    match step:
         case AnyOf():
             for one in step.matches:
                 _compared(one.expr, one.members, looks)
@@ -130,7 +150,7 @@ def _note(step: Step, looks: dict[Field, _Looks]) -> None:
             if step.lookup is not None:
                 _read(step.lookup, looks)
             for port in (Field.SPORT, Field.DPORT):
-                looks[port].members[step.ports] = None
+                looks[port].compare(step.ports)
             if isinstance(step, Dnat):  # people are told which port it went to, and redirection asks the interface
                 looks[Field.DPORT].otherwise = looks[Field.IIFNAME].otherwise = True
         case _:
@@ -142,9 +162,9 @@ def _compared(expr: Expr, members: Intervals | NamedSet, looks: dict[Field, _Loo
     if isinstance(expr, Read) and isinstance(keys, IntervalTable) and isinstance(members, NamedSet):
         if members.dynamic:
             looks[expr.field].otherwise = True
-        looks[expr.field].members[keys.keys] = None
+        looks[expr.field].compare(keys.keys)
     elif isinstance(expr, Read) and isinstance(keys, Intervals):
-        looks[expr.field].members[keys] = None
+        looks[expr.field].compare(keys)
     else:
         _read(expr, looks)
 

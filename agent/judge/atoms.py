@@ -62,6 +62,11 @@ def cut(plan: Plan, addresses: Intervals) -> Atoms:
     finals = plan.finals()
     before_others = min(plan.always[BASE], default=1 << PLACE_BITS)
     with_none = settle(plan, [])
+    if len(events) == len(cuts) == 1 and with_none is not None:
+        found.settled[with_none[0]] = Pieces(
+            list(addresses.starts), list(addresses.ends), [with_none[1]] * len(addresses.starts)
+        )
+        return found
     last = -2
     into = Pieces()
     for low, high in addresses:

@@ -23,6 +23,7 @@ from agent.model.firewall import (
     Notrack,
     Read,
     Rule,
+    Simple,
     Table,
     Vmap,
 )
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 BLOCK_BITS = 6
 """Rules of a chain whose outcome is kept together, as a power of two."""
+CALLERS = (Jump, Vmap)
+"""Nothing behind them is reached."""
 Calls = dict["Chain", dict[int, set["Chain"]]]
 """The chains that each block of a chain calls itself."""
 
@@ -43,6 +46,8 @@ def calls_of(table: Table, base: Chain) -> Calls:
     while waiting:
         chain = waiting.pop()
         for at, rule in enumerate(chain.rules):
+            if not rule.steps or type(rule.steps[-1]) not in CALLERS:
+                continue
             for name in _targets(rule):
                 target = table.chains.get(name)
                 if target is None:
@@ -90,7 +95,7 @@ class Written:
         for rule in rules:
             for step in rule.steps:
                 kind = type(step)
-                if kind is Match:
+                if kind is Match or kind is Simple:
                     continue
                 if isinstance(step, Assign):
                     fields.add(step.field)

@@ -64,7 +64,7 @@ class Axis:
 
     def reads(self, expr: Expr) -> bool:
         """Whether an expression looks at this field."""
-        return reads(expr, self.field)
+        return expr.field is self.field if type(expr) is Read else reads(expr, self.field)
 
     def inside(self, expr: Expr, members: Intervals | NamedSet) -> Intervals | None:
         """The addresses for which a plain condition holds; None where it is not plain."""
@@ -76,7 +76,7 @@ class Axis:
             keys = members.elements.keys
         else:
             keys = members
-        if expr == Read(self.field):
+        if type(expr) is Read and expr.field is self.field:
             return keys if not keys or keys.ends[-1] <= self.highest else keys & Intervals.span(0, self.highest)
         mask = self._mask(expr)
         return None if mask is None else self._masked(mask, keys)

@@ -70,6 +70,7 @@ class Looker:
         self.guards: list[Guard] = []
         """By number."""
         self._numbers: dict[Guard, int] = {}
+        self._identities: dict[tuple[int, ...], int] = {}
         self._axis = axis
         self._written = written
 
@@ -114,9 +115,12 @@ class Looker:
         return Entry(number, span, None, tuple(boxes), cuts, stand_in)
 
     def _number(self, guard: Guard) -> int:
-        number = self._numbers.setdefault(guard, len(self.guards))
-        if number == len(self.guards):
-            self.guards.append(guard)
+        same = tuple(map(id, guard))  # hashed faster, and rules share many of their conditions
+        number = self._identities.get(same)
+        if number is None:
+            number = self._identities[same] = self._numbers.setdefault(guard, len(self.guards))
+            if number == len(self.guards):
+                self.guards.append(guard)
         return number
 
     def _settles(self, step: Condition) -> bool:

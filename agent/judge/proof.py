@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.judge.cuts import Axis
 from agent.judge.decided import rank
 from agent.judge.reach import Prover, Question, Reach
-from agent.judge.sources import SourceClass, source_classes
 from agent.judge.zones import own_addresses, uplinks
-from agent.model.firewall import Field
 from agent.model.intervals import Intervals
 from agent.model.public import PUBLIC
 
@@ -18,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.judge.decided import Decided, Ranking
+    from agent.judge.sources import SourceClass
     from agent.model.firewall import Decider
     from agent.model.gateway import Gateway, Zone
     from agent.model.requirement import PortNeed
@@ -80,12 +78,11 @@ class Proof:
 def prove(prover: Prover, gateway: Gateway, zone: Zone, port: PortNeed, family: int) -> Proof:
     """Ask for every class of a zone's clients."""
     space = PUBLIC[family] - own_addresses(gateway.network, family)
-    axis = Axis(Field.SADDR, family, prover.routing.bounds(family))
     clients = zone.source_addresses(family)
     classes: tuple[SourceClass | None, ...] = (None,)
     told_apart_by: tuple[Decider, ...] = ()
     if zone.interface is not None and clients is not None:
-        found = source_classes(clients, gateway.firewall, axis)
+        found = prover.sources(family).classes(clients)
         classes, told_apart_by = found.classes, found.told_apart_by
     proofs = []
     for one in classes:

@@ -7,13 +7,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from agent.judge.alike import Likeness
+from agent.judge.cuts import Axis
 from agent.judge.decided import Decided, Ranking, rank
 from agent.judge.interpret import End
 from agent.judge.packet import ABSENT, SWEPT, TCP, UNKNOWN, WITH_PORTS, packet
 from agent.judge.path import HERE, Outcome, Path
 from agent.judge.routing import Routing
 from agent.judge.scalar import ScalarRunner
+from agent.judge.sources import Sources
 from agent.judge.sweep import SweepRunner
+from agent.model.firewall import Field
 from agent.model.intervals import Intervals, name_value, prefixes
 
 if TYPE_CHECKING:
@@ -110,7 +113,17 @@ class Prover:
         self._ledger = scalar.interpreter.ledger
         self._likeness = Likeness(gateway.firewall, self.routing)
         self._known: dict[tuple[object, ...], Reach] = {}
+        self._firewall = gateway.firewall
+        self._sources: dict[int, Sources] = {}
         self._path = Path(gateway, self.routing, SweepRunner(self.routing, scalar))
+
+    def sources(self, family: int) -> Sources:
+        """What the rules ask about the sources of one family."""
+        known = self._sources.get(family)
+        if known is None:
+            axis = Axis(Field.SADDR, family, self.routing.bounds(family))
+            known = self._sources[family] = Sources(self._firewall, axis)
+        return known
 
     def reach(self, question: Question, within: Intervals | None = None) -> Reach:
         """Partition the destination space (or the part ``within``) of one question."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -9,10 +10,11 @@ from agent.model.firewall import AnyOf, Assign, Field, Match, Read, Vmap
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
     from agent.judge.cuts import Axis
     from agent.model.firewall import Decider, Expr, Firewall, NamedSet, Step
+    from agent.model.intervals import Interval
 
     Condition = tuple[Expr, Intervals | NamedSet | None]
 
@@ -39,33 +41,55 @@ class Classes:
     """The first rules that tell clients apart."""
 
 
-def source_classes(clients: Intervals, firewall: Firewall, axis: Axis) -> Classes:
-    """Split clients into classes that all conditions on the source treat alike."""
-    asked: dict[Condition, Decider] = {}
-    for condition, rule in _conditions(firewall, axis):
-        asked.setdefault(condition, rule)
-    bounds: list[list[int]] = []
-    for expr, members in asked:
-        if expr != Read(Field.SADDR) or not isinstance(members, Intervals):
-            bounds.append(sorted(axis.cuts(expr, members) or ()))
-    plain = [members for expr, members in asked if expr == Read(Field.SADDR) and isinstance(members, Intervals)]
-    points = {point for some in bounds for point in some}
-    points |= {point for some in plain for low, high in some for point in (low, high + 1)}
-    groups: dict[tuple[object, ...], list[tuple[int, int]]] = {}
-    for low, high in _cells(clients, sorted(points)):
-        signature = (
-            *(low in members for members in plain),
-            *(_place(some, low) for some in bounds),
+class Sources:
+    """What the rules of one gateway ask about source addresses of one family."""
+
+    def __init__(self, firewall: Firewall, axis: Axis) -> None:
+        self._axis = axis
+        self._known: dict[Intervals, Classes] = {}
+        self._asked: dict[Condition, Decider] = {}
+        for condition, rule in _conditions(firewall, axis):
+            self._asked.setdefault(condition, rule)
+
+    def classes(self, clients: Intervals) -> Classes:
+        """Split clients into classes that all conditions on the source treat alike."""
+        known = self._known.get(clients)
+        if known is None:
+            known = self._known[clients] = self._split(clients)
+        return known
+
+    def _split(self, clients: Intervals) -> Classes:
+        """One walk over all bounds; clients within the same plain sets and between the same other bounds are alike."""
+        first, last = clients.starts[0], clients.ends[-1]
+        events: list[tuple[int, int]] = []
+        others: list[list[int]] = []
+        for number, (expr, members) in enumerate(self._asked):
+            if expr == Read(Field.SADDR) and isinstance(members, Intervals):
+                begin, end = members.touched(first, last)
+                events += ((max(low, first), number) for low in members.starts[begin:end])
+                events += ((high + 1, ~number) for high in members.ends[begin:end])
+            else:
+                others.append(sorted(self._axis.cuts(expr, members) or ()))
+        events.sort()
+        points = {point for point, _ in events}.union(*others)
+        within: set[int] = set()
+        at = 0
+        groups: dict[Hashable, list[Interval]] = {}
+        for low, high in _cells(clients, sorted(points)):
+            while at < len(events) and events[at][0] <= low:
+                number = events[at][1]
+                within ^= {number if number >= 0 else ~number}
+                at += 1
+            signature = (frozenset(within), *(bisect_right(some, low) for some in others))
+            groups.setdefault(signature, []).append((low, high))
+        classes = sorted(
+            (SourceClass(cells[0][0], Intervals.of(cells)) for cells in groups.values()),
+            key=lambda one: (-one.addresses.size(), one.sample),
         )
-        groups.setdefault(signature, []).append((low, high))
-    classes = sorted(
-        (SourceClass(cells[0][0], Intervals.of(cells)) for cells in groups.values()),
-        key=lambda one: (-one.addresses.size(), one.sample),
-    )
-    if len(classes) <= MAX_CLASSES:
-        return Classes(tuple(classes))
-    rules = (rule for condition, rule in asked.items() if _tells_apart(condition, clients, axis))
-    return Classes(tuple(classes[:MAX_CLASSES]), tuple(dict.fromkeys(rules))[:MAX_RULES])
+        if len(classes) <= MAX_CLASSES:
+            return Classes(tuple(classes))
+        rules = (rule for condition, rule in self._asked.items() if _tells_apart(condition, clients, self._axis))
+        return Classes(tuple(classes[:MAX_CLASSES]), tuple(dict.fromkeys(rules))[:MAX_RULES])
 
 
 def _tells_apart(condition: Condition, clients: Intervals, axis: Axis) -> bool:
@@ -75,18 +99,10 @@ def _tells_apart(condition: Condition, clients: Intervals, axis: Axis) -> bool:
     return any(first < point <= last for point in points)
 
 
-def _place(points: list[int], value: int) -> int:
-    return sum(point <= value for point in points)
-
-
-def _cells(clients: Intervals, points: list[int]) -> Iterator[tuple[int, int]]:
+def _cells(clients: Intervals, points: list[int]) -> Iterator[Interval]:
     for low, high in clients:
-        start = low
-        for point in points:
-            if low < point <= high:
-                yield start, point - 1
-                start = point
-        yield start, high
+        inner = points[bisect_right(points, low) : bisect_right(points, high)]
+        yield from zip((low, *inner), (*(point - 1 for point in inner), high), strict=True)
 
 
 def _conditions(firewall: Firewall, axis: Axis) -> Iterator[tuple[Condition, Decider]]:
@@ -96,6 +112,8 @@ def _conditions(firewall: Firewall, axis: Axis) -> Iterator[tuple[Condition, Dec
             for chain in table.chains.values():
                 for rule in chain.rules:
                     for step in rule.steps:
+                        if type(step) is Match and type(step.expr) is Read and step.expr.field is not axis.field:
+                            continue  # by far the most
                         for one in _asked(step):
                             if axis.reads(one[0]):
                                 yield one, (table, chain, rule)

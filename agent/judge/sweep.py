@@ -7,7 +7,7 @@ of active rules, which makes the result exact by construction.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
@@ -47,7 +47,7 @@ class SweepRunner:
         self._routing = routing
         self._scalar = scalar
         self._planners: dict[tuple[Chain, Field, int, frozenset[NamedSet]], Planner] = {}
-        self._road_maps: dict[Packet, tuple[list[int], list[tuple[Road, ...]]]] = {}
+        self._road_maps: dict[Packet, list[tuple[Intervals, tuple[Road, ...]]]] = {}
 
     def run(self, station: Station, load: Load, addresses: Intervals) -> Iterable[Part]:
         """Give the ends of one base chain, each with the destinations it holds for."""
@@ -113,44 +113,45 @@ class SweepRunner:
         """Give the ways that routing chooses, each with its destinations."""
         if packet[Field.DADDR] != SWEPT:
             return self._scalar.roads(packet, addresses)
-        starts, choices = self._road_map(packet)
-        found: dict[Road, list[Interval]] = defaultdict(list)
-        for low, high in addresses:
-            at = bisect_right(starts, low) - 1
-            while at < len(starts) and starts[at] <= high:
-                end = starts[at + 1] - 1 if at + 1 < len(starts) else high
-                for road in choices[at]:
-                    found[road].append((max(low, starts[at]), min(high, end)))
-                at += 1
-        return [(road, Intervals.of(pieces)) for road, pieces in found.items()]
+        found: dict[Road, list[Intervals]] = defaultdict(list)
+        for piece, choices in self._road_map(packet):
+            some = addresses & piece
+            if some:
+                for road in choices:
+                    found[road].append(some)
+        return [(road, Intervals.union(pieces)) for road, pieces in found.items()]
 
     def reverse_paths(self, packet: Packet, addresses: Intervals) -> Iterable[tuple[bool | None, Intervals]]:
         """Say for which sources the reverse path filter drops an incoming packet."""
         if packet[Field.SADDR] != SWEPT:
             return self._scalar.reverse_paths(packet, addresses)
-        found: dict[bool | None, list[Interval]] = defaultdict(list)
-        for low, high in _pieces(addresses, sorted({0, *self._routing.bounds(family_of(packet))})):
-            found[self._routing.reverse_path_fails(put(packet, Field.SADDR, low))].append((low, high))
-        return [(fails, Intervals.of(pieces)) for fails, pieces in found.items()]
+        found: dict[bool | None, list[Intervals]] = defaultdict(list)
+        for piece in self._routing_pieces(family_of(packet)):
+            some = addresses & piece
+            if some:
+                fails = self._routing.reverse_path_fails(put(packet, Field.SADDR, piece.starts[0]))
+                found[fails].append(some)
+        return [(fails, Intervals.union(pieces)) for fails, pieces in found.items()]
 
-    def _road_map(self, packet: Packet) -> tuple[list[int], list[tuple[Road, ...]]]:
+    def _routing_pieces(self, family: int) -> list[Intervals]:
+        """Stretches of addresses that routing does not tell apart."""
+        starts = sorted({0, *self._routing.bounds(family)})
+        ends = (*(start - 1 for start in starts[1:]), (1 << (32 if family == 4 else 128)) - 1)
+        return [Intervals.span(start, end) for start, end in zip(starts, ends, strict=True)]
+
+    def _road_map(self, packet: Packet) -> list[tuple[Intervals, tuple[Road, ...]]]:
         known = self._road_maps.get(packet)
         if known is None:
-            starts = sorted({0, *self._routing.bounds(family_of(packet))})
-            choices = [self._routing.roads(put(packet, Field.DADDR, start)) for start in starts]
-            known = self._road_maps[packet] = (starts, choices)
+            roads: dict[tuple[Road, ...], list[Intervals]] = defaultdict(list)
+            for piece in self._routing_pieces(family_of(packet)):
+                choices = self._routing.roads(put(packet, Field.DADDR, piece.starts[0]))
+                roads[choices].append(piece)
+            known = self._road_maps[packet] = [(Intervals.union(pieces), choices) for choices, pieces in roads.items()]
         return known
 
 
 def _swept(packet: Packet) -> Field | None:
     return next((field for field in (Field.DADDR, Field.SADDR) if packet[field] == SWEPT), None)
-
-
-def _pieces(addresses: Intervals, starts: list[int]) -> Iterator[Interval]:
-    """Cut addresses where pieces start."""
-    for low, high in addresses:
-        inner = starts[bisect_right(starts, low) : bisect_right(starts, high)]
-        yield from zip((low, *inner), (*(start - 1 for start in inner), high), strict=True)
 
 
 def _known_atoms(plan: Plan, addresses: Intervals) -> Atoms:

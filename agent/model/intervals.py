@@ -91,7 +91,7 @@ class Intervals:
         starts: list[int] = []
         ends: list[int] = []
         for low, high in few:
-            first, last = many._touched(low, high)
+            first, last = many.touched(low, high)
             if first < last:
                 starts += many.starts[first:last]
                 ends += many.ends[first:last]
@@ -105,7 +105,7 @@ class Intervals:
         starts: list[int] = []
         ends: list[int] = []
         for low, high in self:
-            first, last = other._touched(low, high)
+            first, last = other.touched(low, high)
             if first == last:
                 starts.append(low)
                 ends.append(high)
@@ -118,7 +118,7 @@ class Intervals:
                     ends.append(end)
         return Intervals(tuple(starts), tuple(ends))
 
-    def _touched(self, low: int, high: int) -> tuple[int, int]:
+    def touched(self, low: int, high: int) -> tuple[int, int]:
         """Which of the intervals overlap ``low..high``: the first, and the one behind the last."""
         first = bisect_left(self.ends, low)
         return first, bisect_right(self.starts, high, first)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.judge.cuts import Axis
-from agent.judge.sources import MAX_CLASSES, source_classes
+from agent.judge.sources import MAX_CLASSES, Sources
 from agent.model.firewall import Field
 from agent.model.intervals import Intervals, prefix_interval
 from tests.judge.build import accept, drop, forward, match
@@ -18,14 +18,14 @@ def one_host(number: int) -> dict[str, object]:
 
 def test_clients_that_no_rule_tells_apart_are_one_class() -> None:
     gateway = forward([match("ip", "saddr", {"prefix": {"addr": "10.0.0.0", "len": 8}}), drop()], [accept()])
-    found = source_classes(CLIENTS, gateway.firewall, AXIS)
+    found = Sources(gateway.firewall, AXIS).classes(CLIENTS)
     assert [one.addresses for one in found.classes] == [CLIENTS]
     assert not found.told_apart_by
 
 
 def test_each_group_is_a_class_the_largest_first() -> None:
     gateway = forward([one_host(7), drop()], [one_host(9), drop()], [accept()])
-    found = source_classes(CLIENTS, gateway.firewall, AXIS)
+    found = Sources(gateway.firewall, AXIS).classes(CLIENTS)
     assert [one.addresses.size() for one in found.classes] == [254, 1, 1]
     assert not found.told_apart_by
 
@@ -33,7 +33,7 @@ def test_each_group_is_a_class_the_largest_first() -> None:
 def test_too_many_groups_name_the_rules_that_make_them() -> None:
     elsewhere = [match("ip", "saddr", "10.9.9.9"), drop()]
     gateway = forward(elsewhere, *([one_host(number), drop()] for number in range(10, 40)), [accept()])
-    found = source_classes(CLIENTS, gateway.firewall, AXIS)
+    found = Sources(gateway.firewall, AXIS).classes(CLIENTS)
     assert len(found.classes) == MAX_CLASSES
     texts = [str(rule.wording) for _, _, rule in found.told_apart_by if rule]
     assert texts[0] == "ip saddr 192.168.7.10 drop"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from agent.errors import Malformed
 from agent.firewalls.nftables import elements, selectors
 from agent.firewalls.nftables.elements import Key
@@ -14,12 +16,14 @@ from agent.model.firewall import (
     Datum,
     Expr,
     Fib,
+    Field,
     IntervalTable,
     Literal,
     Lookup,
     Match,
     NamedSet,
     Opaque,
+    Read,
     UnknownTable,
 )
 from agent.model.intervals import Intervals
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
     from agent.firewalls.nftables.selectors import Selector
 
+ADDRESSES = (Field.SADDR, Field.DADDR)
+
 
 class Matcher:
     """Reads matches of one table; ``sets`` are its named sets by name."""
@@ -36,9 +42,18 @@ class Matcher:
     def __init__(self, family: str, sets: Mapping[str, NamedSet]) -> None:
         self._family = family
         self._sets = sets
+        self._keys: dict[bytes, tuple[tuple[Match, ...], Expr, Key]] = {}
+        self._matches: dict[bytes, tuple[Match, ...]] = {}
 
     def key(self, left: Any) -> tuple[tuple[Match, ...], Expr, Key]:
         """The conditions that reading ``left`` implies, its expression, and how its values are written."""
+        written = orjson.dumps(left)  # many rules read the same few fields
+        known = self._keys.get(written)
+        if known is None:
+            known = self._keys[written] = self._key(left)
+        return known
+
+    def _key(self, left: Any) -> tuple[tuple[Match, ...], Expr, Key]:
         if isinstance(left, dict) and "concat" in left:
             parts, expr = selectors.concat(left["concat"])
             needs = tuple(dict.fromkeys(need for part in parts for need in part.needs))
@@ -55,10 +70,19 @@ class Matcher:
         return needs
 
     def match(self, body: dict[str, Any]) -> tuple[Match, ...]:
-        """The steps of one match statement."""
-        op, left, right = body.get("op", "=="), body["left"], body["right"]
-        needs, expr, key = self.key(left)
-        if selectors.NEVER in needs:
+        """The steps of one match statement; for one that comes again, other than for addresses, the same."""
+        needs, expr, key = self.key(body["left"])
+        if type(expr) is Read and expr.field in ADDRESSES:
+            return self._match(body, needs, expr, key)
+        written = orjson.dumps(body)
+        known = self._matches.get(written)
+        if known is None:
+            known = self._matches[written] = self._match(body, needs, expr, key)
+        return known
+
+    def _match(self, body: dict[str, Any], needs: tuple[Match, ...], expr: Expr, key: Key) -> tuple[Match, ...]:
+        op, right = body.get("op", "=="), body["right"]
+        if any(need is selectors.NEVER for need in needs):
             return needs
         if isinstance(expr, Opaque):
             return (*needs, Match(expr, Intervals.single(1)))  # unknown, whatever it is compared with

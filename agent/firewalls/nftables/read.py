@@ -96,14 +96,19 @@ def _whole(data: bytes) -> list[Any]:
 def _sort(objects: Iterable[Any], artifact: str) -> tuple[dict[tuple[str, str], _Draft], list[Gap]]:
     drafts: dict[tuple[str, str], _Draft] = {}
     gaps: list[Gap] = []
+    last: tuple[bytes, ...] = ()
+    into: list[bytes] = []
     for item in objects:
         if isinstance(item, tuple):
             place, rule = item
-            family, table, chain = (part.decode() for part in place.groups())
-            try:
-                drafts[family, table].rules[chain].append(rule)
-            except KeyError as error:
-                raise _Unusual from error
+            if place.groups() != last:
+                last = place.groups()
+                family, table, chain = (part.decode() for part in last)
+                try:
+                    into = drafts[family, table].rules[chain]
+                except KeyError as error:
+                    raise _Unusual from error
+            into.append(rule)
             continue
         if not isinstance(item, dict) or len(item) != 1:
             gaps.append(Gap("nftables", f"an object is not understood: {str(item)[:80]}"))
@@ -146,16 +151,9 @@ def _table(draft: _Draft, artifact: str) -> Table:
         for text in draft.rules[chain["name"]]:
             rule = _rule(text)
             statements = rule.get("expr", [])
-            opaque = opaque or any("xt" in statement for statement in statements)
-            rules.append(
-                Rule(
-                    reader.read(statements),
-                    Statements(text, family),
-                    rule.get("handle"),
-                    None,
-                    rule.get("comment", ""),
-                )
-            )
+            opaque = opaque or (b'"xt"' in text and any("xt" in statement for statement in statements))
+            wording = Statements(text, family)
+            rules.append(Rule(reader.read(statements), wording, rule.get("handle"), None, rule.get("comment", "")))
         base = None if dormant else _base(chain)
         chains[chain["name"]] = Chain(chain["name"], tuple(rules), base, chain.get("handle"))
     return Table(Tool.NFTABLES, family, name, chains, artifact, body.get("handle"), tuple(sets.values()), opaque)

@@ -84,14 +84,15 @@ class Reader:
                 steps.append(NotUnderstood(str(statement)[:80]))
                 continue
             ((kind, body),) = statement.items()
-            if kind in NO_EFFECT:
-                continue
-            if kind in UNKNOWABLE:
-                steps.append(Uncertain(_unknowable(kind, body)))
-                continue
             reader = self._readers.get(kind)
+            if reader is None:
+                if kind in UNKNOWABLE:
+                    steps.append(Uncertain(_unknowable(kind, body)))
+                elif kind not in NO_EFFECT:
+                    steps.append(_not_understood(kind, body, _extension(kind, body)))
+                continue
             try:
-                steps.extend(reader(body) if reader else (_not_understood(kind, body, _extension(kind, body)),))
+                steps += reader(body)
             except (Malformed, KeyError, TypeError, ValueError) as error:
                 steps.append(_not_understood(kind, body, f"{kind}: {error}"))
         return tuple(steps)
