@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.judge.interpret import MAX_DEPTH, End
 from agent.judge.plan import BASE, BEYOND, PLACE_BITS
@@ -19,8 +19,6 @@ from agent.model.intervals import Intervals
 if TYPE_CHECKING:
     from agent.judge.entries import Action
     from agent.judge.plan import Active, Plan
-    from agent.model.intervals import Interval
-
 MAX_CALLS: Final = 1000
 """Calls followed in search of a certain end."""
 POLICY: Final = -1
@@ -42,14 +40,25 @@ class Pieces:
         return Intervals.of_sorted(self.starts, self.ends)
 
 
+class Question(NamedTuple):
+    """Atoms that differ at most in the rule of the base chain which ends all that has not ended before."""
+
+    active: Active
+    """The active rules before that one, and those of other chains."""
+    passed: int
+    """How many cuts lie before."""
+    how: End | None
+    """What that rule does; None where there is none."""
+
+
 @dataclass(slots=True)
 class Atoms:
     """What the walk found."""
 
     settled: dict[End | None, Pieces] = field(default_factory=lambda: defaultdict(Pieces))
     """By how the base chain ends; None is its policy."""
-    open: dict[tuple[Active, int], list[Interval]] = field(default_factory=lambda: defaultdict(list))
-    """By active rules and place among the cuts: what the interpreter has to say."""
+    open: dict[Question, Pieces] = field(default_factory=lambda: defaultdict(Pieces))
+    """What the interpreter has to say; places are those of the rules that certainly end what gets so far."""
 
 
 def cut(plan: Plan, addresses: Intervals) -> Atoms:
@@ -67,6 +76,7 @@ def cut(plan: Plan, addresses: Intervals) -> Atoms:
             list(addresses.starts), list(addresses.ends), [with_none[1]] * len(addresses.starts)
         )
         return found
+    always_final = plan.last if plan.last is not None else 1 << PLACE_BITS
     last = -2
     into = Pieces()
     for low, high in addresses:
@@ -88,21 +98,39 @@ def cut(plan: Plan, addresses: Intervals) -> Atoms:
                 how = finals.get(place) if place < before_others else None
                 settled = settle(plan, active) if how is None else (how, place)
             if settled is None:
-                found.open[tuple(active), passed].append((start, end))
+                question, place = _question(active, finals, always_final, passed)
+                into = found.open[question]
+                last = -2
             else:
                 how, place = settled
-                if place != last or into.ends[-1] != start - 1:
+            if place != last or into.ends[-1] != start - 1:
+                if settled is not None:
                     last = place
                     into = found.settled[how]
-                    into.starts.append(start)
-                    into.ends.append(end)
-                    into.places.append(place)
-                else:
-                    into.ends[-1] = end
+                into.starts.append(start)
+                into.ends.append(end)
+                into.places.append(place)
+            else:
+                into.ends[-1] = end
             if end >= high:
                 break
             start = end + 1
     return found
+
+
+def _question(active: list[int], finals: dict[int, End], always_final: int, passed: int) -> tuple[Question, int]:
+    """What to ask the interpreter, and the place of the rule that ends the rest."""
+    others = bisect_left(active, 1 << PLACE_BITS)
+    for at in range(others):
+        place = active[at]
+        if place > always_final:
+            break
+        if place in finals:
+            return Question((*active[:at], *active[others:]), passed, finals[place]), place
+    if always_final in finals:
+        before = bisect_left(active, always_final)
+        return Question((*active[:before], *active[others:]), passed, finals[always_final]), always_final
+    return Question(tuple(active), passed, None), POLICY
 
 
 def settle(plan: Plan, active: list[int]) -> Settled | None:

@@ -82,6 +82,8 @@ class Plan:
     """Places of rules that are not certain for this packet although their guard holds."""
     cuts: set[int] = field(default_factory=set)
     """Addresses at which the outcome of some rule may change."""
+    last: int | None = None
+    """The place of the first rule of the base chain that surely ends the walk, whatever the destination."""
     swept: Field = Field.DADDR
     """The field that stands for many addresses."""
     writes_swept: bool = False
@@ -233,6 +235,8 @@ class Planner:
                     self._place(plan, layout, chain, at, entry, packet)
                     if layout.last is not None:
                         break
+            if number == BASE:
+                plan.last = layout.last
             plan.always.append(sorted(number << PLACE_BITS | at for some in layout.always.values() for at in some))
         for guard, conditions in enumerate(self._looker.guards):
             if guard not in answers:

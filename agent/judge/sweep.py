@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from agent.judge.atoms import Atoms, cut
 from agent.judge.calls import BLOCK_BITS
 from agent.judge.cuts import Axis
-from agent.judge.interpret import Block, Ending, policy_of
+from agent.judge.interpret import Block, End, Ending, policy_of
 from agent.judge.packet import SWEPT, UNKNOWN, family_of, put
 from agent.judge.patchwork import Patchwork
 from agent.judge.plan import PLACE_BITS, Plan, Planner
@@ -74,16 +74,30 @@ class SweepRunner:
     def _open(self, station: Station, packet: Packet, plan: Plan, atoms: Atoms) -> Iterator[Part]:
         """What the interpreter makes of the other addresses."""
         found: dict[tuple[Doubt, ...], dict[Ending, list[Interval]]] = {}
-        for (active, place), some in atoms.open.items():
-            here = some[0][0]
-            rules = _Atom(self, plan, active, place, here)
+        tails: dict[tuple[Doubt, ...], dict[tuple[End, Packet], list[tuple[int, int, int]]]] = {}
+        for (active, passed, how), pieces in atoms.open.items():
+            here, last = pieces.starts[0], pieces.places[0]
+            with_last = active if how is None or last == plan.last else tuple(sorted((*active, last)))
+            rules = _Atom(self, plan, with_last, passed, here)
             endings, doubts = self._scalar.interpret(station, put(packet, plan.swept, here), rules)
+            last_rule = None if how is None else plan.rules.deciders(station.table, [last])[0][2]
             alike = found.setdefault(doubts, defaultdict(list))  # looked up once, not for every ending
+            some = list(zip(pieces.starts, pieces.ends, strict=True))
             for ending in endings:
-                alike[ending if ending.rule else self.mapped(ending, plan)].extend(some)
+                if how is not None and ending.rule is last_rule:
+                    tail = tails.setdefault(doubts, defaultdict(list))[how, ending.packet]
+                    tail += zip(pieces.starts, pieces.ends, pieces.places, strict=True)
+                else:
+                    alike[ending if ending.rule else self.mapped(ending, plan)].extend(some)
         for doubts, alike in found.items():
             for ending, some in alike.items():
                 yield ending, doubts, Intervals.span(*some[0]) if len(some) == 1 else Intervals.of(some)
+        for doubts, ends in tails.items():
+            for (how, after), parts in ends.items():
+                starts, stops, places = map(list, zip(*sorted(parts), strict=True))
+                addresses = Intervals.of_sorted(starts, stops)
+                patchwork = Patchwork(addresses, starts, stops, plan.rules.deciders(station.table, places))
+                yield Ending(how, after, station.chain, patchwork), doubts, addresses
 
     def _plan(self, station: Station, packet: Packet, field: Field) -> Plan:
         family, interpreter = family_of(packet), self._scalar.interpreter
