@@ -198,12 +198,15 @@ class _Run:
     def _chain(self, chain: Chain, packet: Packet) -> Summary:
         if chain in self._callers or len(self._callers) > MAX_DEPTH:  # the kernel refuses to load such rules
             return self._anything(chain, packet, "jumps in a circle, or too deep")
+        blocks = self.rules.blocks(chain)
+        if not blocks:  # nothing in it may match
+            return Summary((), (packet,), (), ())
         self._callers.append(chain)
         endings: dict[Ending, None] = {}
         returns: dict[Packet, None] = {}
         doubts: dict[Doubt, None] = {}
         here: dict[Packet, None] = {packet: None}
-        for block in self.rules.blocks(chain):
+        for block in blocks:
             onward: dict[Packet, None] = {}
             for one in here:
                 summary = self.rules.known(block, one)
