@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from agent.model.firewall import Table
+    from agent.model.naming import FilledSet, ResolvedName
     from agent.model.network import HostsEntry, Network, ProxySetting, Service
     from agent.model.source import Gap
     from agent.snapshot import Snapshot, Want
@@ -27,6 +28,8 @@ class Piece:
     hosts: tuple[HostsEntry, ...] = ()
     proxy_settings: tuple[ProxySetting, ...] = ()
     services: tuple[Service, ...] = ()
+    filled_sets: tuple[FilledSet, ...] = ()
+    resolved_names: tuple[ResolvedName, ...] = ()
     gaps: tuple[Gap, ...] = ()
 
 

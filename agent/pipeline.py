@@ -6,6 +6,7 @@ The same inputs give the same bytes. It knows no history: ``store`` adds that.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent import catalog
@@ -13,7 +14,7 @@ from agent.errors import UsageError
 from agent.judge.verdicts import judge
 from agent.judge.zones import find_zones
 from agent.model.explanation import Explanation, Hop
-from agent.model.gateway import Gateway, Zone
+from agent.model.gateway import Zone
 from agent.model.intervals import Intervals, prefix_interval
 from agent.model.names import apex_of, covers
 from agent.model.report import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from agent.config import Settings
+    from agent.model.gateway import Gateway
     from agent.model.judgement import Judgement
     from agent.model.source import Gap, Source
     from agent.packs import Pack
@@ -56,15 +58,7 @@ def read_gateway(
     """The model of a snapshot, with its zones; only names of the packs, and ``more``, are kept."""
     interest = more | {apex_of(one.pattern) for pack in packs for one in pack.requirements()}
     gateway = catalog.read(snapshot, interest)
-    return Gateway(
-        gateway.firewall,
-        gateway.network,
-        gateway.hosts,
-        gateway.proxy_settings,
-        gateway.services,
-        _zones(gateway, settings),
-        gateway.gaps,
-    )
+    return replace(gateway, zones=_zones(gateway, settings))
 
 
 def audit(snapshot: Snapshot, packs: Sequence[Pack], settings: Settings, now: datetime) -> Report:

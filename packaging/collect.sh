@@ -110,11 +110,18 @@ run systemd-environment.txt "" systemctl show-environment
 
 echo "collect.sh: reading files"
 for path in /etc/hosts /etc/resolv.conf /etc/nsswitch.conf /etc/environment /etc/apt/apt.conf \
-    /etc/systemd/system.conf /etc/ufw/ufw.conf /proc/modules /proc/net/ip_tables_names /proc/net/ip6_tables_names \
+    /etc/systemd/system.conf /etc/ufw/ufw.conf /etc/dnsmasq.conf /etc/unbound/unbound.conf \
+    /etc/nftables.conf /etc/iptables.rules /etc/sysconfig/iptables /etc/sysconfig/ip6tables \
+    /etc/sysconfig/nftables.conf /etc/firewall /etc/firewall.sh /etc/firewall.user /etc/rc.local \
+    /proc/modules /proc/net/ip_tables_names /proc/net/ip6_tables_names \
     /proc/sys/net/ipv4/ip_forward /proc/sys/net/netfilter/nf_conntrack_tcp_loose; do
     file "$path"
 done
 for path in /etc/profile.d/*.sh /etc/apt/apt.conf.d/* /etc/systemd/system.conf.d/*.conf \
+    /etc/dnsmasq.d/* /tmp/etc/dnsmasq.conf.* /var/etc/dnsmasq.conf.* /etc/unbound/unbound.conf.d/*.conf \
+    /etc/nftables.d/* /etc/nftables/* /etc/iptables/* /etc/firewall/* /etc/init.d/*firewall* \
+    /etc/init.d/*iptables* /etc/network/if-pre-up.d/* /etc/network/if-up.d/* \
+    /etc/NetworkManager/dispatcher.d/* \
     /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv4/conf/*/rp_filter \
     /proc/sys/net/ipv4/conf/*/src_valid_mark /proc/sys/net/ipv6/conf/*/forwarding \
     /proc/sys/net/bridge/bridge-nf-call-*; do

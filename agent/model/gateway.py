@@ -10,6 +10,7 @@ from agent.model.network import Network
 
 if TYPE_CHECKING:
     from agent.model.intervals import Intervals
+    from agent.model.naming import FilledSet, ResolvedName
     from agent.model.network import HostsEntry, ProxySetting, Service
     from agent.model.source import Gap
 
@@ -40,4 +41,6 @@ class Gateway:
     proxy_settings: tuple[ProxySetting, ...] = ()
     services: tuple[Service, ...] = ()
     zones: tuple[Zone, ...] = ()
+    filled_sets: tuple[FilledSet, ...] = ()
+    resolved_names: tuple[ResolvedName, ...] = ()
     gaps: tuple[Gap, ...] = ()

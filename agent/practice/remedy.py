@@ -7,9 +7,13 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from agent.firewalls.owners import owner_of
 from agent.model.vocabulary import Reach, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.model.firewall import Firewall
     from agent.model.judgement import Judgement
     from agent.model.source import Source
 
@@ -24,6 +28,8 @@ class Advice:
 
 
 STOPS: Final = re.compile(r"\b(drop|reject|DROP|REJECT)\b")
+MOST: Final = 5
+"""Rules for which commands are given."""
 REPLIES = (
     "Accept the packets of established connections first: `ct state established,related accept` in nftables, "
     "`-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT` in iptables."
@@ -31,7 +37,7 @@ REPLIES = (
 PROXY = "let a proxy that filters by domain name decide about the web, and let the firewall pass its traffic"
 
 
-def remedy_for(judgement: Judgement, sources: tuple[Source, ...]) -> Advice:
+def remedy_for(judgement: Judgement, sources: tuple[Source, ...], firewall: Firewall) -> Advice:
     """Advice for one failing road."""
     domain = judgement.requirement.pattern
     if judgement.verdict is Reach.UNKNOWN:
@@ -44,36 +50,56 @@ def remedy_for(judgement: Judgement, sources: tuple[Source, ...]) -> Advice:
     if Stage.ROUTE in judgement.blocked_at and not sources:
         return Advice(f"Mend the route: {judgement.because}.")
     if judgement.replies:
-        return Advice(REPLIES, tool=_tool(sources[0]) if sources else "")
-    commands = tuple(command for source in sources[:5] if (command := remove_command(source)))
+        return Advice(REPLIES, tool=tool_of(sources[0], firewall) if sources else "")
+    stopping = [source for source in sources if STOPS.search(source.text)]
+    owner = owner_of(firewall, stopping[0]) if stopping else None
+    commands = removal(sources, firewall)
+    if owner is not None:
+        what = f"remove the rule, or accept {judgement.port.text} for web traffic before it"
+        if stopping[0].text.startswith("policy "):
+            what = f"accept {judgement.port.text} to every address"
+        return Advice(
+            f"It belongs to {owner.tool}; change it {owner.place}: {what}; better, {PROXY}.", commands, owner.tool
+        )
     policies = [source for source in sources if source.text.startswith("policy ")]
     if policies and not commands:
         chain = f"{policies[0].table} {policies[0].chain}"
         return Advice(
             f"Accept {judgement.port.text} to every address before the policy of {chain}, or {PROXY}.",
-            tool=_tool(policies[0]),
+            tool=tool_of(policies[0], firewall),
         )
     return Advice(
         f"Remove the rule, or accept {judgement.port.text} for web traffic before it; better, {PROXY}.",
         commands,
-        _tool(sources[0]) if sources else "",
+        tool_of(sources[0], firewall) if sources else "",
     )
 
 
-def remove_command(source: Source) -> str:
-    """The command that takes away one rule that stops packets; empty for policies and rules that let them pass."""
-    if not STOPS.search(source.text):
-        return ""
+def removal(sources: Sequence[Source], firewall: Firewall) -> tuple[str, ...]:
+    """Commands that take away the first few of these rules, where they stop packets, with the tools that own them."""
+    found: dict[str, None] = {}
+    for source in sources[:MOST]:
+        if not STOPS.search(source.text):
+            continue
+        owner = owner_of(firewall, source)
+        found |= dict.fromkeys(owner.commands if owner else _remove(source))
+    return tuple(found)
+
+
+def _remove(source: Source) -> tuple[str, ...]:
+    """The command that takes away one rule that no tool owns; none for policies."""
     if source.table is None or source.chain is None or source.text.startswith("policy "):
-        return ""
+        return ()
     if source.text.startswith("-A "):
         program = source.artifact.partition(".")[0]
         table = source.table.partition(" ")[2]
-        return f"{program} -t {table} -D {source.text.removeprefix('-A ')}"
+        return (f"{program} -t {table} -D {source.text.removeprefix('-A ')}",)
     if source.handle is not None:
-        return f"nft delete rule {source.table} {shlex.quote(source.chain)} handle {source.handle}"
-    return ""
+        return (f"nft delete rule {source.table} {shlex.quote(source.chain)} handle {source.handle}",)
+    return ()
 
 
-def _tool(source: Source) -> str:
-    return source.artifact.partition(".")[0]
+def tool_of(source: Source, firewall: Firewall) -> str:
+    """What the rule is changed with: the tool that wrote it, else the program that lists it."""
+    owner = owner_of(firewall, source)
+    return owner.tool if owner else source.artifact.partition(".")[0]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from agent.model.firewall import source_of
 from agent.model.vocabulary import Severity, from_zone
 from agent.practice import Case, Hit, Rule, rank
+from agent.practice.remedy import tool_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def find(case: Case) -> Iterator[Hit]:
                 for decider in _droppers(proofs["tcp"], proofs["udp"]):
                     found.setdefault(decider, set()).add(family)
         if found:
-            yield _hit(zone, found)
+            yield _hit(case, zone, found)
 
 
 def _droppers(by_tcp: Proof, by_udp: Proof) -> Iterator[Decider]:
@@ -53,7 +54,7 @@ def _droppers(by_tcp: Proof, by_udp: Proof) -> Iterator[Decider]:
         ).deciders
 
 
-def _hit(zone: str, found: dict[Decider, set[int]]) -> Hit:
+def _hit(case: Case, zone: str, found: dict[Decider, set[int]]) -> Hit:
     sources = tuple(source_of(*decider) for decider in list(found)[:MAX_RULES])
     first = sources[0]
     return Hit(
@@ -62,7 +63,7 @@ def _hit(zone: str, found: dict[Decider, set[int]]) -> Hit:
         sources,
         "Reject udp/443 before it is dropped, so that browsers fall back to TCP at once; or let it pass.",
         _commands(first),
-        first.artifact.partition(".")[0],
+        tool_of(first, case.gateway.firewall),
         zone=zone,
         key=f"{first.artifact} {first.table} {first.chain}",
         families=frozenset(family for families in found.values() for family in families),

@@ -6,20 +6,23 @@ little about who answers: it can be spoofed, a DNS cache can be poisoned, a BGP 
 Instead: let a proxy that filters by domain name decide, and let the firewall pass web traffic to and from it.
 
 This is no pattern search: on a web port the verdict is proved to differ over public addresses, and the rules
-where it differs are named. Private addresses and the gateway's own do not count.
+where it differs are named, with the number of addresses. Private addresses and the gateway's own do not count,
+and sets that a resolver fills from names are decided by name. Lists of attackers, which are short and kept by
+tools of their own, weigh less than lists of countries or networks.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.model.firewall import source_of
 from agent.model.vocabulary import Severity, clients_of
 from agent.practice import Case, Hit, Rule
-from agent.practice.remedy import remove_command
+from agent.practice.lists import Nature, follows_names, lists_of, nature
+from agent.practice.remedy import removal, tool_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from agent.model.firewall import Decider
     from agent.model.source import Source
@@ -31,6 +34,16 @@ MAX_RULES = 50
 ADVICE = "Let a proxy that filters by domain name decide about the web, and drop the address rules."
 
 
+class _Listed(NamedTuple):
+    """One rule of an allow-list or deny-list, where it decides, and the public addresses it decides about."""
+
+    proofs: list[Proof]
+    sizes: list[int]
+
+
+_Rules = dict["Decider", _Listed]
+
+
 def find(case: Case) -> Iterator[Hit]:
     """One hit for each deciding rule and zone; an allow-list is one hit for its chain."""
     by_zone: dict[str, list[Proof]] = {}
@@ -38,16 +51,17 @@ def find(case: Case) -> Iterator[Hit]:
         if proof.port.port in WEB_PORTS:
             by_zone.setdefault(proof.zone.name, []).append(proof)
     for zone, proofs in by_zone.items():
-        deny: dict[Decider, list[Proof]] = {}
-        allow: dict[str, dict[Decider, list[Proof]]] = {}
+        deny: _Rules = {}
+        allow: dict[str, _Rules] = {}
         for proof in proofs:
-            _sort_out(proof, deny, allow)
+            _sort_out(case, proof, deny, allow)
         for chain, rules in allow.items():
-            yield _allow_list(zone, chain, rules)
-        yield from _deny_list(zone, deny)
+            yield _allow_list(case, zone, chain, rules)
+        if deny:
+            yield from _deny_list(case, zone, deny)
 
 
-def _sort_out(proof: Proof, deny: dict[Decider, list[Proof]], allow: dict[str, dict[Decider, list[Proof]]]) -> None:
+def _sort_out(case: Case, proof: Proof, deny: _Rules, allow: dict[str, _Rules]) -> None:
     """Put the rules that make the verdict differ into one of the lists."""
     for one in proof.classes:
         passed, stopped = one.reach.accept, one.reach.drop | one.reach.reject
@@ -55,16 +69,20 @@ def _sort_out(proof: Proof, deny: dict[Decider, list[Proof]], allow: dict[str, d
             continue
         is_allow_list = passed.size() < stopped.size()
         ranked = one.reach.ranked("accept") if is_allow_list else one.reach.ranked("drop", "reject")
+        sizes = {part.decider: part.addresses.size() for part in ranked.widest}
         for decider in ranked.deciders:
-            if is_allow_list:
-                table, chain, _ = decider
-                allow.setdefault(f"{table.title} {chain.name}", {}).setdefault(decider, []).append(proof)
-            else:
-                deny.setdefault(decider, []).append(proof)
+            table, chain, rule = decider
+            if rule is not None and follows_names(rule, case.gateway):
+                continue
+            listed = allow.setdefault(f"{table.title} {chain.name}", {}) if is_allow_list else deny
+            known = listed.setdefault(decider, _Listed([], []))
+            known.proofs.append(proof)
+            if decider in sizes:
+                known.sizes.append(sizes[decider])
 
 
-def _allow_list(zone: str, chain: str, rules: dict[Decider, list[Proof]]) -> Hit:
-    proofs = [proof for some in rules.values() for proof in some]
+def _allow_list(case: Case, zone: str, chain: str, rules: _Rules) -> Hit:
+    proofs = [proof for listed in rules.values() for proof in listed.proofs]
     covered = 100 * max(proof.coverage for proof in proofs)
     sources = tuple(source_of(*decider) for decider in list(rules)[:MAX_RULES])
     more = f" and {len(rules) - 1} more" if len(rules) > 1 else ""
@@ -72,38 +90,50 @@ def _allow_list(zone: str, chain: str, rules: dict[Decider, list[Proof]]) -> Hit
         f"{chain} lets {clients_of(zone)} reach only listed addresses, "
         f"{covered:.2g} % of the public ones: {sources[0].text}{more}"
     )
-    return _hit(zone, ("zone", zone), summary, sources, proofs, f"allow-list {chain}")
+    return _hit(case, zone, ("zone", zone), summary, sources, proofs, f"allow-list {chain}")
 
 
-def _deny_list(zone: str, rules: dict[Decider, list[Proof]]) -> Iterator[Hit]:
-    sources = tuple(source_of(*decider) for decider in list(rules)[:MAX_RULES])
+def _deny_list(case: Case, zone: str, rules: _Rules) -> Iterator[Hit]:
+    deciders = list(rules)[:MAX_RULES]
+    sources = tuple(source_of(*decider) for decider in deciders)
     if len(rules) > MAX_RULES:
-        proofs = [proof for some in rules.values() for proof in some]
+        proofs = list(dict.fromkeys(proof for listed in rules.values() for proof in listed.proofs))
         where = f"{sources[0].table} {sources[0].chain}"
         summary = (
             f"{len(rules)} rules of {where} and others stop web traffic of {clients_of(zone)} by destination address"
         )
-        yield _hit(zone, ("zone", zone), summary, sources, proofs, f"deny-list {where}")
+        yield _hit(case, zone, ("zone", zone), summary, sources, proofs, f"deny-list {where}")
         return
-    for source, proofs in zip(sources, rules.values(), strict=True):
-        text = f"web traffic of {clients_of(zone)} is stopped by destination address: {source}"
-        yield _hit(
-            zone,
-            ("rule", source.text),
-            text,
-            (source,),
-            proofs,
-            f"{source.table} {source.chain} {source.text}",
-        )
+    for decider, source in zip(deciders, sources, strict=True):
+        listed = rules[decider]
+        about, threats = _about(case, decider, source)
+        count = f" ({max(listed.sizes)} of them)" if listed.sizes else ""
+        text = f"web traffic of {clients_of(zone)} is stopped by destination address{count}{about}: {source}"
+        key = f"{source.table} {source.chain} {source.text}"
+        yield _hit(case, zone, ("rule", source.text), text, (source,), listed.proofs, key, threats=threats)
+
+
+def _about(case: Case, decider: Decider, source: Source) -> tuple[str, bool]:
+    """What a rule's list is about, in words; and whether it is about attackers only."""
+    rule = decider[2]
+    lists = lists_of(rule) if rule is not None else ()
+    if not lists:
+        return "", False
+    tool = tool_of(source, case.gateway.firewall)
+    kinds = [nature(one, tool) for one in lists]
+    return f", by a {kinds[0]}", all(kind is Nature.THREATS for kind in kinds)
 
 
 def _hit(  # noqa: PLR0913, PLR0917 - what one hit is made of, in one place
+    case: Case,
     zone: str,
     subject: tuple[str, str],
     summary: str,
     sources: tuple[Source, ...],
-    proofs: list[Proof],
+    proofs: Sequence[Proof],
     key: str,
+    *,
+    threats: bool = False,
 ) -> Hit:
     required = any(proof.port.required for proof in proofs)
     return Hit(
@@ -111,9 +141,9 @@ def _hit(  # noqa: PLR0913, PLR0917 - what one hit is made of, in one place
         subject,
         sources,
         ADVICE,
-        tuple(command for source in sources[:5] if (command := remove_command(source))),
-        sources[0].artifact.partition(".")[0],
-        Severity.HIGH if required else None,
+        removal(sources, case.gateway.firewall),
+        tool_of(sources[0], case.gateway.firewall),
+        Severity.LOW if threats else Severity.HIGH if required else None,
         zone=zone,
         key=f"{sources[0].artifact} {key}",
         families=frozenset(proof.family for proof in proofs),

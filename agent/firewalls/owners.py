@@ -1,0 +1,348 @@
+"""Whose rule is it? Tools that write rules, known by the tables, chains, sets and comments they make.
+
+A rule that a tool wrote comes back with the tool's next reload: it must be changed where the tool keeps it. The
+names are those of the tools themselves; tests read dumps that the real tools made.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import compress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.model.firewall import Firewall, Table
+    from agent.model.source import Source
+
+Commands = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The tool that a rule belongs to, and where an administrator changes it."""
+
+    tool: str
+    place: str
+    """Completes the sentence "change it ..."."""
+    commands: Commands = ()
+    """In the order in which they are typed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """One way in which a tool shows; all patterns that are given must match whole names, or be found in texts."""
+
+    tool: str
+    place: str
+    """With the named groups of the patterns in braces."""
+    commands: Commands | Callable[[Source, dict[str, str]], Commands] = ()
+    table: str = ""
+    """Family and name of the rule's table."""
+    chain: str = ""
+    """The rule's chain."""
+    text: str = ""
+    """Part of the rule."""
+    beside: str = ""
+    """Some chain of the same table; with the groups found so far in braces."""
+    nearby: str = ""
+    """Part of some rule of the same table."""
+    policy: bool | None = None
+    """Whether it is a policy; None for either."""
+
+    def owner(self, source: Source, table: Table | None) -> Owner | None:
+        """What the sign says about a rule."""
+        if self.policy is not None and self.policy != source.text.startswith("policy "):
+            return None
+        found: dict[str, str] = {}
+        for pattern, name in ((self.table, source.table), (self.chain, source.chain)):
+            match = re.fullmatch(pattern, name or "") if pattern else None
+            if pattern and match is None:
+                return None
+            found |= match.groupdict("") if match else {}
+        if self.text:
+            match = re.search(self.text, source.text)
+            if match is None:
+                return None
+            found |= match.groupdict("")
+        if (self.beside or self.nearby) and (table is None or not self._shows(table, found)):
+            return None
+        commands = self.commands
+        given = commands(source, found) if callable(commands) else tuple(one.format(**found) for one in commands)
+        return Owner(self.tool, self.place.format(**found), given)
+
+    def _shows(self, table: Table, found: dict[str, str]) -> bool:
+        """Whether the tool shows elsewhere in the table."""
+        if self.beside:
+            beside = self.beside.format(**{name: re.escape(value) for name, value in found.items()})
+            if not any(re.fullmatch(beside, name) for name in table.chains):
+                return False
+        return not self.nearby or any(
+            re.search(self.nearby, str(rule.wording)) for chain in table.chains.values() for rule in chain.rules
+        )
+
+
+def owner_of(firewall: Firewall, source: Source) -> Owner | None:
+    """The tool that wrote a rule or set a policy; None where nothing tells."""
+    here = ((table.artifact, table.title) == (source.artifact, source.table) for table in firewall.tables)
+    table = next(compress(firewall.tables, here), None)
+    return next((owner for sign in SIGNS if (owner := sign.owner(source, table)) is not None), None)
+
+
+# ---- ufw ----
+
+_UFW_WAYS: Final = {"input": "", "output": "out ", "forward": ""}
+_UFW_VERBS: Final = {"DROP": "deny", "REJECT": "reject", "ACCEPT": "allow"}
+_UFW_POLICIES: Final = {"input": "incoming", "output": "outgoing", "forward": "routed"}
+_UFW_RULE: Final = re.compile(
+    r"-A ufw6?-user-(?P<hook>input|output|forward)(?: -s (?P<src>\S+))?(?: -d (?P<dst>\S+))?"
+    r"(?: -i (?P<iif>\S+))?(?: -o (?P<oif>\S+))?"
+    r"(?: -p (?P<proto>tcp|udp)(?: -m (?:tcp|udp))?)?(?: -m multiport)?(?: --dports? (?P<port>\S+))?"
+    r" -j (?P<verb>DROP|REJECT|ACCEPT)(?: --reject-with \S+)?"
+)
+
+
+def _ufw_delete(source: Source, _: dict[str, str]) -> Commands:
+    """The command that takes back the one that made the rule; the numbered list where it was no simple one."""
+    match = _UFW_RULE.fullmatch(source.text)
+    if match is None:
+        return "ufw status numbered", "ufw delete NUMBER"
+    hook = match["hook"]
+    words = ["ufw", "route", "delete"] if hook == "forward" else ["ufw", "delete"]
+    words.append(_UFW_VERBS[match["verb"]])
+    if hook == "output":
+        words.append("out")
+    for way, name in (("in", match["iif"]), ("out", match["oif"])):
+        if name:
+            words += ["on", name] if way == "out" and hook == "output" else [way, "on", name]
+    words += ["from", _plain(match["src"])] if match["src"] else []
+    words += ["to", _plain(match["dst"]) if match["dst"] else "any"]
+    words += ["port", match["port"]] if match["port"] else []
+    words += ["proto", match["proto"]] if match["proto"] else []
+    return (" ".join(words),)
+
+
+def _plain(prefix: str) -> str:
+    """An address as people write it, without the length of a single host."""
+    return prefix.removesuffix("/32").removesuffix("/128")
+
+
+def _ufw_default(_: Source, found: dict[str, str]) -> Commands:
+    hook = found["hook"].lower()
+    return (f"ufw default allow {_UFW_POLICIES[hook]}",)
+
+
+# ---- programs that ban addresses ----
+
+
+def _unban(source: Source, found: dict[str, str]) -> Commands:
+    jail = found["jail"]
+    banned = re.search(r"-s (\S+) |saddr ([0-9a-fA-F:.]+)(?: |$)", source.text)
+    if banned is None:
+        return f"fail2ban-client status {jail}", f"fail2ban-client set {jail} unbanip ADDRESS"
+    return (f"fail2ban-client set {jail} unbanip {_plain(banned[1] or banned[2])}",)
+
+
+_CROWDSEC: Final = ("cscli decisions list --all", "cscli decisions delete --ip ADDRESS")
+_SSHGUARD: Final = "in /etc/sshguard/whitelist; then restart sshguard"
+_FAIL2BAN: Final = "in the jail {jail} of fail2ban (`ignoreip` in /etc/fail2ban/jail.local keeps an address out)"
+
+# ---- all signs, the most particular first ----
+
+_ZONE: Final = r"(?:filter_)?(?:IN|FWD[IO]?|OUT)_(?P<zone>.+?)(?:_(?:pre|log|deny|allow|post))?"
+_POLICY: Final = r"(?:filter_)?(?:IN|FWD|OUT)_policy_(?P<policy>.+?)(?:_(?:pre|log|deny|allow|post))?"
+_FIREHOL: Final = r'--log-prefix "\S*(?:DROP )?UNMATCHED (?:IN|OUT|PASS)-'
+"""FireHOL logs so before its policies."""
+_VYOS_RULE: Final = r'comment "ipv(?P<version>4|6)-(?P<hook>FWD|INP|OUT)-filter-(?P<number>\d+)"'
+_VYOS_NAMED: Final = r'comment "ipv(?P<version>4|6)-NAM-(?P<name>\S+)-(?P<number>\d+)"'
+_VYOS_HOOKS: Final = {"FWD": "forward", "INP": "input", "OUT": "output"}
+
+
+def _vyos_delete(_: Source, found: dict[str, str]) -> Commands:
+    place = f"{_VYOS_HOOKS[found['hook']]} filter" if "hook" in found else f"name {found['name']}"
+    delete = f"delete firewall ipv{found['version']} {place} rule {found['number']}"
+    return "configure", delete, "commit", "save"
+
+
+SIGNS: Final = (
+    # comments
+    _Sign(
+        "wg-quick",
+        "in /etc/wireguard/{name}.conf",
+        ("wg-quick down {name}", "wg-quick up {name}"),
+        text=r"wg-quick\(8\) rule for (?P<name>[^\s\"]+)",
+    ),
+    _Sign(
+        "OpenWrt",
+        "in /etc/config/firewall, where it is named “{name}”",
+        ("uci show firewall", "service firewall restart"),
+        text=r'!fw[34]: (?P<name>[^"]+)',
+    ),
+    _Sign("VyOS", "in rule {number} of the ruleset {name}", _vyos_delete, text=_VYOS_NAMED),
+    _Sign("VyOS", "in rule {number} of a base ruleset", _vyos_delete, text=_VYOS_RULE),
+    # sets
+    _Sign(
+        "CrowdSec",
+        "among the decisions of CrowdSec",
+        _CROWDSEC,
+        text=r"(?:@|--match-set )crowdsec6?-blacklists",
+    ),
+    _Sign("fail2ban", _FAIL2BAN, _unban, text=r"(?:@addr6?-set-|--match-set f2b-)(?P<jail>[^\s\"]+)"),
+    _Sign("sshguard", _SSHGUARD, text=r"--match-set sshguard[46] "),
+    _Sign(
+        "FireHOL IP lists",
+        "where update-ipsets keeps the list {list}",
+        ("update-ipsets disable {list}",),
+        text=r"(?:@|--match-set )(?P<list>firehol_\w+|[a-z0-9_]+_(?:[17]|30|180)d)\b",
+    ),
+    # chains
+    _Sign("ufw", "with ufw", _ufw_delete, chain=r"ufw6?-user-(?:input|output|forward|limit|limit-accept)"),
+    _Sign(
+        "ufw",
+        "in /etc/ufw/{when}.rules or {when}6.rules",
+        ("ufw reload",),
+        chain=r"ufw6?-(?P<when>before|after)-(?:input|output|forward)",
+    ),
+    _Sign("ufw", "with ufw's default policies", _ufw_default, chain=r"ufw6?-skip-to-policy-(?P<hook>\w+)"),
+    _Sign("ufw", "in /etc/ufw/before.rules or before6.rules", ("ufw reload",), chain=r"ufw6?-.+"),
+    _Sign("fail2ban", _FAIL2BAN, _unban, chain=r"(?:f2b|fail2ban)-(?P<jail>.+)"),
+    _Sign("CrowdSec", "among the decisions of CrowdSec", _CROWDSEC, chain=r"CROWDSEC_CHAIN|CROWDSEC_LOG"),
+    _Sign("sshguard", _SSHGUARD, chain="sshguard"),
+    _Sign(
+        "Docker",
+        "in DOCKER-USER, which Docker leaves to the administrator, and wherever it is loaded at boot",
+        chain="DOCKER-USER",
+    ),
+    _Sign(
+        "Docker",
+        "in the networks and published ports of Docker; rules of your own belong into DOCKER-USER",
+        ("docker network ls", "docker ps --format '{{{{.Names}}}} {{{{.Ports}}}}'"),
+        chain=r"DOCKER(?:[-_].+)?",
+    ),
+    _Sign(
+        "Podman",
+        "in the networks of Podman",
+        ("podman network ls",),
+        chain=r"(?:NETAVARK|CNI)[-_].+",
+    ),
+    _Sign("libvirt", "in the networks of libvirt", ("virsh net-list --all",), chain=r"LIBVIRT_(?:FW[IOX]|INP|OUT|PRT)"),
+    _Sign("Calico", "in the network policies", ("kubectl get networkpolicy --all-namespaces",), chain=r"cali-.+"),
+    _Sign("Cilium", "in the network policies", ("kubectl get networkpolicy --all-namespaces",), chain=r"CILIUM_.+"),
+    _Sign(
+        "Kubernetes",
+        "in the Services and NetworkPolicies of the cluster",
+        ("kubectl get networkpolicy,services --all-namespaces",),
+        chain=r"KUBE-.+",
+    ),
+    _Sign(
+        "Tailscale",
+        "with tailscale; it can leave the packet filter alone",
+        ("tailscale set --netfilter-mode=nodivert",),
+        chain=r"ts-(?:input|forward|postrouting)",
+    ),
+    _Sign("Proxmox VE", "in /etc/pve/firewall", ("pve-firewall compile",), chain=r"PVEFW-.+"),
+    # tables of a tool alone
+    _Sign(
+        "firewalld",
+        "in the policy {policy} of firewalld",
+        ("firewall-cmd --permanent --info-policy={policy}", "firewall-cmd --reload"),
+        table=r"(?:inet|ip|ip6) firewalld",
+        chain=_POLICY,
+    ),
+    _Sign(
+        "firewalld",
+        "in the zone {zone} of firewalld",
+        ("firewall-cmd --permanent --info-zone={zone}", "firewall-cmd --reload"),
+        table=r"(?:inet|ip|ip6) firewalld",
+        chain=_ZONE,
+    ),
+    _Sign(
+        "firewalld",
+        "in the zones and policies of firewalld, which let nothing pass between zones unless they are told to",
+        ("firewall-cmd --get-active-zones", "firewall-cmd --get-active-policies"),
+        table=r"(?:inet|ip|ip6) firewalld(?:_policy_drop)?",
+    ),
+    _Sign("CrowdSec", "among the decisions of CrowdSec", _CROWDSEC, table=r"ip6? crowdsec6?"),
+    _Sign(
+        "fail2ban", _FAIL2BAN.replace("the jail {jail}", "a jail"), ("fail2ban-client status",), table=r"\w+ f2b-table"
+    ),
+    _Sign("sshguard", _SSHGUARD, table=r"ip6? sshguard"),
+    _Sign(
+        "Docker",
+        "in the networks of Docker; rules of your own belong into a table of your own",
+        ("docker network ls",),
+        table=r"ip6? docker-bridges",
+    ),
+    _Sign("Podman", "in the networks of Podman", ("podman network ls",), table=r"inet netavark"),
+    _Sign("libvirt", "in the networks of libvirt", ("virsh net-list --all",), table=r"ip6? libvirt_network"),
+    _Sign(
+        "Kubernetes",
+        "in the Services of the cluster",
+        ("kubectl get services --all-namespaces",),
+        table=r"ip6? kube-proxy",
+    ),
+    _Sign("wg-quick", "in /etc/wireguard/{name}.conf", ("wg-quick down {name}",), table=r"ip6? wg-quick-(?P<name>.+)"),
+    _Sign(
+        "OpenWrt",
+        "in /etc/config/firewall: the defaults, zones and forwardings there",
+        ("uci show firewall", "service firewall restart"),
+        table=r"inet fw4",
+    ),
+    _Sign("VyOS", "in the configuration of VyOS", ("show firewall",), table=r"(?:ip6?|bridge) vyos_\w+"),
+    # tools that own all built-in chains of a table, known by a chain beside
+    _Sign(
+        "firewalld",
+        "in the direct rules of firewalld",
+        ("firewall-cmd --permanent --direct --get-all-rules",),
+        chain=r"(?:INPUT|OUTPUT|FORWARD)_direct",
+        beside="FORWARD_direct",
+    ),
+    _Sign(
+        "firewalld",
+        "in the zone {zone} of firewalld",
+        ("firewall-cmd --permanent --info-zone={zone}", "firewall-cmd --reload"),
+        chain=_ZONE,
+        beside="FORWARD_direct",
+    ),
+    _Sign("firewalld", "in the zones of firewalld", ("firewall-cmd --get-active-zones",), beside="FORWARD_direct"),
+    _Sign(
+        "Shorewall",
+        "in /etc/shorewall/policy",
+        ("shorewall check", "shorewall reload"),
+        beside="shorewall",
+        policy=True,
+    ),
+    _Sign(
+        "Shorewall",
+        "in /etc/shorewall/rules and policy, for traffic from zone {source} to zone {to}",
+        ("shorewall check", "shorewall reload"),
+        chain=r"(?P<source>[A-Za-z0-9]+)(?:-|2)(?P<to>[A-Za-z0-9]+)",
+        beside="shorewall",
+    ),
+    _Sign("Shorewall", "in /etc/shorewall", ("shorewall check", "shorewall reload"), beside="shorewall"),
+    _Sign(
+        "FireHOL",
+        "in /etc/firehol/firehol.conf, in the interface or router {part}",
+        ("firehol try",),
+        chain=r"(?:in|out)_(?P<part>.+?)(?:_[a-z0-9]+_[sc]\d+)?",
+        nearby=_FIREHOL,
+    ),
+    _Sign("FireHOL", "in /etc/firehol/firehol.conf", ("firehol try",), nearby=_FIREHOL),
+    _Sign(
+        "ufw",
+        "with ufw's default policies",
+        _ufw_default,
+        chain=r"(?P<hook>INPUT|OUTPUT|FORWARD)",
+        beside=r"ufw6?-user-forward",
+        policy=True,
+    ),
+    _Sign(
+        "Docker",
+        "in DOCKER-USER, as Docker sets the policy of FORWARD; accept there what must pass",
+        chain="FORWARD",
+        beside="DOCKER-USER",
+        policy=True,
+    ),
+)
