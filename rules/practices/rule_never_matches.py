@@ -1,0 +1,77 @@
+"""A rule never matches: earlier rules of its chain decide about all that it could match.
+
+Why it matters: whoever wrote it believes that it works. A later "accept" for a service does nothing if a
+broader "drop" stands before it, and a list that grows hidden rules is hard to change without surprises.
+Instead: move the rule before those that hide it, or delete it.
+
+It is exact, under negation too: sets of addresses, ports and interfaces are compared, not texts. Only rules on
+the way of web traffic to public addresses are looked at.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from agent.model.firewall import source_of
+from agent.model.public import PUBLIC
+from agent.model.vocabulary import Severity
+from agent.practice import Case, Hit, Rule
+from agent.practice.remedy import tool_of
+from agent.practice.shadow import Earlier, box, changed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.model.firewall import Chain, Table
+    from agent.model.firewall import Rule as FilterRule
+
+MAX_HITS: Final = 20
+"""Rules named one by one in a chain."""
+
+
+def find(case: Case) -> Iterator[Hit]:
+    """One hit for each rule, the first of a chain."""
+    deciding = {
+        decider
+        for proof in case.proofs
+        for one in proof.classes
+        for decider in one.reach.ranked("accept", "drop", "reject", "unknown").deciders
+    }
+    alive = {rule for _, _, rule in deciding if rule is not None}
+    for table, chain in dict.fromkeys((table, chain) for table, chain, _ in deciding):
+        for rule, hiding in islice(_hidden(table, chain, alive), MAX_HITS):
+            yield _hit(case, table, chain, rule, hiding)
+
+
+def _hidden(table: Table, chain: Chain, alive: set[FilterRule]) -> Iterator[tuple[FilterRule, tuple[FilterRule, ...]]]:
+    """The hidden rules of one chain, with those that hide them."""
+    candidates = [at for at, rule in enumerate(chain.rules) if rule not in alive]
+    if not candidates:
+        return
+    written = changed(table)
+    earlier = Earlier()
+    for rule in chain.rules[: candidates[-1] + 1]:
+        mine = box(rule, written)
+        if rule not in alive and any(mine.destinations & space for space in PUBLIC.values()):
+            hiding = earlier.hiding(mine)
+            if hiding:
+                yield rule, hiding
+                continue
+        earlier.add(rule, mine)
+
+
+def _hit(case: Case, table: Table, chain: Chain, rule: FilterRule, hiding: tuple[FilterRule, ...]) -> Hit:
+    sources = tuple(source_of(table, chain, one) for one in (rule, *hiding[:MAX_HITS]))
+    more = f" and {len(hiding) - 1} more" if len(hiding) > 1 else ""
+    return Hit(
+        f"{sources[0]} never matches: {sources[1].text}{more} comes first",
+        ("rule", sources[0].text),
+        sources,
+        "Move the rule before those that hide it, or delete it.",
+        tool=tool_of(sources[0], case.gateway.firewall),
+        key=f"{sources[0].artifact} {table.title} {chain.name} {sources[0].text}",
+    )
+
+
+RULE = Rule("rule-never-matches", "A rule never matches", Severity.INFO, find)
