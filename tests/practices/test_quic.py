@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent import catalog
-from agent.judge.verdicts import judge
-from agent.judge.zones import find_zones
 from agent.model.requirement import PortNeed, Requirement
-from agent.practice import Case
-from agent.snapshot import Artifact, Snapshot, Status, load
 from rules.practices.quic_dropped_not_rejected import find
-from tests.judge.build import FORWARD, accept, drop, match, ruleset
+from tests.judge.build import accept, drop, match
+from tests.practices.case import case
 
-GATEWAY = Path(__file__).parents[1] / "gateways" / "egress-allow-list"
-
-ESTABLISHED = {"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "established"}}
 TCP = [match("tcp", "dport", {"set": [80, 443]}), accept()]
 UDP = match("udp", "dport", 443)
 CDN = match("ip", "daddr", {"prefix": {"addr": "23.32.0.0", "len": 11}})
@@ -27,16 +18,8 @@ NEED = Requirement("p", "*.a.example", (PortNeed("tcp", 443), PortNeed("udp", 44
 
 
 def hits(*rules: list[dict[str, Any]], policy: str = "drop") -> list[Any]:
-    """What is found from lan0 of the recorded gateway, with these rules in place of its own."""
-    recorded = load(GATEWAY)
-    base = {"forward": FORWARD | {"policy": policy}}
-    data = ruleset({"forward": [[ESTABLISHED, accept()], *rules]}, base)
-    artifacts = dict(recorded.artifacts) | {"nft.json": Artifact("nft.json", Status.OK, data)}
-    read = catalog.read(Snapshot(recorded.taken_at, recorded.host, artifacts), frozenset())
-    gateway = replace(read, zones=find_zones(read.network))
-    judged = judge(gateway, (NEED,))
-    found = find(Case(gateway, (NEED,), judged.judgements, judged.proofs))
-    return [hit for hit in found if hit.zone == "lan0"]
+    """What is found from lan0."""
+    return [hit for hit in find(case(*rules, policy=policy, need=NEED)) if hit.zone == "lan0"]
 
 
 @pytest.mark.parametrize(
