@@ -76,7 +76,6 @@ def cut(plan: Plan, addresses: Intervals) -> Atoms:
             list(addresses.starts), list(addresses.ends), [with_none[1]] * len(addresses.starts)
         )
         return found
-    always_final = plan.last if plan.last is not None else 1 << PLACE_BITS
     last = -2
     into = Pieces()
     for low, high in addresses:
@@ -98,7 +97,7 @@ def cut(plan: Plan, addresses: Intervals) -> Atoms:
                 how = finals.get(place) if place < before_others else None
                 settled = settle(plan, active) if how is None else (how, place)
             if settled is None:
-                question, place = _question(active, finals, always_final, passed)
+                question, place = _question(active, finals, plan.last, passed)
                 into = found.open[question]
                 last = -2
             else:
@@ -118,19 +117,17 @@ def cut(plan: Plan, addresses: Intervals) -> Atoms:
     return found
 
 
-def _question(active: list[int], finals: dict[int, End], always_final: int, passed: int) -> tuple[Question, int]:
-    """What to ask the interpreter, and the place of the rule that ends the rest."""
+def _question(active: list[int], finals: dict[int, End], always: int | None, passed: int) -> tuple[Question, int]:
+    """What to ask the interpreter, and the place of the rule that ends the rest; ``always`` ends it everywhere."""
     others = bisect_left(active, 1 << PLACE_BITS)
-    for at in range(others):
-        place = active[at]
-        if place > always_final:
-            break
-        if place in finals:
-            return Question((*active[:at], *active[others:]), passed, finals[place]), place
-    if always_final in finals:
-        before = bisect_left(active, always_final)
-        return Question((*active[:before], *active[others:]), passed, finals[always_final]), always_final
-    return Question(tuple(active), passed, None), POLICY
+    at = next((at for at in range(others) if active[at] in finals), others)
+    place = active[at] if at < others else always
+    if always is not None and place is not None and always < place:
+        place, at = always, bisect_left(active, always)
+    how = None if place is None else finals.get(place)
+    if how is None or place is None:
+        return Question(tuple(active), passed, None), POLICY
+    return Question((*active[:at], *active[others:]), passed, how), place
 
 
 def settle(plan: Plan, active: list[int]) -> Settled | None:

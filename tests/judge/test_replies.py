@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.judge.flow import read_flow
@@ -57,6 +57,7 @@ def expected(one: Gateway, address: int) -> str:
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32))
+@example(306)
 def test_proof_agrees_with_single_packets_at_every_boundary(seed: int) -> None:
     random = Random(seed)
     mapped = random.random() < 0.2
