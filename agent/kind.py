@@ -42,5 +42,7 @@ class Kind:
     """What to ask, given what is known so far; asked again until nothing new is wanted."""
     read: Callable[[Snapshot, frozenset[str]], Piece]
     """The snapshot and the names of interest (lower case, without trailing dot) to a piece of the model."""
+    elsewhere: tuple[str, ...] = ()
+    """Listings of rules that only collect.sh can take."""
     recognise: Callable[[bytes], str | None] = field(default=lambda _: None)
     """For a bare dump: the artifact name these bytes would have in a snapshot, or None."""

@@ -106,6 +106,13 @@ run ip-route4.json "install iproute2" ip -j -4 route show table all
 run ip-route6.json "install iproute2" ip -j -6 route show table all
 run ip-rule4.json "install iproute2" ip -j -4 rule show
 run ip-rule6.json "install iproute2" ip -j -6 rule show
+if command -v pfctl >/dev/null 2>&1; then
+    run pf.txt "run as root" pfctl -a '*' -P -sr
+    run pf-nat.txt "run as root" pfctl -a '*' -P -sn
+    # shellcheck disable=SC2016 # the inner shell expands it
+    run pf-tables.txt "run as root" sh -c 'for name in $(pfctl -sT); do echo "table <$name>"; pfctl -t "$name" -T show; done'
+    run ifconfig.txt "" ifconfig -a
+fi
 run systemd-environment.txt "" systemctl show-environment
 
 echo "collect.sh: reading files"

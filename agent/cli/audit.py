@@ -66,4 +66,4 @@ def _listings() -> frozenset[str]:
         host = Snapshot(datetime.now(UTC), {}, dict(answers))
         wanted = [want for kind in kinds for want in kind.wants(host) if isinstance(want.ask, Command)]
         answers |= {want.name: Artifact(want.name, Status.ABSENT) for want in wanted}
-    return frozenset(answers) - NO_RULES
+    return frozenset(answers).union(*(kind.elsewhere for kind in kinds)) - NO_RULES

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_DUMP: Final = 512 << 20
 """Bytes; the largest rulesets we know (a million set elements as JSON) are a tenth of it."""
-KNOWN: Final = "`nft -j list ruleset`, iptables-save, ip6tables-save or ipset save"
+KNOWN: Final = "`nft -j list ruleset`, iptables-save, ip6tables-save, ipset save, `pfctl -sr` or `pfctl -sn`"
 
 
 def snapshot_of(arguments: argparse.Namespace) -> Snapshot:

@@ -40,7 +40,8 @@ def merge(tables: Sequence[Table], gaps: Sequence[Gap]) -> Firewall:
             lost.append(Gap(table.title, reason, remedy="install iptables (nft backend)"))
         listed.append(table)
     # what is left in `saved` was not listed by nft: with nft unreadable, the best there is
-    return Firewall((*legacy, *saved.values(), *listed), (*gaps, *lost))
+    others = [table for table in tables if table.tool is Tool.PF]
+    return Firewall((*legacy, *saved.values(), *listed, *others), (*gaps, *lost))
 
 
 def _from_iptables(table: Table, saved: Table) -> bool:

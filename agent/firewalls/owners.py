@@ -180,6 +180,12 @@ SIGNS: Final = (
         ("uci show firewall", "service firewall restart"),
         text=r'!fw[34]: (?P<name>[^"]+)',
     ),
+    _Sign(
+        "OPNsense or pfSense",
+        "in its web interface, where it is described as “{name}”",
+        table=r"inet pf",
+        text=r'label "USER_RULE: (?P<name>[^"]+)"',
+    ),
     _Sign("VyOS", "in rule {number} of the ruleset {name}", _vyos_delete, text=_VYOS_NAMED),
     _Sign("VyOS", "in rule {number} of a base ruleset", _vyos_delete, text=_VYOS_RULE),
     # sets
@@ -291,6 +297,12 @@ SIGNS: Final = (
         table=r"inet fw4",
     ),
     _Sign("VyOS", "in the configuration of VyOS", ("show firewall",), table=r"(?:ip6?|bridge) vyos_\w+"),
+    _Sign(
+        "pf",
+        "in /etc/pf.conf, or in the web interface of OPNsense or pfSense",
+        ("pfctl -nf /etc/pf.conf", "pfctl -f /etc/pf.conf"),
+        table=r"inet pf(?: nat)?",
+    ),
     # tools that own all built-in chains of a table, known by a chain beside
     _Sign(
         "firewalld",

@@ -14,6 +14,7 @@ from agent.model.firewall import (
     Literal,
     Lookup,
     Match,
+    NamedSet,
     NotUnderstood,
     Opaque,
     Queue,
@@ -23,6 +24,7 @@ from agent.model.firewall import (
     Table,
     Tproxy,
     Uncertain,
+    UnknownTable,
     Vmap,
     source_of,
 )
@@ -64,6 +66,8 @@ def describe(step: Step) -> str:
             return "a program in user space decides"
         case Tproxy():
             return "whether a transparent proxy listens"
+        case Match(members=NamedSet(elements=UnknownTable(reason))):
+            return reason
         case Match():
             return f"{_subject(step.expr)} is not known"
         case AnyOf():

@@ -44,6 +44,7 @@ from agent.model.firewall import (
     Match,
     NamedSet,
     Read,
+    Tool,
 )
 from agent.model.intervals import Intervals, address_text, name_text, name_value
 
@@ -410,8 +411,9 @@ def _decider(station: Station, hook: Hook, load: Load, ending: Ending) -> Decide
     """Who decided so far: what stopped it, else the last explicit accept of the main hook or its policy."""
     base = station.chain.base
     if ending.end is End.ACCEPT:
-        # NAT and mangle accept as a matter of course
-        if hook not in MAIN_HOOKS or base is None or base.type is not ChainType.FILTER:
+        # NAT and mangle accept as a matter of course; pf has no other hooks than where packets come in and leave
+        main = hook in MAIN_HOOKS or station.table.tool is Tool.PF
+        if not main or base is None or base.type is not ChainType.FILTER:
             return load.decider
         by_rule = isinstance(load.decider, Patchwork) or (load.decider is not None and load.decider[2] is not None)
         if ending.rule is None and by_rule:

@@ -397,6 +397,7 @@ class Tool(StrEnum):
     NFTABLES = "nftables"
     IPTABLES_NFT = "iptables-nft"
     IPTABLES_LEGACY = "iptables-legacy"
+    PF = "pf"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,7 +27,7 @@ class Advice:
     tool: str = ""
 
 
-STOPS: Final = re.compile(r"\b(drop|reject|DROP|REJECT)\b")
+STOPS: Final = re.compile(r"\b(drop|reject|block|DROP|REJECT)\b")
 MOST: Final = 5
 """Rules for which commands are given."""
 REPLIES = (

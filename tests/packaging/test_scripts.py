@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import agent
+from agent import catalog
 from agent.snapshot import load
 
 ROOT = Path(__file__).parents[2]
@@ -69,3 +71,35 @@ def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     argv = ("systemd-analyze", "verify", "--man=no", unit)
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+PFCTL = """#!/bin/sh
+case "$*" in
+"-a * -P -sr") echo 'block drop in quick on em1 inet from any to <cloud>' ;;
+"-a * -P -sn") echo 'rdr on em1 inet proto tcp from any to any port = 80 -> 127.0.0.1 port 3128' ;;
+-sT) printf 'cloud\\nnone\\n' ;;
+"-t cloud -T show") echo '   23.32.0.0/11' ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_collect_sh_asks_pf_where_there_is_one(tmp_path: Path, shell: tuple[str, ...]) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, text in (("pfctl", PFCTL), ("ifconfig", "#!/bin/sh\necho 'em1: flags=8843<UP>'\n")):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    target = tmp_path / "snapshot"
+    path = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    subprocess.run((*shell, PACKAGING / "collect.sh", target), check=True, capture_output=True, env=os.environ | path)
+    gateway = catalog.read(load(target), frozenset())
+    texts = [
+        str(rule.wording)
+        for table in gateway.firewall.tables
+        for chain in table.chains.values()
+        for rule in chain.rules
+    ]
+    assert "block drop in quick on em1 inet from any to <cloud>" in texts
+    assert any(text.startswith("rdr on em1") for text in texts)
+    assert load(target).get("pf-tables.txt").text == "table <cloud>\n   23.32.0.0/11\ntable <none>\n"

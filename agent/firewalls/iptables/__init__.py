@@ -136,4 +136,4 @@ def recognise(data: bytes) -> str | None:
     return f"ip{'6' if six else ''}tables-{backend}.txt"
 
 
-KIND = Kind("iptables", wants, read, recognise)
+KIND = Kind("iptables", wants, read, recognise=recognise)

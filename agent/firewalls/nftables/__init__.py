@@ -45,4 +45,4 @@ def recognise(data: bytes) -> str | None:
     return ARTIFACT if data.lstrip()[:1] == b"{" and b'"nftables"' in data[:200] else None
 
 
-KIND = Kind("nftables", wants, read, recognise)
+KIND = Kind("nftables", wants, read, recognise=recognise)

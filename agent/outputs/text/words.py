@@ -53,7 +53,8 @@ def place(source: SourceOut | Source) -> str:
     else:
         # iptables' own name for the program says the family, and its tables have none in theirs
         tool, _, _ = source.artifact.partition(".")
-        table = source.table if source.artifact == NFT else f"{tool} {source.table.rpartition(' ')[2]}"
+        name = source.table.rpartition(" ")[2]
+        table = source.table if source.artifact == NFT else tool if name == tool else f"{tool} {name}"
         where = f"{table} {source.chain}" if source.chain else table
     if source.handle is not None:
         return f"{where} handle {source.handle}"
