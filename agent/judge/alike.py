@@ -103,7 +103,7 @@ class Likeness:
         for table in self._firewall.tables:
             if table.covers(family):
                 for chain in table.chains.values():
-                    if chain.base is not None and chain.base.devices:
+                    if chain.base is not None and (chain.base.devices or table.family == "bridge"):
                         looks[Field.IIFNAME].otherwise = True
                     for rule in chain.rules:
                         for step in rule.steps:

@@ -53,6 +53,7 @@ class Doubt:
 
 NO_ROUTES = Doubt("no routing table")
 REVERSE_PATH = Doubt("reverse path filter")
+NO_INTERFACES = Doubt("whether it passes a bridge is not known without the interfaces")
 
 
 def describe(step: Step) -> str:

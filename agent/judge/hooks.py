@@ -25,6 +25,17 @@ class Station(NamedTuple):
     """Whether mappings chosen before have been applied to the packet."""
 
 
+def bridge_stations(firewall: Firewall, family: int, hook: Hook) -> tuple[Station, ...]:
+    """Base chains of a bridge, in order; connections are followed there only by a module of its own."""
+    chains = list(firewall.base_chains(family, hook, bridge=True))
+    ordered = sorted(
+        ((chain.base.priority, -registered), table, chain)
+        for registered, (table, chain) in enumerate(chains)
+        if chain.base is not None
+    )
+    return tuple(Station(table, chain, tracked=False, nat=False, translated=False) for _, table, chain in ordered)
+
+
 def stations(firewall: Firewall, family: int, hook: Hook, device: str = "") -> tuple[Station, ...]:
     """Base chains in the order in which they run.
 

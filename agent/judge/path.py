@@ -10,8 +10,8 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from agent.judge.doubt import NO_ROUTES, REVERSE_PATH, Doubt
-from agent.judge.hooks import Station, stations
+from agent.judge.doubt import NO_INTERFACES, NO_ROUTES, REVERSE_PATH, Doubt
+from agent.judge.hooks import Station, bridge_stations, stations
 from agent.judge.interpret import End, Ending
 from agent.judge.packet import (
     DNATTED,
@@ -175,6 +175,7 @@ class Path:
 
     def _incoming(self, frontier: Frontier, out_iface: str | None) -> None:
         family, device = _family_and_device(frontier, Field.IIFNAME)
+        frontier = self._bridged((Hook.PREROUTING, Hook.INPUT), frontier, family, Field.IIFNAME)
         frontier = self._cross(Hook.INGRESS, frontier, family, device)
         frontier = self._cross(Hook.PREROUTING, frontier, family)
         for load, addresses in frontier.items():
@@ -202,8 +203,9 @@ class Path:
         for load, addresses in self._cross(Hook.POSTROUTING, frontier, family).items():
             by_device[load.packet[Field.OIFNAME]][load] = addresses
         for device, leaving in by_device.items():
-            for gone, some in self._cross(Hook.EGRESS, leaving, family, name_text(device)).items():
-                self._outcome(End.ACCEPT, gone, some)
+            gone = self._cross(Hook.EGRESS, leaving, family, name_text(device))
+            for load, some in self._bridged((Hook.OUTPUT, Hook.POSTROUTING), gone, family, Field.OIFNAME).items():
+                self._outcome(End.ACCEPT, load, some)
 
     def _outgoing(self, frontier: Frontier, out_iface: str | None) -> None:
         """Packets of this host: routed first, and again when output chains changed what routing looks at."""
@@ -302,7 +304,42 @@ class Path:
 
     def _cross(self, hook: Hook, frontier: Frontier, family: int, device: str = "", *, nat: bool = True) -> Frontier:
         """Run all base chains of a hook; drops and rejects become outcomes, the rest goes on."""
-        for station in self._stations_at(hook, family, device):
+        frontier = self._run(self._stations_at(hook, family, device), hook, frontier, nat=nat)
+        if hook not in (Hook.PREROUTING, Hook.OUTPUT) and self._connection is None:
+            return frontier
+        done: Frontier = {}
+        for load, addresses in frontier.items():
+            _add(done, load._replace(packet=self._leaving(load.packet, hook)), addresses)
+        return done
+
+    def _bridged(self, hooks: tuple[Hook, ...], frontier: Frontier, family: int, field: Field) -> Frontier:
+        """Run the chains of a bridge that the packet comes by, or leaves by: they see its port.
+
+        Before the ports' own ingress and behind their egress chains nothing is known of bridges.
+        """
+        chains = [(hook, bridge_stations(self._firewall, family, hook)) for hook in hooks]
+        if not frontier or not any(some for _, some in chains):
+            return frontier
+        device = next(iter(frontier)).packet[field]
+        ports = self._routing.bridge_ports(name_text(device)) if device >= 0 else None
+        if ports is not None and not ports:
+            return frontier
+        port = name_value(ports[0]) if ports and len(ports) == 1 else UNKNOWN
+        outside: Frontier = dict(frontier) if ports is None else {}
+        for load, addresses in frontier.items():
+            packet = put(put(load.packet, field, port), Field.CT_STATE, UNKNOWN)
+            doubts = load.doubts if ports is not None else _joined(load.doubts, (NO_INTERFACES,))
+            inside: Frontier = {load._replace(packet=packet, doubts=doubts): addresses}
+            for hook, stations_there in chains:
+                inside = self._run(stations_there, hook, inside)
+            for passed, some in inside.items():
+                left = put(put(passed.packet, field, device), Field.CT_STATE, load.packet[Field.CT_STATE])
+                _add(outside, passed._replace(packet=left), some)
+        return outside
+
+    def _run(self, some: Iterable[Station], hook: Hook, frontier: Frontier, *, nat: bool = True) -> Frontier:
+        """Run base chains one after the other; drops and rejects become outcomes, the rest goes on."""
+        for station in some:
             if not frontier:
                 return frontier
             onward: Frontier = {}
@@ -313,7 +350,7 @@ class Path:
                     continue
                 latest: tuple[Doubt, ...] = ()
                 joined = load.doubts
-                for ending, doubts, some in self._runner.run(station, entering, addresses):
+                for ending, doubts, part in self._runner.run(station, entering, addresses):
                     if doubts is not latest:
                         latest, joined = doubts, _joined(load.doubts, doubts)
                     left = Load(
@@ -322,16 +359,11 @@ class Path:
                         joined,
                     )
                     if ending.end is End.ACCEPT:
-                        _add(onward, left, some)
+                        _add(onward, left, part)
                     else:
-                        self._outcome(ending.end, left, some)
+                        self._outcome(ending.end, left, part)
             frontier = onward
-        if hook not in (Hook.PREROUTING, Hook.OUTPUT) and self._connection is None:
-            return frontier
-        done: Frontier = {}
-        for load, addresses in frontier.items():
-            _add(done, load._replace(packet=self._leaving(load.packet, hook)), addresses)
-        return done
+        return frontier
 
     def _entering(self, packet: Packet, station: Station, hook: Hook) -> Packet:
         """The packet as a base chain meets it: before or after connection tracking, and NAT of a known connection."""
@@ -412,7 +444,7 @@ def _decider(station: Station, hook: Hook, load: Load, ending: Ending) -> Decide
     base = station.chain.base
     if ending.end is End.ACCEPT:
         # NAT and mangle accept as a matter of course; pf has no other hooks than where packets come in and leave
-        main = hook in MAIN_HOOKS or station.table.tool is Tool.PF
+        main = (hook in MAIN_HOOKS and station.table.family != "bridge") or station.table.tool is Tool.PF
         if not main or base is None or base.type is not ChainType.FILTER:
             return load.decider
         by_rule = isinstance(load.decider, Patchwork) or (load.decider is not None and load.decider[2] is not None)

@@ -88,6 +88,15 @@ class Routing:
         """Give the interface of that name, or None."""
         return self._interfaces.get(name)
 
+    def bridge_ports(self, name: str) -> tuple[str, ...] | None:
+        """The ports of a bridge; none for any other interface; None where interfaces are not known."""
+        if not self.network.known:
+            return None
+        interface = self._interfaces.get(name)
+        if interface is None or interface.kind != "bridge":
+            return ()
+        return tuple(one.name for one in self.network.interfaces if one.master == name)
+
     def roads(self, packet: Packet) -> tuple[Road, ...]:
         """Give the ways a packet may take; more than one only where it cannot be known (multipath...)."""
         iif = name_text(packet[Field.IIFNAME])

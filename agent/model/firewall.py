@@ -420,8 +420,8 @@ class Table:
         return f"{self.family} {self.name}"
 
     def covers(self, family: int) -> bool:
-        """Whether its chains see IPv4 (4) or IPv6 (6) packets on the routed path."""
-        return self.family in ("inet", "ip" if family == 4 else "ip6")
+        """Whether its chains may see IPv4 (4) or IPv6 (6) packets on the routed path."""
+        return self.family in ("inet", "netdev", "bridge", "ip" if family == 4 else "ip6")
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,10 +431,13 @@ class Firewall:
     tables: tuple[Table, ...] = ()
     gaps: tuple[Gap, ...] = field(default=())
 
-    def base_chains(self, family: int, hook: Hook) -> Iterator[tuple[Table, Chain]]:
-        """Yield the base chains of one hook that see this family, first registered first."""
+    def base_chains(self, family: int, hook: Hook, *, bridge: bool = False) -> Iterator[tuple[Table, Chain]]:
+        """Yield the base chains of one hook that see this family, first registered first.
+
+        Bridges have hooks of their own, with the same names.
+        """
         for table in self.tables:
-            if table.covers(family):
+            if table.covers(family) and (table.family == "bridge") is bridge:
                 for chain in table.chains.values():
                     if chain.base is not None and chain.base.hook is hook:
                         yield table, chain

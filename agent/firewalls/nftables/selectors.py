@@ -139,6 +139,7 @@ _PAYLOAD: Final = {
     ("icmp", "code"): Selector(Read(Field.ICMP_CODE), _ICMP, words(symbols.ICMP_CODES), 255),
     ("icmpv6", "type"): Selector(Read(Field.ICMP_TYPE), _ICMPV6, words(symbols.ICMPV6_TYPES), 255),
     ("icmpv6", "code"): Selector(Read(Field.ICMP_CODE), _ICMPV6, words(symbols.ICMPV6_CODES), 255),
+    ("ether", "type"): Selector(Read(Field.NFPROTO), (), words(symbols.ETHERTYPES), 0xFFFF),
     ("ether", "saddr"): Selector(Read(Field.SMAC), (), mac, (1 << 48) - 1),
     ("ether", "daddr"): Selector(Read(Field.DMAC), (), mac, (1 << 48) - 1),
     # "th" implies nothing: on other protocols it reads whatever stands there (KERNEL-FACTS 2)
