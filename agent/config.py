@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
-
-from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
+from typing import Annotated, Any, ClassVar, Final
 
 from agent.errors import ConfigError
 from agent.model.intervals import prefix_interval
+from agent.model.limits import STRICT, Checked, Limits, Written
 from agent.model.vocabulary import Severity
-from agent.strict import Strict, parse_toml, read_bytes, validate
+from agent.strict import parse_toml, read_bytes, validate
 
 DEFAULT_FILE: Final = Path("/etc/gateproof/gateproof.toml")
 DURATION: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
@@ -55,42 +55,47 @@ def duration_text(value: timedelta) -> str:
     return f"{seconds // SECONDS[unit]}{unit}" if seconds else "0s"
 
 
-TEXT_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": f"^{DURATION.pattern}$"})
-Duration = Annotated[timedelta, PlainValidator(_duration), PlainSerializer(duration_text), TEXT_SCHEMA]
-Folder = Annotated[
-    Path, PlainValidator(_folder), PlainSerializer(str), WithJsonSchema({"type": "string", "pattern": "^/"})
+Duration = Annotated[
+    timedelta, Written(_duration, duration_text, {"type": "string", "pattern": f"^{DURATION.pattern}$"})
 ]
-InterfaceName = Annotated[str, AfterValidator(_interface)]
-Prefix = Annotated[str, AfterValidator(_prefix)]
+Folder = Annotated[Path, Written(_folder, str, {"type": "string", "pattern": "^/"})]
+InterfaceName = Annotated[str, Checked(_interface)]
+Prefix = Annotated[str, Checked(_prefix)]
+ZoneName = Annotated[str, Limits(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 
 
-class ZoneSettings(Strict):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneSettings:
     """One zone as the administrator names it; without ``sources``, the clients found behind the interface."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+    __pydantic_config__: ClassVar = STRICT
+    name: ZoneName
     interface: InterfaceName
     sources: tuple[Prefix, ...] = ()
 
 
-class Schedule(Strict):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
     """When the daemon audits: ``every`` so often, each time up to ``jitter`` later."""
 
+    __pydantic_config__: ClassVar = STRICT
     every: Duration = timedelta(minutes=15)
     jitter: Duration = timedelta(seconds=30)
 
-    @model_validator(mode="after")
-    def _sane(self) -> Schedule:
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense; raises ValueError."""
         if self.every < SHORTEST:
             raise ValueError(f"every must be at least {SHORTEST.seconds}s")
         if self.jitter >= self.every:
             raise ValueError("jitter must be shorter than every")
-        return self
 
 
-class Settings(Strict):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
     """All settings; ``Settings()`` are the defaults."""
 
-    zones: tuple[ZoneSettings, ...] = Field(default=(), alias="zone")
+    __pydantic_config__: ClassVar = STRICT
+    zone: tuple[ZoneSettings, ...] = ()
     """Client zones in place of those found; the host itself is always one."""
     uplinks: tuple[InterfaceName, ...] = ()
     """Interfaces that lead to the internet, in place of those found."""
@@ -103,14 +108,13 @@ class Settings(Strict):
     fail_on: Severity = Severity.LOW
     """The least severity at which an audit ends with status 1."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Settings:
-        names = [zone.name for zone in self.zones]
+    def __post_init__(self) -> None:
+        """Refuse names that mean two things; raises ValueError."""
+        names = [zone.name for zone in self.zone]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"two zones are named {twice}")
         if "host" in names:
             raise ValueError("the zone name `host` stands for this host itself; choose another")
-        return self
 
 
 def read_settings(data: bytes, where: str) -> Settings:

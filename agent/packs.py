@@ -10,15 +10,14 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
-
-from pydantic import AfterValidator, Field, model_validator
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from agent.errors import ConfigError, UsageError
 from agent.model.intervals import prefix_interval
+from agent.model.limits import STRICT, Checked, Limits
 from agent.model.names import apex_of, normalise
 from agent.model.requirement import PortNeed, Requirement
-from agent.strict import Strict, parse_yaml, read_bytes, suggest, validate
+from agent.strict import parse_yaml, read_bytes, suggest, trusted, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,70 +53,81 @@ def _prefix(text: str) -> str:
     return text
 
 
-Pattern = Annotated[str, AfterValidator(domain_pattern)]
-Port = Annotated[str, AfterValidator(_port)]
-Prefix = Annotated[str, AfterValidator(_prefix)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
-Line = Annotated[str, Field(min_length=1, max_length=500)]
+Pattern = Annotated[str, Checked(domain_pattern)]
+Port = Annotated[str, Checked(_port)]
+Prefix = Annotated[str, Checked(_prefix)]
+Name = Annotated[str, Limits(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+Line = Annotated[str, Limits(min_length=1, max_length=500)]
 
 
-class Ports(Strict):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
     """Ports that must be open, and ports that should be."""
 
-    required: Annotated[tuple[Port, ...], Field(min_length=1)]
+    __pydantic_config__: ClassVar = STRICT
+    required: Annotated[tuple[Port, ...], Limits(min_length=1)]
     preferred: tuple[Port, ...] = ()
 
-    @model_validator(mode="after")
-    def _once(self) -> Ports:
+    def __post_init__(self) -> None:
+        """Refuse what is named twice; raises ValueError."""
         both = [*self.required, *self.preferred]
         twice = next((port for port in both if both.count(port) > 1), None)
         if twice:
             raise ValueError(f"names {twice} twice")
-        return self
 
 
-class Addresses(Strict):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
     """What the vendor says about its addresses; ``published`` is empty where it publishes none."""
 
+    __pydantic_config__: ClassVar = STRICT
     published: tuple[Prefix, ...] = ()
     note: Line
 
 
-class Discouraged(Strict):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discouraged:
     """A practice that the vendor discourages, by the id of the rule that finds it, and why."""
 
+    __pydantic_config__: ClassVar = STRICT
     practice: Name
     what: Line
     because: tuple[Line, ...] = ()
 
 
-class Webhooks(Strict):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
     """How the service identifies itself when it calls the customer."""
 
-    user_agents: Annotated[tuple[Line, ...], Field(min_length=1)]
+    __pydantic_config__: ClassVar = STRICT
+    user_agents: Annotated[tuple[Line, ...], Limits(min_length=1)]
 
 
-class Citation(Strict):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
     """Where the facts of a pack come from."""
 
+    __pydantic_config__: ClassVar = STRICT
     title: Line
-    url: Annotated[str, Field(pattern=r"^https://[^\s]+$")] | None = None
+    url: Annotated[str, Limits(pattern=r"^https://[^\s]+$")] | None = None
 
 
-class Pack(Strict):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
     """What one service requires of a gateway."""
 
+    __pydantic_config__: ClassVar = STRICT
     name: Name
     title: Line
     description: Line
     vendor: Line
     owner: Line
     """Who keeps this pack up to date."""
-    version: Annotated[str, Field(pattern=r"^\d+(\.\d+){0,2}$")]
+    version: Annotated[str, Limits(pattern=r"^\d+(\.\d+){0,2}$")]
     checked: date
     """When the facts were last compared with the sources."""
-    sources: Annotated[tuple[Citation, ...], Field(min_length=1)]
-    domains: Annotated[tuple[Pattern, ...], Field(min_length=1)]
+    sources: Annotated[tuple[Citation, ...], Limits(min_length=1)]
+    domains: Annotated[tuple[Pattern, ...], Limits(min_length=1)]
     apex: bool
     """Whether ``example.com`` itself belongs to ``*.example.com``."""
     ports: Ports
@@ -129,12 +139,11 @@ class Pack(Strict):
     tls: Line | None = None
     webhooks: Webhooks | None = None
 
-    @model_validator(mode="after")
-    def _once(self) -> Pack:
+    def __post_init__(self) -> None:
+        """Refuse what is named twice; raises ValueError."""
         twice = next((one for one in self.domains if self.domains.count(one) > 1), None)
         if twice:
             raise ValueError(f"`domains` names {twice} twice")
-        return self
 
     def requirements(self) -> tuple[Requirement, ...]:
         """What judging needs: one requirement for each domain, in the pack's order."""
@@ -170,7 +179,7 @@ def find_packs(folder: Path = OPERATOR_FOLDER) -> tuple[FoundPack, ...]:
     """All packs by name, an operator's in place of the built-in of that name; raises ConfigError."""
     found: dict[str, FoundPack] = {}
     for name, data in _built_in():
-        pack = read_pack(data, f"built-in {name}")
+        pack = trusted(Pack, parse_yaml(data, f"built-in {name}"))
         found[pack.name] = FoundPack(pack, f"built-in {name}", built_in=True)
     for path in _operators(folder):
         pack = read_pack(read_bytes(path), str(path))

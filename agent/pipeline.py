@@ -96,11 +96,11 @@ def audit(snapshot: Snapshot, packs: Sequence[Pack], settings: Settings, now: da
 def _zones(gateway: Gateway, settings: Settings) -> tuple[Zone, ...]:
     """The configured zones, or those found; the host itself always belongs."""
     found = find_zones(gateway.network, frozenset(settings.uplinks))
-    if not settings.zones:
+    if not settings.zone:
         return found
     by_interface = {zone.interface: zone for zone in found}
     zones = []
-    for wanted in settings.zones:
+    for wanted in settings.zone:
         sources: dict[int, list[tuple[int, int]]] = {}
         for prefix in wanted.sources:
             family, interval = prefix_interval(prefix)
@@ -152,7 +152,7 @@ def _verdict(one: Judgement) -> Verdict:
 def _finding(  # noqa: PLR0913, PLR0917 - the parts of one finding, in one place
     rule: Rule, manual: str, hit: Hit, host: Host, now: datetime, references: dict[str, list[str]]
 ) -> Finding:
-    subject = Subject.model_validate({"kind": hit.subject[0], "name": hit.subject[1]})
+    subject = Subject(kind=hit.subject[0], name=hit.subject[1])
     return Finding(
         uid=fingerprint(rule.id, hit.pack, subject, hit.zone, _normalised(hit.key)),
         rule=RuleOut(id=rule.id, title=rule.title, pack=hit.pack, severity_default=rule.severity, manual=manual),

@@ -1,6 +1,7 @@
-"""Documents that people write (YAML packs, the TOML configuration) into strict models.
+"""Documents that people write (YAML packs, the TOML configuration) into frozen dataclasses.
 
-Whatever is wrong becomes one ConfigError that names the file, the line, the key, and what was meant.
+Whatever is wrong becomes one ConfigError that names the file, the line, the key, and what was meant. pydantic does
+the checking; what gateproof ships with itself was checked when it was tested, and is loaded without it.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import date
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 import orjson
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.errors import ConfigError
 
@@ -30,7 +32,7 @@ MESSAGES: Final = {
     "date_from_datetime_parsing": "must be a date like 2026-11-23",
     "date_type": "must be a date like 2026-11-23",
     "int_type": "must be a whole number",
-    "model_type": "must be a mapping of keys to values",
+    "dataclass_type": "must be a mapping of keys to values",
     "string_type": "must be text",
     "tuple_type": "must be a list",
 }
@@ -39,13 +41,7 @@ MESSAGES: Final = {
 Place = tuple[str | int, ...]
 
 
-class Strict(BaseModel):
-    """A frozen model that takes no unknown key and converts no type."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-Model = TypeVar("Model", bound=Strict)
+Model = TypeVar("Model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +114,37 @@ def parse_toml(data: bytes, where: str) -> Document:
 
 
 def validate(model: type[Model], document: Document) -> Model:
-    """The document as a model; raises ConfigError for the first thing that is wrong."""
+    """The document as a dataclass; raises ConfigError for the first thing that is wrong."""
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - only where somebody wrote a document
+
     try:
         # as JSON, because strict models take lists for tuples and text for dates only from there
-        return model.model_validate_json(orjson.dumps(document.data))
+        return TypeAdapter(model).validate_json(orjson.dumps(document.data))
     except ValidationError as error:
         problems = error.errors(include_url=False)
         # an unknown key is often the misspelt form of one that then is missing: say the cause
-        first = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
+        first = next((one for one in problems if one["type"] == "unexpected_keyword_argument"), problems[0])
         raise ConfigError(_sentence(model, document, first)) from error
     except TypeError as error:
         raise ConfigError(f"{document.where}: {error}") from error
+
+
+def trusted(model: type[Model], document: Document) -> Model:
+    """The document as a dataclass, unchecked: for what is shipped, and tested, with gateproof."""
+    built: Model = _built(model, document.data)
+    return built
+
+
+def _built(kind: Any, value: Any) -> Any:
+    if get_origin(kind) is tuple:
+        return tuple(_built(get_args(kind)[0], item) for item in value)
+    options = [one for one in get_args(kind) if one is not NoneType]
+    if value is not None and len(options) == 1 and len(get_args(kind)) == 2:  # it may be None
+        return _built(options[0], value)
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return kind(**{name: _built(hints[name], item) for name, item in value.items()})
+    return date.fromisoformat(value) if kind is date else value
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -243,12 +259,12 @@ def _toml_parts(key: str) -> Place:
     return tuple(part.strip("\"'") for part in re.findall(PART, key))
 
 
-def _sentence(model: type[BaseModel], document: Document, problem: Mapping[str, Any]) -> str:
+def _sentence(model: type[Any], document: Document, problem: Mapping[str, Any]) -> str:
     place: Place = problem["loc"]
     line = document.line(place)
     start = document.where if line is None else f"{document.where} line {line}"
     key = _key(place)
-    if problem["type"] == "extra_forbidden":
+    if problem["type"] == "unexpected_keyword_argument":
         return f"{start}: unknown key `{place[-1]}`{suggest(str(place[-1]), _fields_at(model, place[:-1]))}"
     if problem["type"] == "missing":
         return f"{start}: `{key}` is missing"
@@ -267,21 +283,20 @@ def _key(place: Place) -> str:
     return text
 
 
-def _fields_at(model: type[BaseModel], place: Place) -> frozenset[str]:
+def _fields_at(model: type[Any], place: Place) -> frozenset[str]:
     """The keys that a model takes at a place."""
     for part in place:
         if isinstance(part, int):
             continue
-        info = next((one for name, one in model.model_fields.items() if part in (name, one.alias)), None)
-        inner = next(iter(_models(info.annotation)), None) if info else None
+        inner = next(iter(_models(get_type_hints(model).get(part))), None)
         if inner is None:
             return frozenset()
         model = inner
-    return frozenset(info.alias or name for name, info in model.model_fields.items())
+    return frozenset(one.name for one in fields(model))
 
 
-def _models(annotation: object) -> Iterable[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _models(annotation: object) -> Iterable[type[Any]]:
+    if isinstance(annotation, type) and is_dataclass(annotation):
         yield annotation
     for argument in get_args(annotation):
         yield from _models(argument)

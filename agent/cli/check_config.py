@@ -17,7 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     packs = configured_packs(found_packs(settings), settings)
     where = arguments.config or (DEFAULT_FILE if DEFAULT_FILE.exists() else f"no {DEFAULT_FILE}, so the defaults")
-    zones = ", ".join(f"{zone.name} ({zone.interface})" for zone in settings.zones) or "as found on the host"
+    zones = ", ".join(f"{zone.name} ({zone.interface})" for zone in settings.zone) or "as found on the host"
     sys.stdout.write(
         f"{where}: right\n"
         f"  packs     {', '.join(pack.name for pack in packs) or 'none'}\n"

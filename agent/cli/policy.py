@@ -48,7 +48,7 @@ def _show(arguments: argparse.Namespace) -> None:
     found = found_packs(settings_of(arguments))
     (pack,) = select(found, [arguments.name])
     if arguments.format == "json":
-        write(orjson.dumps(pack.model_dump(mode="json")) + b"\n", arguments.output)
+        write(orjson.dumps(pack) + b"\n", arguments.output)
     else:
         (place,) = (one for one in found if one.pack is pack)
         write(pack_page(place), arguments.output)

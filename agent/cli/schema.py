@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
 import orjson
+from pydantic import TypeAdapter
 
 from agent.cli.files import STANDARD, write
 from agent.config import Settings
@@ -14,11 +16,9 @@ from agent.packs import Pack
 if TYPE_CHECKING:
     import argparse
 
-    from pydantic import BaseModel
-
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-WRITTEN: Final[dict[str, type[BaseModel]]] = {"report": Report, "finding": Finding}
-READ: Final[dict[str, type[BaseModel]]] = {"pack": Pack, "config": Settings}
+WRITTEN: Final[dict[str, type[Any]]] = {"report": Report, "finding": Finding}
+READ: Final[dict[str, type[Any]]] = {"pack": Pack, "config": Settings}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,10 +33,17 @@ def schema(what: str) -> dict[str, Any]:
     What is written may gain keys within a major version, so its schema allows them; what is read may not.
     """
     if what in WRITTEN:
-        found = {key: _open(value) for key, value in WRITTEN[what].model_json_schema(mode="serialization").items()}
+        found = {
+            key: _open(value) for key, value in TypeAdapter(WRITTEN[what]).json_schema(mode="serialization").items()
+        }
         found.pop("additionalProperties", None)
     else:
-        found = READ[what].model_json_schema(by_alias=True)
+        found = TypeAdapter(READ[what]).json_schema()
+        hints = get_type_hints(READ[what], include_extras=True)
+        for one in fields(READ[what]):
+            if one.default is not MISSING:  # as documents write it
+                default = TypeAdapter(hints[one.name]).dump_python(one.default, mode="json")
+                found["properties"][one.name]["default"] = default
     return {"$schema": DIALECT} | found
 
 

@@ -1,27 +1,35 @@
-"""The report that leaves the house (schema ``gateproof.report/1``); pydantic stands here, at the border.
+"""The report that leaves the house (schema ``gateproof.report/1``).
 
-Times are RFC 3339 UTC, durations seconds. Lists are sorted; the same inputs give the same bytes.
+Times are RFC 3339 UTC, durations seconds. Lists are sorted; the same inputs give the same bytes. The classes are
+plain, as loading pydantic costs more than auditing a thousand rules; it checks what is read back, and makes the
+schema from the same annotations.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
 
-from agent.model.vocabulary import Reach, Severity, Stage
+from agent.model.limits import CLOSED, Limits
+from agent.model.vocabulary import Reach, Severity, Stage, SubjectKind
+
+Summary = Annotated[str, Limits(min_length=1, max_length=200)]
+Uid = Annotated[str, Limits(pattern=r"^[0-9a-f]{32}$")]
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+FINDING: Final = "gateproof.finding/1"
+REPORT: Final = "gateproof.report/1"
 
 
-class SourceOut(_Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOut:
     """A place in the configuration, as in model.source.Source."""
 
+    __pydantic_config__: ClassVar = CLOSED
     artifact: str
     line: int | None = None
     table: str | None = None
@@ -30,9 +38,11 @@ class SourceOut(_Value):
     text: str
 
 
-class Verdict(_Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
     """One required domain pattern from one zone by one road, port and address family."""
 
+    __pydantic_config__: ClassVar = CLOSED
     pack: str
     domain: str
     zone: str
@@ -42,15 +52,17 @@ class Verdict(_Value):
     """Whether the pack requires this port; one that is only preferred makes no finding of its own."""
     family: Literal[4, 6]
     verdict: Reach
-    blocked_at: list[Stage] = Field(default_factory=list)
-    coverage: float | None = Field(default=None, ge=0, le=1)
-    decided_by: list[SourceOut] = Field(default_factory=list)
-    because: str = Field(min_length=1)
+    blocked_at: list[Stage] = field(default_factory=list)
+    coverage: Annotated[float, Limits(ge=0, le=1)] | None = None
+    decided_by: list[SourceOut] = field(default_factory=list)
+    because: Annotated[str, Limits(min_length=1)]
 
 
-class RuleOut(_Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleOut:
     """The rule that a finding comes from."""
 
+    __pydantic_config__: ClassVar = CLOSED
     id: str
     title: str
     pack: str | None = None
@@ -58,64 +70,64 @@ class RuleOut(_Value):
     manual: str
 
 
-class Subject(_Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
     """What a finding is about."""
 
-    kind: Literal[
-        "domain",
-        "rule",
-        "set",
-        "resolver",
-        "proxy",
-        "certificate",
-        "host",
-        "zone",
-        "pack",
-        "suppression",
-        "agent",
-    ]
+    __pydantic_config__: ClassVar = CLOSED
+    kind: SubjectKind
     name: str
 
 
-class Evidence(_Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
     """Something that speaks for a finding; no secrets, no payload."""
 
+    __pydantic_config__: ClassVar = CLOSED
     type: Literal["config", "observed", "probe"]
     at: datetime
     data: dict[str, Any]
 
 
-class Remedy(_Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
     """What to do about it, in the owner's own tool."""
 
+    __pydantic_config__: ClassVar = CLOSED
     text: str
-    commands: list[str] = Field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
     tool: str = ""
     proven: bool = False
 
 
-class Host(_Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
     """The audited host; ``id`` is derived from the machine id, never the raw one."""
 
+    __pydantic_config__: ClassVar = CLOSED
     id: str
     name: str
     os: str
     agent_version: str
 
 
-class Suppression(_Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
     """Somebody's decision to live with a finding for a while."""
 
+    __pydantic_config__: ClassVar = CLOSED
     owner: str
     reason: str
     expires: datetime
 
 
-class Finding(_Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
     """What a person should act on (schema ``gateproof.finding/1``); ``uid`` is stable over runs."""
 
-    schema_: Literal["gateproof.finding/1"] = Field(default="gateproof.finding/1", alias="schema")
-    uid: str = Field(pattern=r"^[0-9a-f]{32}$")
+    __pydantic_config__: ClassVar = CLOSED
+    schema: Literal["gateproof.finding/1"] = FINDING
+    uid: Uid
     rule: RuleOut
     severity: Severity
     verdict: Literal["fail", "unknown"]
@@ -123,13 +135,13 @@ class Finding(_Value):
     subject: Subject
     pack: str | None = None
     zone: str | None = None
-    road: list[str] = Field(default_factory=list)
-    family: list[int] = Field(default_factory=list)
-    port: list[str] = Field(default_factory=list)
-    blocked_at: list[Stage] = Field(default_factory=list)
-    summary: str = Field(min_length=1, max_length=200)
-    locus: list[SourceOut] = Field(default_factory=list)
-    evidence: list[Evidence] = Field(default_factory=list)
+    road: list[str] = field(default_factory=list)
+    family: list[int] = field(default_factory=list)
+    port: list[str] = field(default_factory=list)
+    blocked_at: list[Stage] = field(default_factory=list)
+    summary: Summary
+    locus: list[SourceOut] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
     remedy: Remedy
     first_seen: datetime
     last_seen: datetime
@@ -140,39 +152,47 @@ class Finding(_Value):
     source: Literal["config", "observed", "probe"] = "config"
     host: Host
     suppression: Suppression | None = None
-    references: list[str] = Field(default_factory=list)
+    references: list[str] = field(default_factory=list)
 
 
-class Scan(_Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
     """One audit: when the snapshot was taken, by whom, and how long judging took."""
 
+    __pydantic_config__: ClassVar = CLOSED
     at: datetime
     artifacts: dict[str, str]
     """Artifact name to status (ok, absent, denied, failed, timeout)."""
 
 
-class GapOut(_Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapOut:
     """What could not be read or understood."""
 
+    __pydantic_config__: ClassVar = CLOSED
     subject: str
     reason: str
     remedy: str = ""
     source: SourceOut | None = None
 
 
-class PolicyOut(_Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyOut:
     """One pack that was audited."""
 
+    __pydantic_config__: ClassVar = CLOSED
     name: str
     title: str
     checked: str
     domains: list[str]
 
 
-class Report(_Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
     """One audit, whole."""
 
-    schema_: Literal["gateproof.report/1"] = Field(default="gateproof.report/1", alias="schema")
+    __pydantic_config__: ClassVar = CLOSED
+    schema: Literal["gateproof.report/1"] = REPORT
     host: Host
     scan: Scan
     policy: list[PolicyOut]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +44,10 @@ class Reach(StrEnum):
         return cls.UNKNOWN if found else cls.NOT_ROUTED
 
 
+SubjectKind = Literal[
+    "domain", "rule", "set", "resolver", "proxy", "certificate", "host", "zone", "pack", "suppression", "agent"
+]
+"""What a finding may be about."""
 HOST: Final = "host"
 """The zone of this host's own programs."""
 FORWARDED: Final = "forwarded"

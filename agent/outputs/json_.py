@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def render(report: Report, _screen: Screen | None = None) -> bytes:
     """The report as one line of JSON, UTF-8, in the report's own order."""
-    return orjson.dumps(report.model_dump(mode="json", by_alias=True)) + b"\n"
+    return orjson.dumps(report, option=orjson.OPT_UTC_Z) + b"\n"
 
 
 def explain(roads: Sequence[Explanation], _screen: Screen | None = None) -> bytes:

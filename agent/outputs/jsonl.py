@@ -13,4 +13,4 @@ if TYPE_CHECKING:
 
 def render(report: Report, _screen: Screen | None = None) -> bytes:
     """The findings in the report's own order, most severe first."""
-    return b"".join(orjson.dumps(one.model_dump(mode="json", by_alias=True)) + b"\n" for one in report.findings)
+    return b"".join(orjson.dumps(one, option=orjson.OPT_UTC_Z) + b"\n" for one in report.findings)

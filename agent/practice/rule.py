@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agent.model.judgement import Judgement
     from agent.model.requirement import Requirement
     from agent.model.source import Source
-    from agent.model.vocabulary import Severity, Stage
+    from agent.model.vocabulary import Severity, Stage, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Hit:
 
     summary: str
     """What, where, which rule; cut to 200 characters in the report."""
-    subject: tuple[str, str]
+    subject: tuple[SubjectKind, str]
     """Kind and name, see FINDINGS: ``("domain", "*.livechat.com")``."""
     sources: tuple[Source, ...] = ()
     remedy: str = ""

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from agent.errors import StateError
 from agent.model.report import Finding
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from agent.model.report import Report
+    from agent.model.report import Host, Report
 
 SCHEMA: Final = "gateproof.state/1"
 ROTATE_AT: Final = 8 << 20
@@ -32,6 +32,7 @@ ROTATE_AT: Final = 8 << 20
 KEEP: Final = 4
 """Older event files that stay: findings.jsonl.1 is the youngest."""
 MODE: Final = 0o640
+FINDINGS: Final = TypeAdapter(Finding)
 
 
 class Store:
@@ -82,7 +83,7 @@ class Store:
                 self._rotate()
                 self._append(b"".join(_event(event) for event in events))
                 self.state = state
-            self._write_state(state, report.host.model_dump(mode="json"))
+            self._write_state(state, report.host)
         except OSError as error:
             raise StateError(f"{error.filename or self._folder}: cannot be written: {error.strerror}") from error
         self.state = state
@@ -99,7 +100,7 @@ class Store:
             document = orjson.loads(data)
             schema = document["schema"]
             if schema == SCHEMA:
-                findings = [Finding.model_validate(one) for one in document["findings"]]
+                findings = [_finding(one) for one in document["findings"]]
                 return State({one.uid: one for one in findings}, int(document["seq"]))
         except (orjson.JSONDecodeError, ValidationError, KeyError, TypeError, ValueError):
             aside = self._state_file.with_suffix(".json.broken")
@@ -117,7 +118,7 @@ class Store:
         for file in (*files, self._events_file):
             for line in self._lines(file):
                 if line["seq"] > seq:
-                    finding = Finding.model_validate(line["finding"])
+                    finding = _finding(line["finding"])
                     findings[finding.uid], seq = finding, line["seq"]
         return State(dict(sorted(findings.items())), seq)
 
@@ -171,17 +172,17 @@ class Store:
         finally:
             os.close(handle)
 
-    def _write_state(self, state: State, host: dict[str, Any]) -> None:
+    def _write_state(self, state: State, host: Host) -> None:
         document = {
             "schema": SCHEMA,
             "host": host,
             "seq": state.seq,
-            "findings": [one.model_dump(mode="json", by_alias=True) for one in state.findings.values()],
+            "findings": list(state.findings.values()),
         }
         new = self._folder / ".findings.json.new"
         handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, MODE)
         with os.fdopen(handle, "wb") as file:
-            file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+            file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z) + b"\n")
             file.flush()
             os.fsync(handle)
         new.replace(self._state_file)
@@ -192,11 +193,16 @@ class Store:
             os.close(folder)
 
 
+def _finding(document: Any) -> Finding:
+    """A finding that was written before; raises ValidationError."""
+    return FINDINGS.validate_python(document)
+
+
 def _event(event: Event) -> bytes:
     body = {
         "event": event.event,
         "at": event.at,
         "seq": event.seq,
-        "finding": event.finding.model_dump(mode="json", by_alias=True),
+        "finding": event.finding,
     }
     return orjson.dumps(body, option=orjson.OPT_UTC_Z) + b"\n"

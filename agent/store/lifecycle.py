@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -48,7 +48,7 @@ def fold(state: State, report: Report, now: datetime) -> tuple[State, tuple[Even
 
     def note(change: Change, finding: Finding) -> None:
         seq = state.seq + len(events) + 1
-        numbered = finding.model_copy(update={"seq": seq})
+        numbered = replace(finding, seq=seq)
         findings[finding.uid] = numbered
         events.append(Event(change, now, seq, numbered))
 
@@ -68,26 +68,20 @@ def fold(state: State, report: Report, now: datetime) -> tuple[State, tuple[Even
         if uid in present or known.status == "resolved":
             continue
         if not _rests_on(known, unreadable):
-            note("resolved", known.model_copy(update={"status": "resolved", "resolved_at": now, "last_changed": now}))
+            note("resolved", replace(known, status="resolved", resolved_at=now, last_changed=now))
     kept = {uid: one for uid, one in findings.items() if one.resolved_at is None or one.resolved_at > now - KEPT}
     return State(dict(sorted(kept.items())), state.seq + len(events)), tuple(events)
 
 
 def _carried(fresh: Finding, known: Finding, changed: datetime) -> Finding:
     """The new finding with the old one's history."""
-    history: dict[str, Any] = {
-        "first_seen": known.first_seen,
-        "last_changed": changed,
-        "count": known.count + 1,
-        "seq": known.seq,
-    }
-    return fresh.model_copy(update=history)
+    return replace(fresh, first_seen=known.first_seen, last_changed=changed, count=known.count + 1, seq=known.seq)
 
 
 def _said(finding: Finding) -> dict[str, Any]:
-    said = finding.model_dump(include=set(SAID))
-    said["summary"] = _without_handles(said["summary"])
-    said["remedy"] = said["remedy"]["text"]
+    said = {name: getattr(finding, name) for name in SAID}
+    said["summary"] = _without_handles(finding.summary)
+    said["remedy"] = finding.remedy.text
     return said
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from agent.model.firewall import Decider
     from agent.model.source import Source
+    from agent.model.vocabulary import SubjectKind
     from agent.practice import Proof
 
 WEB_PORTS = (80, 443)
@@ -127,7 +128,7 @@ def _about(case: Case, decider: Decider, source: Source) -> tuple[str, bool]:
 def _hit(  # noqa: PLR0913, PLR0917 - what one hit is made of, in one place
     case: Case,
     zone: str,
-    subject: tuple[str, str],
+    subject: tuple[SubjectKind, str],
     summary: str,
     sources: tuple[Source, ...],
     proofs: Sequence[Proof],

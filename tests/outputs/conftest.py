@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from agent.model.report import (
     Finding,
@@ -44,12 +45,12 @@ class Scene:
     def verdict(self, domain: str, zone: str, state: str = "allowed", **more: Any) -> Scene:
         values = {"road": "direct", "port": "tcp/443", "family": 4, "because": "all of public IPv4 is accepted"}
         found = {"pack": "livechat", "domain": domain, "zone": zone, "verdict": state}
-        self.verdicts.append(Verdict.model_validate(values | found | more))
+        self.verdicts.append(TypeAdapter(Verdict).validate_python(values | found | more))
         return self
 
     def finding(self, name: str, *sources: SourceOut, kind: str = "domain", **more: Any) -> Scene:
-        subject = Subject.model_validate({"kind": kind, "name": name})
-        rule = RuleOut.model_validate(
+        subject = TypeAdapter(Subject).validate_python({"kind": kind, "name": name})
+        rule = TypeAdapter(RuleOut).validate_python(
             {
                 "id": "required-domain-partly-blocked",
                 "title": "A required domain is partly blocked",
@@ -76,7 +77,7 @@ class Scene:
             "last_changed": NOW,
             "host": HOST,
         }
-        self.findings.append(Finding.model_validate(values | more))
+        self.findings.append(TypeAdapter(Finding).validate_python(values | more))
         return self
 
     def report(self) -> Report:
