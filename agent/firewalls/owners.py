@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from agent.model.source import Source
 
 Commands = tuple[str, ...]
+LAST: Final = 8
+"""Rules at the end of a chain: few enough to read them in any table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class _Sign:
     beside: str = ""
     """Some chain of the same table; with the groups found so far in braces."""
     nearby: str = ""
-    """Part of some rule of the same table."""
+    """Part of one of the last rules in some base chain of the same table."""
     policy: bool | None = None
     """Whether it is a policy; None for either."""
 
@@ -79,8 +81,9 @@ class _Sign:
             beside = self.beside.format(**{name: re.escape(value) for name, value in found.items()})
             if not any(re.fullmatch(beside, name) for name in table.chains):
                 return False
+        based = [chain for chain in table.chains.values() if chain.base is not None] if self.nearby else []
         return not self.nearby or any(
-            re.search(self.nearby, str(rule.wording)) for chain in table.chains.values() for rule in chain.rules
+            re.search(self.nearby, str(rule.wording)) for chain in based for rule in chain.rules[-LAST:]
         )
 
 

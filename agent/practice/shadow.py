@@ -85,6 +85,16 @@ def final(rule: Rule) -> bool:
     return decides and all(isinstance(step, Match) for step in rule.steps[:-1])
 
 
+def may_touch(rule: Rule, destinations: Intervals) -> bool:
+    """Whether a rule may match packets to some of these; a quick look that leaves most of a long list out."""
+    for step in rule.steps:
+        if isinstance(step, Match) and isinstance(step.expr, Read) and step.expr.field is Field.DADDR:
+            if isinstance(step.members, Intervals) and not step.negated:
+                return any(destinations.overlaps(low, high) for low, high in step.members)
+            return True
+    return True
+
+
 def changed(table: Table) -> frozenset[Field]:
     """The fields that rules of a table write: a condition on them may hold for one rule and not for the next."""
     fields: set[Field] = set()

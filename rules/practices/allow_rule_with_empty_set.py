@@ -46,9 +46,9 @@ def find(case: Case) -> Iterator[Hit]:
             if chain.base is not None and chain.base.type is ChainType.NAT:
                 continue
             for rule in chain.rules:
-                if rule.steps and rule.steps[-1] is Simple.ACCEPT and _may_be_about(rule, ports):
+                if rule.steps and rule.steps[-1] is Simple.ACCEPT:
                     for named in _empty(rule):
-                        if not is_filled(named, case.gateway):
+                        if _may_be_about(rule, ports) and not is_filled(named, case.gateway):
                             waiting.setdefault(named, []).append((table, chain, rule))
     for named, rules in list(waiting.items())[:MAX_HITS]:
         sources = tuple(source_of(*one) for one in rules)

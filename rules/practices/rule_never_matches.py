@@ -14,11 +14,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from agent.model.firewall import source_of
+from agent.model.intervals import Intervals
 from agent.model.public import PUBLIC
 from agent.model.vocabulary import Severity
 from agent.practice import Case, Hit, Rule
 from agent.practice.remedy import tool_of
-from agent.practice.shadow import Earlier, box, changed
+from agent.practice.shadow import EVERYWHERE, Earlier, box, changed, may_touch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +33,12 @@ MAX_HITS: Final = 20
 
 def find(case: Case) -> Iterator[Hit]:
     """One hit for each rule, the first of a chain."""
+    reaches = {id(one.reach): one.reach for proof in case.proofs for one in proof.classes}.values()
     deciding = {
         decider
-        for proof in case.proofs
-        for one in proof.classes
-        for decider in one.reach.ranked("accept", "drop", "reject", "unknown").deciders
+        for reach in reaches
+        for verdicts in (("accept",), ("drop", "reject"), ("unknown",))
+        for decider in reach.ranked(*verdicts).deciders
     }
     alive = {rule for _, _, rule in deciding if rule is not None}
     for table, chain in dict.fromkeys((table, chain) for table, chain, _ in deciding):
@@ -51,9 +53,15 @@ def _hidden(table: Table, chain: Chain, alive: set[FilterRule]) -> Iterator[tupl
         return
     written = changed(table)
     earlier = Earlier()
-    for rule in chain.rules[: candidates[-1] + 1]:
-        mine = box(rule, written)
-        if rule not in alive and any(mine.destinations & space for space in PUBLIC.values()):
+    boxes = {at: box(chain.rules[at], written) for at in candidates}
+    # rules about anything are rare, and stand at either end; those before the last of them must all be looked at
+    until = max((at for at, one in boxes.items() if one.destinations == EVERYWHERE), default=-1)
+    where = Intervals.union(one.destinations for at, one in boxes.items() if at > until)
+    for at, rule in enumerate(chain.rules[: candidates[-1] + 1]):
+        if at > until and not may_touch(rule, where):
+            continue
+        mine = boxes.get(at) or box(rule, written)
+        if at in boxes and any(mine.destinations & space for space in PUBLIC.values()):
             hiding = earlier.hiding(mine)
             if hiding:
                 yield rule, hiding

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agent.model.firewall import Decider
     from agent.model.source import Source
     from agent.model.vocabulary import SubjectKind
-    from agent.practice import Proof
+    from agent.practice import Proof, Ranking
 
 WEB_PORTS = (80, 443)
 MAX_RULES = 50
@@ -35,14 +35,18 @@ MAX_RULES = 50
 ADVICE = "Let a proxy that filters by domain name decide about the web, and drop the address rules."
 
 
-class _Listed(NamedTuple):
-    """One rule of an allow-list or deny-list, where it decides, and the public addresses it decides about."""
+class _List(NamedTuple):
+    """Where rules of one list decide, and which they are; the rules in the order of their reach, widest first."""
 
     proofs: list[Proof]
-    sizes: list[int]
+    rankings: list[Ranking]
 
-
-_Rules = dict["Decider", _Listed]
+    def deciders(self, case: Case) -> tuple[Decider, ...]:
+        """The rules that choose by address, each once."""
+        every = dict.fromkeys(decider for one in self.rankings for decider in one.deciders)
+        if not case.gateway.filled_sets:
+            return tuple(every)
+        return tuple(one for one in every if one[2] is None or not follows_names(one[2], case.gateway))
 
 
 def find(case: Case) -> Iterator[Hit]:
@@ -52,66 +56,59 @@ def find(case: Case) -> Iterator[Hit]:
         if proof.port.port in WEB_PORTS:
             by_zone.setdefault(proof.zone.name, []).append(proof)
     for zone, proofs in by_zone.items():
-        deny: _Rules = {}
-        allow: dict[str, _Rules] = {}
+        deny, allow = _List([], []), _List([], [])
         for proof in proofs:
-            _sort_out(case, proof, deny, allow)
-        for chain, rules in allow.items():
-            yield _allow_list(case, zone, chain, rules)
-        if deny:
-            yield from _deny_list(case, zone, deny)
+            _sort_out(proof, deny, allow)
+        yield from _allow_lists(case, zone, allow)
+        yield from _deny_list(case, zone, deny)
 
 
-def _sort_out(case: Case, proof: Proof, deny: _Rules, allow: dict[str, _Rules]) -> None:
+def _sort_out(proof: Proof, deny: _List, allow: _List) -> None:
     """Put the rules that make the verdict differ into one of the lists."""
     for one in proof.classes:
         passed, stopped = one.reach.accept, one.reach.drop | one.reach.reject
         if not passed or not stopped:
             continue
-        is_allow_list = passed.size() < stopped.size()
-        ranked = one.reach.ranked("accept") if is_allow_list else one.reach.ranked("drop", "reject")
-        sizes = {part.decider: part.addresses.size() for part in ranked.widest}
-        for decider in ranked.deciders:
-            table, chain, rule = decider
-            if rule is not None and follows_names(rule, case.gateway):
-                continue
-            listed = allow.setdefault(f"{table.title} {chain.name}", {}) if is_allow_list else deny
-            known = listed.setdefault(decider, _Listed([], []))
-            known.proofs.append(proof)
-            if decider in sizes:
-                known.sizes.append(sizes[decider])
+        into, verdicts = (allow, ("accept",)) if passed.size() < stopped.size() else (deny, ("drop", "reject"))
+        into.proofs.append(proof)
+        into.rankings.append(one.reach.ranked(*verdicts))
 
 
-def _allow_list(case: Case, zone: str, chain: str, rules: _Rules) -> Hit:
-    proofs = [proof for listed in rules.values() for proof in listed.proofs]
-    covered = 100 * max(proof.coverage for proof in proofs)
-    sources = tuple(source_of(*decider) for decider in list(rules)[:MAX_RULES])
-    more = f" and {len(rules) - 1} more" if len(rules) > 1 else ""
-    summary = (
-        f"{chain} lets {clients_of(zone)} reach only listed addresses, "
-        f"{covered:.2g} % of the public ones: {sources[0].text}{more}"
-    )
-    return _hit(case, zone, ("zone", zone), summary, sources, proofs, f"allow-list {chain}")
+def _allow_lists(case: Case, zone: str, allow: _List) -> Iterator[Hit]:
+    chains: dict[str, list[Decider]] = {}
+    for decider in allow.deciders(case):
+        chains.setdefault(f"{decider[0].title} {decider[1].name}", []).append(decider)
+    for chain, rules in chains.items():
+        covered = 100 * max(proof.coverage for proof in allow.proofs)
+        sources = tuple(source_of(*decider) for decider in rules[:MAX_RULES])
+        more = f" and {len(rules) - 1} more" if len(rules) > 1 else ""
+        summary = (
+            f"{chain} lets {clients_of(zone)} reach only listed addresses, "
+            f"{covered:.2g} % of the public ones: {sources[0].text}{more}"
+        )
+        yield _hit(case, zone, ("zone", zone), summary, sources, allow.proofs, f"allow-list {chain}")
 
 
-def _deny_list(case: Case, zone: str, rules: _Rules) -> Iterator[Hit]:
-    deciders = list(rules)[:MAX_RULES]
-    sources = tuple(source_of(*decider) for decider in deciders)
+def _deny_list(case: Case, zone: str, deny: _List) -> Iterator[Hit]:
+    rules = deny.deciders(case)
+    sources = tuple(source_of(*decider) for decider in rules[:MAX_RULES])
     if len(rules) > MAX_RULES:
-        proofs = list(dict.fromkeys(proof for listed in rules.values() for proof in listed.proofs))
         where = f"{sources[0].table} {sources[0].chain}"
         summary = (
             f"{len(rules)} rules of {where} and others stop web traffic of {clients_of(zone)} by destination address"
         )
-        yield _hit(case, zone, ("zone", zone), summary, sources, proofs, f"deny-list {where}")
+        yield _hit(case, zone, ("zone", zone), summary, sources, deny.proofs, f"deny-list {where}")
         return
-    for decider, source in zip(deciders, sources, strict=True):
-        listed = rules[decider]
+    for decider, source in zip(rules, sources, strict=True):
+        proofs = [proof for proof, one in zip(*deny, strict=True) if decider in one.deciders]
+        sizes = [part.addresses.size() for one in deny.rankings for part in one.widest if part.decider == decider]
         about, threats = _about(case, decider, source)
-        count = f" ({max(listed.sizes)} of them)" if listed.sizes else ""
-        text = f"web traffic of {clients_of(zone)} is stopped by destination address{count}{about}: {source}"
+        text = (
+            f"web traffic of {clients_of(zone)} is stopped by destination address"
+            f" ({max(sizes)} of them){about}: {source}"
+        )
         key = f"{source.table} {source.chain} {source.text}"
-        yield _hit(case, zone, ("rule", source.text), text, (source,), listed.proofs, key, threats=threats)
+        yield _hit(case, zone, ("rule", source.text), text, (source,), proofs, key, threats=threats)
 
 
 def _about(case: Case, decider: Decider, source: Source) -> tuple[str, bool]:
