@@ -47,6 +47,8 @@ ASKED: Final = {
 }
 """The fields in which questions differ, and those where the answers to their packets carry the same values."""
 
+FEW: Final = 1000
+"""Intervals of a set up to which an equal one is looked for."""
 Signature = tuple[object, ...]
 
 
@@ -63,7 +65,8 @@ class _Looks:
 
     def compare(self, keys: Intervals) -> None:
         """Note that values are compared with a set."""
-        self.members[keys.starts + keys.ends] = keys
+        few = len(keys.starts) <= FEW
+        self.members[keys.starts + keys.ends if few else (-1, id(keys))] = keys
 
     def place(self, value: int) -> frozenset[int]:
         """In which of the sets a value is; few values are asked about, but many sets may be."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import defaultdict
 from dataclasses import dataclass, field
+from operator import lt
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.judge.interpret import MAX_DEPTH, End
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from agent.judge.plan import Active, Plan
 MAX_CALLS: Final = 1000
 """Calls followed in search of a certain end."""
+MANY: Final = 64
+"""Pieces of addresses that are walked over one by one."""
 POLICY: Final = -1
 """In the place of a rule: none decided."""
 Settled = tuple[End | None, int]
@@ -34,6 +37,15 @@ class Pieces:
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
+
+    def sort(self) -> None:
+        """Bring pieces that were added in several walks into order."""
+        if all(map(lt, self.starts, self.starts[1:])):
+            return
+        order = sorted(range(len(self.starts)), key=self.starts.__getitem__)
+        self.starts, self.ends, self.places = (
+            [some[at] for at in order] for some in (self.starts, self.ends, self.places)
+        )
 
     def addresses(self) -> Intervals:
         """All of them together."""
@@ -64,57 +76,110 @@ class Atoms:
 def cut(plan: Plan, addresses: Intervals) -> Atoms:
     """Cut addresses into atoms."""
     found = Atoms()
-    events = plan.events()
-    cuts = [*sorted(plan.cuts), BEYOND[0]]
-    active: list[int] = []
-    at = passed = 0
-    finals = plan.finals()
-    before_others = min(plan.always[BASE], default=1 << PLACE_BITS)
-    with_none = settle(plan, [])
-    if len(events) == len(cuts) == 1 and with_none is not None:
-        found.settled[with_none[0]] = Pieces(
-            list(addresses.starts), list(addresses.ends), [with_none[1]] * len(addresses.starts)
-        )
-        return found
-    last = -2
-    into = Pieces()
-    for low, high in addresses:
-        start = low
-        while True:
-            while events[at][0] <= start:  # bring the active rules over all bounds up to here
-                place = events[at][1]
-                at += 1
-                if place < 0:
-                    del active[bisect_left(active, ~place)]
+    walk = _Walk(plan, found)
+    # a list of a million addresses is two regions, inside and outside, instead of two million bounds
+    regions: list[tuple[Intervals, list[int]]] = [(addresses, [])]
+    for place, span in plan.broad():
+        regions = [
+            (part, active)
+            for some, active_there in regions
+            for part, active in ((some & span, [*active_there, place]), (some - span, active_there))
+            if part
+        ]
+    for some, active in regions:
+        walk.over(some, sorted(active))
+    if len(regions) > 1:
+        for pieces in (*found.settled.values(), *found.open.values()):
+            pieces.sort()
+    return found
+
+
+class _Walk:
+    """Goes over the bounds of a plan's rules."""
+
+    def __init__(self, plan: Plan, found: Atoms) -> None:
+        self._plan = plan
+        self._found = found
+        self._events = plan.events()
+        self._cuts = [*sorted(plan.cuts), BEYOND[0]]
+        self._finals = plan.finals()
+        self._before_others = min(plan.always[BASE], default=1 << PLACE_BITS)
+
+    def over(self, addresses: Intervals, active: list[int]) -> None:
+        """Note the atoms of some addresses; ``active`` are rules that hold for all of them."""
+        if len(addresses.starts) > MANY:
+            self._over_many(addresses, active)
+        else:
+            self._over_few(addresses, active)
+
+    def _over_few(self, addresses: Intervals, active: list[int]) -> None:
+        """Piece by piece of the addresses: they are fewer than the bounds, as a rule."""
+        events, cuts = self._events, self._cuts
+        at = passed = 0
+        last, into = -2, Pieces()
+        for low, high in addresses:
+            start = low
+            while True:
+                while events[at][0] <= start:  # bring the active rules over all bounds up to here
+                    _turn(active, events[at][1])
+                    at += 1
+                while cuts[passed] <= start:
+                    passed += 1
+                end = events[at][0] - 1
+                if cuts[passed] <= end:
+                    end = cuts[passed] - 1
+                end = min(end, high)
+                pieces, place = self._place(active, passed)
+                if place == last and pieces is into and into.ends[-1] == start - 1:
+                    into.ends[-1] = end
                 else:
-                    insort(active, place)
+                    into, last = pieces, place
+                    into.starts.append(start)
+                    into.ends.append(end)
+                    into.places.append(place)
+                if end >= high:
+                    break
+                start = end + 1
+
+    def _over_many(self, addresses: Intervals, active: list[int]) -> None:
+        """Bound by bound: all addresses between two of them at once."""
+        events, cuts = self._events, self._cuts
+        at = passed = start = 0
+        last = addresses.ends[-1]
+        while start <= last:
+            while events[at][0] <= start:
+                _turn(active, events[at][1])
+                at += 1
             while cuts[passed] <= start:
                 passed += 1
-            end = min(events[at][0] - 1, cuts[passed] - 1, high)
-            settled = with_none
-            if active:  # mostly it is the first rule
-                place = active[0]
-                how = finals.get(place) if place < before_others else None
-                settled = settle(plan, active) if how is None else (how, place)
-            if settled is None:
-                question, place = _question(active, finals, plan.last, passed)
-                into = found.open[question]
-                last = -2
-            else:
-                how, place = settled
-            if place != last or into.ends[-1] != start - 1:
-                if settled is not None:
-                    last = place
-                    into = found.settled[how]
-                into.starts.append(start)
-                into.ends.append(end)
-                into.places.append(place)
-            else:
-                into.ends[-1] = end
-            if end >= high:
-                break
+            end = min(events[at][0], cuts[passed]) - 1
+            some = addresses & Intervals.span(start, end)
+            if some:
+                pieces, place = self._place(active, passed)
+                pieces.starts += some.starts
+                pieces.ends += some.ends
+                pieces.places += [place] * len(some.starts)
             start = end + 1
-    return found
+
+    def _place(self, active: list[int], passed: int) -> tuple[Pieces, int]:
+        """Where an atom with these active rules belongs, and the place of the rule that decides."""
+        if active:  # mostly it is the first rule
+            place = active[0]
+            if place < self._before_others and (how := self._finals.get(place)) is not None:
+                return self._found.settled[how], place
+        settled = settle(self._plan, active)
+        if settled is not None:
+            return self._found.settled[settled[0]], settled[1]
+        question, place = _question(active, self._finals, self._plan.last, passed)
+        return self._found.open[question], place
+
+
+def _turn(active: list[int], place: int) -> None:
+    """A rule begins to be active, or with its place inverted, ceases to be."""
+    if place < 0:
+        del active[bisect_left(active, ~place)]
+    else:
+        insort(active, place)
 
 
 def _question(active: list[int], finals: dict[int, End], always: int | None, passed: int) -> tuple[Question, int]:

@@ -51,6 +51,10 @@ class Decided:
             if only is None or self.decider in only:
                 yield self
             return
+        if (single := self.decider.only) is not None:
+            if only is None or single in only:
+                yield replace(self, decider=single)
+            return
         pieces: dict[Decider, list[Interval]] = defaultdict(list)
         for low, high, decider in self.decider.within(self.addresses):
             if only is None or decider in only:
@@ -62,6 +66,8 @@ class Decided:
         """How many addresses each rule decided."""
         if not isinstance(self.decider, Patchwork):
             return {self.decider: self.addresses.size()}
+        if (single := self.decider.only) is not None:
+            return {single: self.addresses.size()}
         sizes: dict[Decider | None, int] = {}
         for low, high, decider in self.decider.within(self.addresses):
             sizes[decider] = sizes.get(decider, 0) + high - low + 1

@@ -27,6 +27,12 @@ class Patchwork:
     ends: list[int]
     deciders: list[Decider]
 
+    @property
+    def only(self) -> Decider | None:
+        """The rule that decided everywhere, where it is just one."""
+        first = self.deciders[0]
+        return first if self.deciders.count(first) == len(self.deciders) else None
+
     def within(self, addresses: Intervals) -> Iterator[tuple[int, int, Decider]]:
         """The pieces that lie in these addresses, cut to them."""
         starts, ends, deciders = self.starts, self.ends, self.deciders

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 BASE: Final = 0
 """The number of the base chain in its plan."""
+BROAD: Final = 2000
+"""Stretches of addresses in one rule from which on they are taken as a whole."""
 PLACE_BITS: Final = 32
 """A rule's place is its chain's number, shifted by so many bits, and its index there."""
 Active = tuple[int, ...]
@@ -78,6 +80,8 @@ class Plan:
     """By chain number: places of the rules that may match whatever the destination."""
     extra: list[Event] = field(default_factory=list)
     """Where rules begin and cease to be active, besides the plain ones."""
+    extra_broad: list[tuple[int, Intervals]] = field(default_factory=list)
+    """Those of them that have too many addresses for that."""
     doubtful: set[int] = field(default_factory=set)
     """Places of rules that are not certain for this packet although their guard holds."""
     cuts: set[int] = field(default_factory=set)
@@ -117,6 +121,12 @@ class Plan:
             del finals[place]
         return finals
 
+    def broad(self) -> list[tuple[int, Intervals]]:
+        """The rules with so many addresses that they are no matter of bounds, by place."""
+        answers = self.answers
+        plain = [(place, span) for place, span, guard in self.rules.broad if answers[guard] is not False]
+        return [*plain, *self.extra_broad]
+
     def events(self) -> list[Event]:
         """Where rules begin and cease to be active, in order; BEYOND is the last."""
         answers = self.answers
@@ -141,6 +151,8 @@ class _Rules:
         self._deciders: dict[int, Decider] = {}
         self._looked: dict[Chain, int] = dict.fromkeys(chains, 0)
         self._special: dict[Chain, list[tuple[int, Entry]]] = {chain: [] for chain in chains}
+        self.broad: list[tuple[int, Intervals, int]] = []
+        """Plain rules with many addresses: place, addresses and guard."""
         self._events = [BEYOND]
         self._in_order = 0
 
@@ -157,7 +169,9 @@ class _Rules:
             place = first + at
             if entry.action is not None:
                 self.actions[place] = (entry.guard, entry.action)
-            if entry.span is not None and entry.plain:
+            if entry.span is not None and entry.plain and len(entry.span.starts) > BROAD:
+                self.broad.append((place, entry.span, entry.guard))
+            elif entry.span is not None and entry.plain:
                 self._events += _events(entry.span, place, entry.guard)
             else:
                 known.append((at, entry))
@@ -264,7 +278,10 @@ class Planner:
         if entry.stand_in is not None:
             plan.blurred[chain.rules[at]] = entry.stand_in
         if span is not None:
-            plan.extra += _events(span, place, entry.guard)
+            if len(span.starts) > BROAD:
+                plan.extra_broad.append((place, span))
+            else:
+                plan.extra += _events(span, place, entry.guard)
             return
         layout.always.setdefault(at >> BLOCK_BITS, []).append(at)
         final = not isinstance(action, Jump) or action.goto

@@ -132,7 +132,8 @@ def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
         stoppers = ranked.widest
         parts = proof.parts("drop", "reject")
         stages = tuple(sorted({Stage.ROUTE if part.stage == "route" else Stage.FIREWALL for part in parts}))
-        everything = all(not (proof.space - one.reach.drop - one.reach.reject) for one in proof.classes)
+        whole = proof.space.size()
+        everything = all(one.reach.drop.size() + one.reach.reject.size() == whole for one in proof.classes)
         if everything and proof.complete:
             because = f"all of {where} is {stopped_by(stoppers[0])}"
             return _Opinion(Reach.BLOCKED, because, stages, 0.0, _sources(stoppers), road, stoppers[0].answers)
