@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 COMMANDS: Final = frozenset({
-    ("nft", "-j", "list", "ruleset"),
+    ("nft", "-j", "-t", "list", "ruleset"),
     ("iptables-legacy-save",),
     ("ip6tables-legacy-save",),
     ("iptables-nft-save",),
@@ -21,6 +21,17 @@ COMMANDS: Final = frozenset({
     ("ip", "-j", "-6", "rule", "show"),
     ("systemctl", "show-environment"),
 })  # fmt: skip
+_SET: Final = re.compile(
+    r"nft -j list (?:set|map) (?:inet|ip|ip6|netdev|bridge|arp) [A-Za-z][\w/.\\]* [A-Za-z][\w/.\\]*"
+)
+"""The elements of one set (nft's scanner: letters, digits, and ``/ \\ _ .``)."""
+
+
+def may_ask(argv: tuple[str, ...]) -> bool:
+    """Whether a command is one that only reads."""
+    return argv in COMMANDS or _SET.fullmatch(" ".join(argv)) is not None
+
+
 FILES: Final = (
     "/etc/hosts",
     "/etc/resolv.conf",

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent.host.allowed import COMMANDS, DENIED, FILES, UNSUPPORTED
+from agent.host.allowed import DENIED, FILES, UNSUPPORTED, may_ask
 from agent.host.processes import running
 from agent.snapshot import Artifact, Command, Files, Processes, Status, Want
 from agent.snapshot.redact import redact
@@ -48,7 +48,7 @@ class LiveHost:
                 return (running(want),)
 
     def _run(self, name: str, argv: tuple[str, ...], remedy: str) -> Artifact:
-        if argv not in COMMANDS:
+        if not may_ask(argv):
             raise ValueError(f"command is not on the list of what may be asked: {argv}")
         program = shutil.which(argv[0], path=PATH)
         if program is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
-from itertools import chain
+from itertools import chain, compress, islice
 from operator import lt
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import TYPE_CHECKING
@@ -45,10 +45,12 @@ class Intervals:
     @classmethod
     def of_sorted(cls, starts: Sequence[int], ends: Sequence[int]) -> Intervals:
         """Union of closed intervals that are sorted and disjoint already; some may touch."""
-        whole = [at for at, (start, end) in enumerate(zip(starts[1:], ends, strict=False)) if start > end + 1]
-        if len(whole) >= len(starts) - 1:
+        if not starts:
+            return cls()
+        apart = bytearray(map(lt, map((1).__add__, ends), islice(starts, 1, None)))
+        if 0 not in apart:
             return cls(tuple(starts), tuple(ends))
-        return cls(tuple(starts[at] for at in (0, *(at + 1 for at in whole))), (*(ends[at] for at in whole), ends[-1]))
+        return cls((starts[0], *compress(islice(starts, 1, None), apart)), (*compress(ends, apart), ends[-1]))
 
     @classmethod
     def union(cls, sets: Iterable[Intervals]) -> Intervals:

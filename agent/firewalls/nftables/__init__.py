@@ -1,4 +1,7 @@
-"""nftables, from ``nft -j list ruleset``."""
+"""nftables, from ``nft -j list ruleset``: rules first, then the elements of the sets that rules look at.
+
+A set may have a million elements, and a listing of everything would have to hold them all at once.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import Malformed
 from agent.firewalls.nftables.read import parse
+from agent.firewalls.nftables.setlist import sets_that_matter
 from agent.kind import Kind, Piece
 from agent.model.source import Gap, Source
 from agent.snapshot import Command, Status, Want
@@ -20,9 +24,21 @@ REMEDY = "run as root, or with CAP_NET_ADMIN"
 
 
 def wants(snapshot: Snapshot) -> Iterable[Want]:
-    """One listing of everything."""
+    """One terse listing of everything; then each set that a rule names."""
     if ARTIFACT not in snapshot.artifacts:
-        yield Want(ARTIFACT, Command(("nft", "-j", "list", "ruleset")), REMEDY)
+        yield Want(ARTIFACT, Command(("nft", "-j", "-t", "list", "ruleset")), REMEDY)
+        return
+    listing = snapshot.artifacts[ARTIFACT]
+    if listing.status is Status.OK:
+        try:
+            named = sets_that_matter(listing.data)
+        except Malformed:  # reading it says so
+            return
+        for one in named:
+            if one.artifact not in snapshot.artifacts:
+                yield Want(
+                    one.artifact, Command(("nft", "-j", "list", one.kind, one.family, one.table, one.name)), REMEDY
+                )
 
 
 def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
@@ -34,7 +50,7 @@ def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
         reason = f"{artifact.status}: {artifact.detail}" if artifact.detail else str(artifact.status)
         return Piece(gaps=(Gap("nftables", reason, Source(ARTIFACT, ""), artifact.remedy or REMEDY),))
     try:
-        tables, gaps = parse(artifact.data, ARTIFACT)
+        tables, gaps = parse(artifact.data, ARTIFACT, snapshot.artifacts)
     except Malformed as error:
         return Piece(gaps=(Gap("nftables", str(error), Source(ARTIFACT, ""), "take the snapshot again"),))
     return Piece(tables=tables, gaps=gaps)

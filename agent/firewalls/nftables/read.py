@@ -10,13 +10,16 @@ import orjson
 
 from agent.errors import Malformed
 from agent.firewalls.nftables import elements
+from agent.firewalls.nftables.setlist import artifact_of, body_of, plain_addresses
 from agent.firewalls.nftables.statements import Reader, read_data
 from agent.firewalls.nftables.text import Statements
 from agent.model.firewall import Base, Chain, ChainType, Elements, Hook, NamedSet, Rule, Table, Tool, UnknownTable
 from agent.model.source import Gap, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from agent.snapshot import Artifact
 
 HOOKS = {hook.value: hook for hook in Hook}
 TYPES = {kind.value: kind for kind in ChainType}
@@ -47,13 +50,18 @@ class _Draft:
     """By chain, each rule's JSON: parsed one by one, as the trees of many take gigabytes."""
 
 
-def parse(data: bytes, artifact: str) -> tuple[tuple[Table, ...], tuple[Gap, ...]]:
-    """Read a whole ruleset; raises Malformed where it is no nft JSON at all."""
+def parse(
+    data: bytes, artifact: str, others: Mapping[str, Artifact] | None = None
+) -> tuple[tuple[Table, ...], tuple[Gap, ...]]:
+    """Read a whole ruleset; raises Malformed where it is no nft JSON at all.
+
+    ``others`` may hold the listings of sets whose elements this one leaves out.
+    """
     try:
         drafts, gaps = _sort(_objects(data), artifact)
     except _Unusual:
         drafts, gaps = _sort(_whole(data), artifact)
-    tables = tuple(_table(draft, artifact) for draft in drafts.values())
+    tables = tuple(_table(draft, artifact, others or {}) for draft in drafts.values())
     return tables, tuple(gaps)
 
 
@@ -135,11 +143,11 @@ def _sort(objects: Iterable[Any], artifact: str) -> tuple[dict[tuple[str, str], 
     return drafts, gaps
 
 
-def _table(draft: _Draft, artifact: str) -> Table:
+def _table(draft: _Draft, artifact: str, others: Mapping[str, Artifact]) -> Table:
     body = draft.body
     family, name = str(body["family"]), str(body["name"])
     title = f"{family} {name}"
-    sets = {one["name"]: _named(one, title, artifact) for one in draft.sets}
+    sets = {one["name"]: _named(one, title, artifact, others) for one in draft.sets}
     reader = Reader(family, sets)
     flags = body.get("flags", [])
     # nft 1.0.6 prints the first letter instead of the list
@@ -184,19 +192,30 @@ def _base(chain: dict[str, Any]) -> Base | None:
     )
 
 
-def _named(body: dict[str, Any], title: str, artifact: str) -> NamedSet:
-    """A named set or map; an ``elem`` that is missing means no elements."""
+def _named(body: dict[str, Any], title: str, artifact: str, others: Mapping[str, Artifact]) -> NamedSet:
+    """A named set or map; an ``elem`` that is missing, and not listed apart, means no elements."""
     name = str(body["name"])
     key = elements.declared_key(body.get("type"))
-    items = body.get("elem", [])
     found: Elements
     if key is None:
         found = UnknownTable(f"set {name} has a type that is not modelled: {body.get('type')}")
-    elif "map" in body:
-        found = elements.read_map(items, key, read_data(body["map"]))
     else:
-        found = elements.read_set(items, key)
+        apart = others.get(artifact_of(str(body["family"]), str(body["table"]), name)) if "elem" not in body else None
+        found = _elements(body, key, name, apart)
     flags = body.get("flags", [])
     dynamic = "dynamic" in flags or "timeout" in flags
     source = Source(artifact, f"set {name}", None, title, None, body.get("handle"))
     return NamedSet(found, name, title, None, dynamic, body.get("timeout"), source)
+
+
+def _elements(body: dict[str, Any], key: elements.Key, name: str, apart: Artifact | None) -> Elements:
+    if apart is not None:
+        streamed = plain_addresses(apart, key) if "map" not in body else None
+        if streamed is not None:
+            return streamed
+        whole = body_of(apart)
+        if isinstance(whole, str):
+            return UnknownTable(f"the elements of set {name} could not be listed: {whole}")
+        body = whole
+    items = body.get("elem", [])
+    return elements.read_map(items, key, read_data(body["map"])) if "map" in body else elements.read_set(items, key)

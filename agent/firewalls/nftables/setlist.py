@@ -1,0 +1,121 @@
+"""The sets of a terse listing, and their elements as nft lists them one set at a time.
+
+A million elements are read as a stream: their JSON is never a tree of objects.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from array import array
+from itertools import repeat
+from socket import AF_INET, inet_pton
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import quote
+
+import orjson
+
+from agent.errors import Malformed
+from agent.firewalls.nftables import selectors
+from agent.model.firewall import IntervalTable, UnknownTable
+from agent.model.intervals import Intervals
+from agent.snapshot import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.firewalls.nftables.elements import Key
+    from agent.model.firewall import Elements
+    from agent.snapshot import Artifact
+
+FOLDER: Final = "nft-sets"
+CHUNK: Final = 1 << 20
+"""Bytes of elements that are read at a time."""
+MANY: Final = 1 << 16
+"""Bytes of a listing from which on it is worth it."""
+_LISTED: Final = re.compile(rb'\{"(set|map)": (\{"family": "[^"\\]+", "name": "[^"\\]+", "table": "[^"\\]+", )')
+_RULE: Final = re.compile(rb'\{"rule": \{"family": "([^"\\]+)", "table": "([^"\\]+)", ')
+_NAMED: Final = re.compile(rb'"@([^"\\]+)"')
+_ELEMENTS: Final = re.compile(rb'"elem": \[')
+_PLAIN: Final = re.compile(rb'(?:"[0-9.]++"(?:, )?)*+')
+
+
+class Listed(NamedTuple):
+    """A set or map without its elements."""
+
+    kind: str
+    family: str
+    table: str
+    name: str
+
+    @property
+    def artifact(self) -> str:
+        """Where its own listing is kept."""
+        return artifact_of(self.family, self.table, self.name)
+
+
+def artifact_of(family: str, table: str, name: str) -> str:
+    """Where the listing of one set is kept."""
+    return f"{FOLDER}/{family}/{quote(table, safe='')}/{quote(name, safe='')}.json"
+
+
+def sets_that_matter(data: bytes) -> Iterator[Listed]:
+    """The named sets of a listing that rules refer to and whose elements are not in it; raises Malformed."""
+    named: set[tuple[bytes, bytes, bytes]] = set()
+    for rule in data.split(b', {"rule": ')[1:]:
+        if b'"@' in rule:
+            place = _RULE.match(b'{"rule": ' + rule)
+            if place is None:
+                raise Malformed("rules are not laid out as nft prints them")
+            named.update((*place.groups(), name) for name in _NAMED.findall(rule))
+    for match in _LISTED.finditer(data):
+        head = orjson.loads(match[2].removesuffix(b", ") + b"}")
+        family, table, name = head["family"], head["table"], head["name"]
+        rest = data[match.end() : data.find(b"}}", match.end())]
+        if (family.encode(), table.encode(), name.encode()) in named and b'"elem": ' not in rest:
+            yield Listed(match[1].decode(), family, table, name)
+
+
+def body_of(artifact: Artifact) -> dict[str, Any] | str:
+    """A set with its elements from its own listing; as text why there is none."""
+    if artifact.status is not Status.OK:
+        return f"{artifact.status}: {artifact.detail}" if artifact.detail else str(artifact.status)
+    try:
+        objects = orjson.loads(artifact.data)["nftables"]
+        found: dict[str, Any] = next(body for one in objects for kind, body in one.items() if kind in ("set", "map"))
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, StopIteration):
+        return "not whole JSON"
+    return found
+
+
+def plain_addresses(artifact: Artifact, key: Key) -> Elements | None:
+    """The elements of a set of IPv4 addresses that stand there one by one, read as a stream; None for any other."""
+    if artifact.status is not Status.OK or len(artifact.data) < MANY:
+        return None
+    if len(key.parts) != 1 or key.parts[0].value is not selectors.address:
+        return None
+    begin = _ELEMENTS.search(artifact.data)
+    if begin is None:
+        return None
+    plain = _PLAIN.match(artifact.data, begin.end())
+    if plain is None or artifact.data[plain.end() : plain.end() + 1] != b"]":
+        return None
+    values = array("I")
+    try:
+        for texts in _chunks(artifact.data, begin.end(), plain.end()):
+            values.frombytes(b"".join(map(inet_pton, repeat(AF_INET), texts)))
+    except OSError:
+        return UnknownTable("an element is no address")
+    if sys.byteorder == "little":
+        values.byteswap()
+    ordered = tuple(sorted(values))
+    return IntervalTable(Intervals.of_sorted(ordered, ordered))
+
+
+def _chunks(data: bytes, begin: int, end: int) -> Iterator[list[str]]:
+    """The strings of a JSON array, some thousands at a time."""
+    while begin < end:
+        stop = data.find(b", ", min(begin + CHUNK, end), end)
+        stop = end if stop < 0 else stop
+        yield orjson.loads(b"[" + data[begin:stop] + b"]")
+        begin = stop + 2
