@@ -10,16 +10,16 @@ import orjson
 
 from agent.errors import Malformed
 from agent.firewalls.nftables import elements
-from agent.firewalls.nftables.setlist import artifact_of, body_of, plain_addresses
+from agent.firewalls.nftables.setlist import Stretch, artifact_of, body_of, is_of_addresses, stretches, taken_out
 from agent.firewalls.nftables.statements import Reader, read_data
 from agent.firewalls.nftables.text import Statements
 from agent.model.firewall import Base, Chain, ChainType, Elements, Hook, NamedSet, Rule, Table, Tool, UnknownTable
 from agent.model.source import Gap, Source
+from agent.snapshot import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from agent.snapshot import Artifact
 
 HOOKS = {hook.value: hook for hook in Hook}
 TYPES = {kind.value: kind for kind in ChainType}
@@ -57,11 +57,13 @@ def parse(
 
     ``others`` may hold the listings of sets whose elements this one leaves out.
     """
+    data, runs = taken_out(data)
     try:
         drafts, gaps = _sort(_objects(data), artifact)
     except _Unusual:
         drafts, gaps = _sort(_whole(data), artifact)
-    tables = tuple(_table(draft, artifact, others or {}) for draft in drafts.values())
+    apart: dict[str, Artifact | Stretch] = {**(others or {}), **runs}
+    tables = tuple(_table(draft, artifact, apart) for draft in drafts.values())
     return tables, tuple(gaps)
 
 
@@ -143,7 +145,7 @@ def _sort(objects: Iterable[Any], artifact: str) -> tuple[dict[tuple[str, str], 
     return drafts, gaps
 
 
-def _table(draft: _Draft, artifact: str, others: Mapping[str, Artifact]) -> Table:
+def _table(draft: _Draft, artifact: str, others: Mapping[str, Artifact | Stretch]) -> Table:
     body = draft.body
     family, name = str(body["family"]), str(body["name"])
     title = f"{family} {name}"
@@ -192,7 +194,7 @@ def _base(chain: dict[str, Any]) -> Base | None:
     )
 
 
-def _named(body: dict[str, Any], title: str, artifact: str, others: Mapping[str, Artifact]) -> NamedSet:
+def _named(body: dict[str, Any], title: str, artifact: str, others: Mapping[str, Artifact | Stretch]) -> NamedSet:
     """A named set or map; an ``elem`` that is missing, and not listed apart, means no elements."""
     name = str(body["name"])
     key = elements.declared_key(body.get("type"))
@@ -208,11 +210,12 @@ def _named(body: dict[str, Any], title: str, artifact: str, others: Mapping[str,
     return NamedSet(found, name, title, None, dynamic, body.get("timeout"), source)
 
 
-def _elements(body: dict[str, Any], key: elements.Key, name: str, apart: Artifact | None) -> Elements:
+def _elements(body: dict[str, Any], key: elements.Key, name: str, apart: Artifact | Stretch | None) -> Elements:
     if apart is not None:
-        streamed = plain_addresses(apart, key) if "map" not in body else None
-        if streamed is not None:
-            return streamed
+        if isinstance(apart, Artifact) and "map" not in body and is_of_addresses(key):
+            apart = next((run for _, run in stretches(apart.data)), apart)
+        if isinstance(apart, Stretch):
+            return apart.read() if is_of_addresses(key) else UnknownTable(f"set {name} holds other than its type says")
         whole = body_of(apart)
         if isinstance(whole, str):
             return UnknownTable(f"the elements of set {name} could not be listed: {whole}")

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import orjson
 
 from agent.errors import Malformed
-from agent.firewalls.nftables import selectors
+from agent.firewalls.nftables.elements import TYPES
 from agent.model.firewall import IntervalTable, UnknownTable
 from agent.model.intervals import Intervals
 from agent.snapshot import Status
@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 FOLDER: Final = "nft-sets"
 CHUNK: Final = 1 << 20
 """Bytes of elements that are read at a time."""
+HEADER: Final = 1 << 16
+"""Bytes in front of its elements in which the name of a set stands."""
 MANY: Final = 1 << 16
 """Bytes of a listing from which on it is worth it."""
 _LISTED: Final = re.compile(rb'\{"(set|map)": (\{"family": "[^"\\]+", "name": "[^"\\]+", "table": "[^"\\]+", )')
 _RULE: Final = re.compile(rb'\{"rule": \{"family": "([^"\\]+)", "table": "([^"\\]+)", ')
 _NAMED: Final = re.compile(rb'"@([^"\\]+)"')
-_ELEMENTS: Final = re.compile(rb'"elem": \[')
+_ELEMENTS: Final = re.compile(rb', "elem": \[(?=")')
 _PLAIN: Final = re.compile(rb'(?:"[0-9.]++"(?:, )?)*+')
 
 
@@ -88,28 +90,53 @@ def body_of(artifact: Artifact) -> dict[str, Any] | str:
     return found
 
 
-def plain_addresses(artifact: Artifact, key: Key) -> Elements | None:
-    """The elements of a set of IPv4 addresses that stand there one by one, read as a stream; None for any other."""
-    if artifact.status is not Status.OK or len(artifact.data) < MANY:
-        return None
-    if len(key.parts) != 1 or key.parts[0].value is not selectors.address:
-        return None
-    begin = _ELEMENTS.search(artifact.data)
-    if begin is None:
-        return None
-    plain = _PLAIN.match(artifact.data, begin.end())
-    if plain is None or artifact.data[plain.end() : plain.end() + 1] != b"]":
-        return None
-    values = array("I")
-    try:
-        for texts in _chunks(artifact.data, begin.end(), plain.end()):
-            values.frombytes(b"".join(map(inet_pton, repeat(AF_INET), texts)))
-    except OSError:
-        return UnknownTable("an element is no address")
-    if sys.byteorder == "little":
-        values.byteswap()
-    ordered = tuple(sorted(values))
-    return IntervalTable(Intervals.of_sorted(ordered, ordered))
+class Stretch(NamedTuple):
+    """Part of a listing: IPv4 addresses that stand there one by one, as strings."""
+
+    data: bytes
+    begin: int
+    end: int
+
+    def read(self) -> Elements:
+        """The addresses; the strings are never all there at the same time."""
+        values = array("I")
+        try:
+            for texts in _chunks(self.data, self.begin, self.end):
+                values.frombytes(b"".join(map(inet_pton, repeat(AF_INET), texts)))
+        except OSError:
+            return UnknownTable("an element is no address")
+        if sys.byteorder == "little":
+            values.byteswap()
+        ordered = tuple(sorted(values))
+        return IntervalTable(Intervals.of_sorted(ordered, ordered))
+
+
+def stretches(data: bytes) -> Iterator[tuple[int, Stretch]]:
+    """The long runs of plain addresses among elements, and where their key ``, "elem": `` begins."""
+    for begin in _ELEMENTS.finditer(data):
+        plain = _PLAIN.match(data, begin.end())
+        if plain and plain.end() - begin.end() >= MANY and data[plain.end() : plain.end() + 1] == b"]":
+            yield begin.start(), Stretch(data, begin.end(), plain.end())
+
+
+def taken_out(data: bytes) -> tuple[bytes, dict[str, Stretch]]:
+    """A listing without such runs, and each of them by the place that a listing of its set alone would have."""
+    pieces: list[bytes] = []
+    found: dict[str, Stretch] = {}
+    done = 0
+    for at, stretch in stretches(data):
+        headers = list(_LISTED.finditer(data, max(done, at - HEADER), at))
+        if headers and headers[-1][1] == b"set":
+            head = orjson.loads(headers[-1][2].removesuffix(b", ") + b"}")
+            found[artifact_of(head["family"], head["table"], head["name"])] = stretch
+            pieces.append(data[done:at])
+            done = stretch.end + 1
+    return b"".join((*pieces, data[done:])) if done else data, found
+
+
+def is_of_addresses(key: Key) -> bool:
+    """Whether a set holds IPv4 addresses and nothing beside."""
+    return len(key.parts) == 1 and key.parts[0] is TYPES["ipv4_addr"]
 
 
 def _chunks(data: bytes, begin: int, end: int) -> Iterator[list[str]]:
