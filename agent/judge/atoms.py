@@ -49,7 +49,7 @@ class Pieces:
 
     def addresses(self) -> Intervals:
         """All of them together."""
-        return Intervals.of_sorted(self.starts, self.ends)
+        return Intervals.of_bounds(self.starts, self.ends)
 
 
 class Question(NamedTuple):

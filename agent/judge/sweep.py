@@ -95,7 +95,7 @@ class SweepRunner:
         for doubts, ends in tails.items():
             for (how, after), parts in ends.items():
                 starts, stops, places = map(list, zip(*sorted(parts), strict=True))
-                addresses = Intervals.of_sorted(starts, stops)
+                addresses = Intervals.of_bounds(starts, stops)
                 patchwork = Patchwork(addresses, starts, stops, plan.rules.deciders(station.table, places))
                 yield Ending(how, after, station.chain, patchwork), doubts, addresses
 

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from itertools import chain, compress, islice
-from operator import lt
+from operator import le, lt
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 NAME_BYTES = 16  # IFNAMSIZ, include/uapi/linux/if.h
+
+MANY = 64
+"""Intervals that are gone through one by one."""
 
 Interval = tuple[int, int]
 
@@ -32,19 +35,16 @@ class Intervals:
     @classmethod
     def of(cls, pairs: Iterable[Interval]) -> Intervals:
         """Union of closed intervals in any order; an interval with ``low > high`` is empty."""
-        starts: list[int] = []
-        ends: list[int] = []
-        for low, high in sorted([pair for pair in pairs if pair[0] <= pair[1]]):
-            if ends and low <= ends[-1] + 1:
-                ends[-1] = max(ends[-1], high)
-            else:
-                starts.append(low)
-                ends.append(high)
-        return cls(tuple(starts), tuple(ends))
+        some = [pair for pair in pairs if pair[0] <= pair[1]]
+        return cls.of_bounds(sorted([low for low, _ in some]), sorted([high for _, high in some]))
 
     @classmethod
-    def of_sorted(cls, starts: Sequence[int], ends: Sequence[int]) -> Intervals:
-        """Union of closed intervals that are sorted and disjoint already; some may touch."""
+    def of_bounds(cls, starts: Sequence[int], ends: Sequence[int]) -> Intervals:
+        """Union of closed intervals, given all their starts and all their ends, each sorted.
+
+        Where the next start lies behind an end by more than one, as many intervals have ended as have begun: there
+        is a gap. So nothing needs to be paired.
+        """
         if not starts:
             return cls()
         apart = bytearray(map(lt, map((1).__add__, ends), islice(starts, 1, None)))
@@ -56,7 +56,10 @@ class Intervals:
     def union(cls, sets: Iterable[Intervals]) -> Intervals:
         """All integers that are in one of the sets."""
         some = [one for one in sets if one.starts]
-        return some[0] if len(some) == 1 else cls.of(chain.from_iterable(some))
+        if len(some) == 1:
+            return some[0]
+        starts = sorted(chain.from_iterable(one.starts for one in some))
+        return cls.of_bounds(starts, sorted(chain.from_iterable(one.ends for one in some)))
 
     @staticmethod
     def are_disjoint(sets: Sequence[Intervals]) -> bool:
@@ -90,6 +93,8 @@ class Intervals:
 
     def __and__(self, other: Intervals) -> Intervals:
         few, many = (self, other) if len(self.starts) <= len(other.starts) else (other, self)
+        if len(few.starts) > MANY:
+            return few._met(many)
         starts: list[int] = []
         ends: list[int] = []
         for low, high in few:
@@ -101,24 +106,19 @@ class Intervals:
                 ends[-1] = min(ends[-1], high)
         return Intervals(tuple(starts), tuple(ends))
 
-    def __sub__(self, other: Intervals) -> Intervals:
-        if not other.starts:
+    def _met(self, other: Intervals) -> Intervals:
+        """The same for long sets: where two intervals have begun and none has ended yet, they overlap."""
+        if self.starts == other.starts and self.ends == other.ends:
             return self
-        starts: list[int] = []
-        ends: list[int] = []
-        for low, high in self:
-            first, last = other.touched(low, high)
-            if first == last:
-                starts.append(low)
-                ends.append(high)
-                continue
-            gap_starts = (low, *(end + 1 for end in other.ends[first:last]))
-            gap_ends = (*(start - 1 for start in other.starts[first:last]), high)
-            for start, end in zip(gap_starts, gap_ends, strict=True):
-                if start <= end:
-                    starts.append(start)
-                    ends.append(end)
-        return Intervals(tuple(starts), tuple(ends))
+        starts = sorted(chain(self.starts, other.starts))
+        ends = sorted(chain(self.ends, other.ends))
+        both = bytearray(map(le, islice(starts, 1, None), ends))
+        return Intervals(tuple(compress(islice(starts, 1, None), both)), tuple(compress(ends, both)))
+
+    def __sub__(self, other: Intervals) -> Intervals:
+        if not self.starts or not other.starts:
+            return self
+        return self & other.complement(self.ends[-1])
 
     def touched(self, low: int, high: int) -> tuple[int, int]:
         """Which of the intervals overlap ``low..high``: the first, and the one behind the last."""
@@ -127,15 +127,12 @@ class Intervals:
 
     def complement(self, highest: int) -> Intervals:
         """Everything in ``0..highest`` that is not in this set."""
-        out: list[Interval] = []
-        low = 0
-        for start, end in self:
-            if start > low:
-                out.append((low, start - 1))
-            low = end + 1
-        if low <= highest:
-            out.append((low, highest))
-        return Intervals(tuple(low for low, _ in out), tuple(high for _, high in out))
+        within = bisect_right(self.starts, highest)
+        starts = [0, *map((1).__add__, islice(self.ends, within))]
+        ends = [*map((-1).__add__, islice(self.starts, within)), highest]
+        first = int(ends[0] < 0)
+        last = len(starts) - int(starts[-1] > highest)
+        return Intervals(tuple(starts[first:last]), tuple(ends[first:last]))
 
     def overlaps(self, low: int, high: int) -> bool:
         """Whether any member lies in ``low..high``."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from random import Random
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from agent.judge import atoms, plan
 from agent.judge.flow import read_flow
 from agent.judge.interpret import End
 from agent.judge.path import Path
@@ -74,7 +76,12 @@ def test_proof_agrees_with_single_packets_at_every_boundary(seed: int) -> None:
         "forward": {"type": "filter", "hook": "forward", "prio": 0, "policy": random.choice(("accept", "drop"))},
     }
     one = gateway(ruleset(chains, bases, sets=[SEEN]))
-    reach = Prover(one).connect(QUESTION)
+    short = {"BROAD": 1, "MANY": 1} if random.random() < 0.3 else {}  # as if these few addresses were many
+    with (
+        patch.object(plan, "BROAD", short.get("BROAD", plan.BROAD)),
+        patch.object(atoms, "MANY", short.get("MANY", 64)),
+    ):
+        reach = Prover(one).connect(QUESTION)
     parts = (reach.accept, reach.drop, reach.reject, reach.unknown)
     assert sum(part.size() for part in parts) == HIGHEST + 1
     points = {0, HIGHEST, *(random.getrandbits(32) for _ in range(6))}

@@ -108,7 +108,7 @@ class Stretch(NamedTuple):
         if sys.byteorder == "little":
             values.byteswap()
         ordered = tuple(sorted(values))
-        return IntervalTable(Intervals.of_sorted(ordered, ordered))
+        return IntervalTable(Intervals.of_bounds(ordered, ordered))
 
 
 def stretches(data: bytes) -> Iterator[tuple[int, Stretch]]:
