@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FLOWS = 32
 BROADCASTS = frozenset(str(ip_interface(addresses[0]).network.broadcast_address) for addresses in ADDRESSES.values())
-RULE_ARTIFACTS = ("nft.json", "iptables", "ip6tables", "ipset", "files/proc/net/ip")
+RULE_ARTIFACTS = ("nft.json", "nft-sets", "iptables", "ip6tables", "ipset", "files/proc/net/ip")
 """What changes with the ruleset; the rest of a snapshot is taken once for each topology."""
 
 
