@@ -115,21 +115,28 @@ class _Walk:
     def _over_few(self, addresses: Intervals, active: list[int]) -> None:
         """Piece by piece of the addresses: they are fewer than the bounds, as a rule."""
         events, cuts = self._events, self._cuts
+        finals, before_others, settled = self._finals, self._before_others, self._found.settled
         at = passed = 0
         last, into = -2, Pieces()
         for low, high in addresses:
             start = low
             while True:
-                while events[at][0] <= start:  # bring the active rules over all bounds up to here
+                point = events[at][0]
+                while point <= start:  # bring the active rules over all bounds up to here
                     _turn(active, events[at][1])
                     at += 1
+                    point = events[at][0]
                 while cuts[passed] <= start:
                     passed += 1
-                end = events[at][0] - 1
+                end = point - 1
                 if cuts[passed] <= end:
                     end = cuts[passed] - 1
                 end = min(end, high)
-                pieces, place = self._place(active, passed)
+                # mostly it is the first active rule that decides
+                if active and (place := active[0]) in finals and place < before_others:
+                    pieces = settled[finals[place]]
+                else:
+                    pieces, place = self._place(active, passed)
                 if place == last and pieces is into and into.ends[-1] == start - 1:
                     into.ends[-1] = end
                 else:
@@ -163,10 +170,6 @@ class _Walk:
 
     def _place(self, active: list[int], passed: int) -> tuple[Pieces, int]:
         """Where an atom with these active rules belongs, and the place of the rule that decides."""
-        if active:  # mostly it is the first rule
-            place = active[0]
-            if place < self._before_others and (how := self._finals.get(place)) is not None:
-                return self._found.settled[how], place
         settled = settle(self._plan, active)
         if settled is not None:
             return self._found.settled[settled[0]], settled[1]
@@ -176,10 +179,12 @@ class _Walk:
 
 def _turn(active: list[int], place: int) -> None:
     """A rule begins to be active, or with its place inverted, ceases to be."""
-    if place < 0:
-        del active[bisect_left(active, ~place)]
-    else:
+    if place >= 0:
         insort(active, place)
+    elif active[0] == ~place:
+        del active[0]
+    else:
+        del active[bisect_left(active, ~place)]
 
 
 def _question(active: list[int], finals: dict[int, End], always: int | None, passed: int) -> tuple[Question, int]:

@@ -17,6 +17,7 @@ from agent.model.firewall import (
     Match,
     NamedSet,
     NotUnderstood,
+    Read,
     Reject,
     Rule,
     Simple,
@@ -73,6 +74,7 @@ class Looker:
         self._identities: dict[tuple[int, ...], int] = {}
         self._axis = axis
         self._written = written
+        self._steady = not written.fields and not written.sets
 
     def entry(self, rule: Rule) -> Entry | None:
         """Look through one rule; None where it never matches, or does nothing."""
@@ -83,6 +85,9 @@ class Looker:
         action: Action | None = None
         axis = self._axis
         for at, step in enumerate(rule.steps):
+            if type(step) is Match and type(step.expr) is Read and self._steady and step.expr.field is not axis.field:
+                guard.append(step)  # by far the most
+                continue
             if not isinstance(step, MATCHES):
                 action = _action(step)
                 # from the first effect on, nothing can be left out: only the points of change count

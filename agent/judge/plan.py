@@ -180,10 +180,9 @@ class _Rules:
     def deciders(self, table: Table, places: list[int]) -> list[Decider]:
         """Who stands at these places."""
         known = self._deciders
-        for place in places:
-            if place not in known:
-                chain = self._chains[place >> PLACE_BITS]
-                known[place] = (table, chain, chain.rules[place & _INDEX])
+        for place in set(places) - known.keys():
+            chain = self._chains[place >> PLACE_BITS]
+            known[place] = (table, chain, chain.rules[place & _INDEX])
         return [known[place] for place in places]
 
     def sorted_events(self) -> list[Event]:

@@ -11,6 +11,7 @@ the way of web traffic to public addresses are looked at.
 from __future__ import annotations
 
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from agent.model.firewall import source_of
@@ -34,16 +35,15 @@ MAX_HITS: Final = 20
 def find(case: Case) -> Iterator[Hit]:
     """One hit for each rule, the first of a chain."""
     reaches = {id(one.reach): one.reach for proof in case.proofs for one in proof.classes}.values()
-    deciding = {
-        decider
-        for reach in reaches
-        for verdicts in (("accept",), ("drop", "reject"), ("unknown",))
-        for decider in reach.ranked(*verdicts).deciders
-    }
-    alive = {rule for _, _, rule in deciding if rule is not None}
-    for table, chain in dict.fromkeys((table, chain) for table, chain, _ in deciding):
-        for rule, hiding in islice(_hidden(table, chain, alive), MAX_HITS):
-            yield _hit(case, table, chain, rule, hiding)
+    verdicts = (("accept",), ("drop", "reject"), ("unknown",))
+    deciders = [decider for reach in reaches for some in verdicts for decider in reach.ranked(*some).deciders]
+    alive = {rule for rule in map(itemgetter(2), deciders) if rule is not None}
+    deciding = set(map(itemgetter(1), deciders))
+    for table in case.gateway.firewall.tables:
+        for chain in table.chains.values():
+            if chain in deciding:
+                for rule, hiding in islice(_hidden(table, chain, alive), MAX_HITS):
+                    yield _hit(case, table, chain, rule, hiding)
 
 
 def _hidden(table: Table, chain: Chain, alive: set[FilterRule]) -> Iterator[tuple[FilterRule, tuple[FilterRule, ...]]]:
