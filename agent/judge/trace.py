@@ -91,7 +91,8 @@ def _summary(outcomes: list[Outcome]) -> Answer:
     )
     if not same:
         return Answer("accept", source)
-    dport = packet[Field.DPORT]
+    ports = {one.load.packet[Field.DPORT] for one in outcomes}
+    dport = ports.pop() if len(ports) == 1 else UNKNOWN
     return Answer(
         "accept",
         source,

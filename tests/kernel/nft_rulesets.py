@@ -261,7 +261,7 @@ class Writer:
             return f"{key} {negated}{random.choice(LINKS)}"
         return f"{key}name {negated}{random.choice(LINKS)}"
 
-    def _state(self, _: _Parts, _place: Place) -> str:
+    def _state(self, parts: _Parts, _place: Place) -> str:
         random = self.random
         kind = random.randrange(12)
         if kind < 9:
@@ -270,6 +270,11 @@ class Writer:
             return f"ct direction {random.choice(('original', 'reply', '!= reply'))}"
         self.reads_connection = True
         if kind == 10:
+            if chance(random, 0.5):
+                parts.family = family = parts.family or random.choice(self.families)
+                negated = "!= " if chance(random, 0.3) else ""
+                where = f"ct original {KEYWORD[family]} {random.choice(('saddr', 'daddr'))}"
+                return f"{where} {negated}{random.choice(pools.HOSTS[family])}"
             return f"ct status {random.choice(('dnat', '& dnat == 0', '& (dnat | snat) != 0', '! dnat'))}"
         return self._mark_match("ct mark")
 

@@ -4,44 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from agent.firewalls.conntrack import HOLDS, OWN_STATES, RELATED, STATE, boxes, original
 from agent.firewalls.iptables import names
 from agent.firewalls.iptables.context import READ, any_of, equal, opposite, within
 from agent.firewalls.iptables.headers import network
 from agent.model.firewall import (
     AnyOf,
     Binary,
-    Box,
-    BoxTable,
-    Concat,
     CtState,
     Expr,
     Field,
     Literal,
     Match,
-    NamedSet,
     Opaque,
     Step,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from agent.firewalls.iptables.context import Context
     from agent.firewalls.iptables.save import Option
-    from agent.model.intervals import Interval
 
 WORD: Final = 0xFFFFFFFF
-STATE: Final = READ[Field.CT_STATE]
 WITHOUT_ENTRY: Final = Binary("&", STATE, Literal(CtState.INVALID | CtState.UNTRACKED))
 NO_ENTRY: Final = equal(WITHOUT_ENTRY, 0, negated=True)
 HAS_ENTRY: Final = equal(WITHOUT_ENTRY, 0)
-TRANSLATED: Final = Binary("&", READ[Field.CT_STATUS], Literal(48))  # IPS_SRC_NAT, IPS_DST_NAT
-BYTE: Final = (0, 255)
-RELATED: Final = (int(CtState.RELATED), int(CtState.RELATED))
-OWN_STATES: Final = ((0, CtState.RELATED - 1), (CtState.RELATED + 1, 255))
-"""A packet in these states belongs to its own connection; an ICMP error is related to another's."""
 ERRORS: Final = (1, 58)
-HOLDS: Final = (1, 1)
 OF_THE_PACKET: Final = {
     "--ctorigsrc": Field.SADDR, "--ctorigdst": Field.DADDR, "--ctorigsrcport": Field.SPORT,
     "--ctorigdstport": Field.DPORT,
@@ -97,9 +84,9 @@ def _alternatives(option: Option, context: Context) -> tuple[Match, ...]:
         case "--ctproto":
             return _protocol(names.protocol(value), str(option))
         case "--ctorigsrc" | "--ctorigdst":
-            return _original(OF_THE_PACKET[option.name], network(value, context.family)[0], str(option))
+            return original(OF_THE_PACKET[option.name], (network(value, context.family)[0],), str(option))
         case "--ctorigsrcport" | "--ctorigdstport":
-            return _original(OF_THE_PACKET[option.name], names.numbers(value), str(option))
+            return original(OF_THE_PACKET[option.name], (names.numbers(value),), str(option))
         case _:
             return (equal(Opaque(str(option)), HOLDS[0]),)
 
@@ -110,23 +97,7 @@ def _protocol(number: int, what: str) -> tuple[Match, ...]:
     own = [(state, (number, number)) for state in OWN_STATES]
     own += [(RELATED, (number, number))] if number not in ERRORS else []
     errors = [(RELATED, (error, error), HOLDS) for error in ERRORS]
-    return _boxes(sides, own), _boxes((*sides, Opaque(what)), errors)
-
-
-def _original(where: Field, span: Interval, what: str) -> tuple[Match, ...]:
-    """What the connection's first packet had: this packet's own, unless it is a reply, translated or an error."""
-    sides = STATE, READ[Field.CT_DIRECTION], TRANSLATED
-    own = [(state, (0, 0), (0, 0), span) for state in OWN_STATES]
-    other = [
-        (RELATED, BYTE, BYTE, HOLDS),
-        *((state, (1, 1), BYTE, HOLDS) for state in OWN_STATES),
-        *((state, (0, 0), (1, 255), HOLDS) for state in OWN_STATES),
-    ]
-    return _boxes((*sides, READ[where]), own), _boxes((*sides, Opaque(what)), other)
-
-
-def _boxes(sides: tuple[Expr, ...], boxes: Sequence[tuple[Interval, ...]]) -> Match:
-    return Match(Concat(sides), NamedSet(BoxTable(tuple(Box(one) for one in boxes))))
+    return boxes(sides, own), boxes((*sides, Opaque(what)), errors)
 
 
 def connmark(options: tuple[Option, ...], _context: Context) -> tuple[Step, ...]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from agent.errors import Malformed
+from agent.firewalls.conntrack import original
 from agent.firewalls.nftables import elements, selectors
 from agent.firewalls.nftables.elements import Key
 from agent.model.firewall import (
+    AnyOf,
     Binary,
     Concat,
     Datum,
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from agent.firewalls.nftables.selectors import Selector
 
 ADDRESSES = (Field.SADDR, Field.DADDR)
+OF_FIRST_PACKET = {"saddr": Field.SADDR, "daddr": Field.DADDR, "proto-src": Field.SPORT, "proto-dst": Field.DPORT}
+ADDRESS = elements.TYPES["ipv6_addr"]
+PORT = elements.TYPES["inet_service"]
 
 
 class Matcher:
@@ -69,8 +74,11 @@ class Matcher:
             return tuple(need for need in needs if need is not selectors.IPV6)
         return needs
 
-    def match(self, body: dict[str, Any]) -> tuple[Match, ...]:
+    def match(self, body: dict[str, Any]) -> tuple[Match | AnyOf, ...]:
         """The steps of one match statement; for one that comes again, other than for addresses, the same."""
+        first = _of_first_packet(body["left"])
+        if first is not None:
+            return self._first_packet(body, *first)
         needs, expr, key = self.key(body["left"])
         if type(expr) is Read and expr.field in ADDRESSES:
             return self._match(body, needs, expr, key)
@@ -79,6 +87,18 @@ class Matcher:
         if known is None:
             known = self._matches[written] = self._match(body, needs, expr, key)
         return known
+
+    def _first_packet(self, body: dict[str, Any], where: Field, family: int | None) -> tuple[Match | AnyOf, ...]:
+        """``ct original ip daddr``: what the first packet of the connection had."""
+        like = {Field.SADDR: ADDRESS, Field.DADDR: ADDRESS}.get(where, PORT)
+        right, op = body["right"], body.get("op", "==")
+        items = right["set"] if isinstance(right, dict) and "set" in right else [right]
+        found = elements.read_set(items, Key((like,)))
+        if not isinstance(found, IntervalTable) or op not in ("==", "!="):
+            raise Malformed(f"ct original {op} {right!r} is not understood")
+        keys = found.keys if op == "==" else found.keys.complement(like.highest)
+        needs = self._needed({4: (selectors.IPV4,), 6: (selectors.IPV6,)}.get(family or 0, ()))
+        return (*needs, AnyOf(original(where, tuple(keys), f"ct original {where.name.lower()}")))
 
     def _match(self, body: dict[str, Any], needs: tuple[Match, ...], expr: Expr, key: Key) -> tuple[Match, ...]:
         op, right = body.get("op", "=="), body["right"]
@@ -149,6 +169,16 @@ class Matcher:
         else:
             table = NamedSet(elements.read_map(data["set"], key, lambda item: data_value(item, like)))
         return needs, Lookup(expr, table)
+
+
+def _of_first_packet(left: Any) -> tuple[Field, int | None] | None:
+    """Which field of the connection's first packet an expression reads, and in which family; None for any other."""
+    ct = left.get("ct") if isinstance(left, dict) else None
+    if not isinstance(ct, dict) or ct.get("dir") != "original":
+        return None
+    family, _, key = str(ct.get("key")).rpartition(" ")
+    where = OF_FIRST_PACKET.get(key)
+    return None if where is None else (where, {"ip": 4, "ip6": 6}.get(family))
 
 
 def _all_constant(items: Any) -> bool:
