@@ -1,10 +1,11 @@
-"""Whole processes, timed beside a bare interpreter in the same run: ``python -m tests.bench [RULES]...``."""
+"""Whole processes, timed beside a bare interpreter and nft in the same run: ``python -m tests.bench [RULES]...``."""
 
 from __future__ import annotations
 
 import json
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -12,34 +13,108 @@ import tempfile
 import time
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-RUNS = 5
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RUNS = 3
 ROOT = Path(__file__).parents[2]
 SIZES = (1000, 10_000)
+WIDE = 100
+NARROW = 10_000
+ELEMENTS = 1_000_000
+Expr = list[dict[str, Any]]
 
 
-def host(folder: Path, rules: int) -> Path:
-    """A recorded gateway of so many rules: the shipped one, with a long list of addresses in front."""
-    from agent.model.intervals import address_text  # noqa: PLC0415 - the measured processes start first
-    from agent.snapshot import Artifact, Snapshot, Status, load, save  # noqa: PLC0415
+class Spent(NamedTuple):
+    """Medians of one process: seconds, seconds of its own CPU, and its peak in MiB."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+def address(random: Random, length: int) -> str:
+    value = random.getrandbits(32) & (0xFFFFFFFF << 32 - length)
+    return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+def to(right: Any) -> dict[str, Any]:
+    return {"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "daddr"}}, "right": right}}
+
+
+def prefix(random: Random, length: int) -> dict[str, Any]:
+    return {"prefix": {"addr": address(random, length), "len": length}}
+
+
+def flat(count: int) -> list[Expr]:
+    """A deny-list: each rule one prefix, a few for some ports or from one interface only."""
+    random = Random(7)
+    rules: list[Expr] = []
+    for number in range(count):
+        expr: Expr = [to(prefix(random, random.choice((20, 24, 32))))]
+        if number % 10 == 0:
+            left = {"payload": {"protocol": "tcp", "field": "dport"}}
+            expr.append({"match": {"op": "==", "left": left, "right": {"set": [80, 443]}}})
+        if number % 25 == 3:
+            expr.insert(0, {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "lan0"}})
+        rules.append([*expr, {"drop": None} if number % 3 else {"accept": None}])
+    return rules
+
+
+def wide_and_narrow() -> list[Expr]:
+    """Wide rules of which nobody knows whether they match, in front of many narrow ones."""
+    random = Random(7)
+    limit = {"limit": {"rate": 5, "per": "second"}}
+    wide: list[Expr] = [[to(prefix(random, random.choice((1, 2, 3, 4)))), limit, {"drop": None}] for _ in range(WIDE)]
+    return wide + [[to(prefix(random, 24)), {"drop": None}] for _ in range(NARROW)]
+
+
+def sources() -> list[Expr]:
+    """A rule for each of a thousand clients."""
+    random = Random(7)
+    left = {"payload": {"protocol": "ip", "field": "saddr"}}
+    return [
+        [{"match": {"op": "==", "left": left, "right": f"192.168.{7 + at // 250}.{at % 250 + 1}"}}, to(prefix(random, 24)), {"drop": None}]
+        for at in range(1000)
+    ]  # fmt: skip
+
+
+def nft(rules: list[Expr], elements: Sequence[str] = ()) -> bytes:
+    """A listing with these rules for forwarded packets, and a set of addresses."""
+    place = {"family": "inet", "table": "filter"}
+    objects: list[dict[str, Any]] = [
+        {"metainfo": {"version": "1.0.6", "json_schema_version": 1}},
+        {"table": {"family": "inet", "name": "filter", "handle": 1}},
+        {"set": {"family": "inet", "name": "bad", "table": "filter", "type": "ipv4_addr", "handle": 2} | ({"elem": list(elements)} if elements else {})},
+        {"chain": place | {"name": "forward", "handle": 3, "type": "filter", "hook": "forward", "prio": 0, "policy": "accept"}},
+    ]  # fmt: skip
+    for handle, expr in enumerate(rules, 10):
+        objects.append({"rule": place | {"chain": "forward", "handle": handle, "expr": expr}})
+    return json.dumps({"nftables": objects}).encode()
+
+
+def legacy(count: int) -> bytes:
+    random = Random(7)
+    lines = ["*filter", ":INPUT ACCEPT [0:0]", ":FORWARD ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]"]
+    for number in range(count):
+        length = random.choice((20, 24, 32))
+        ports = " -p tcp -m tcp --dport 443" if number % 10 == 0 else ""
+        lines.append(f"-A FORWARD -d {address(random, length)}/{length}{ports} -j {'DROP' if number % 3 else 'ACCEPT'}")
+    return "\n".join((*lines, "COMMIT", "")).encode()
+
+
+def host(folder: Path, name: str, artifact: str, listing: bytes) -> str:
+    """A recorded gateway with other rules."""
+    from agent.snapshot import Artifact, Snapshot, Status, load, save  # noqa: PLC0415 - the measured processes start first
 
     recorded = load(ROOT / "tests" / "gateways" / "egress-allow-list")
-    document = json.loads(recorded.get("nft.json").data)
-    random = Random(7)
-    listed = []
-    for number in range(rules):
-        prefix = {"prefix": {"addr": address_text(random.getrandbits(32) & ~0xFF, 4), "len": 24}}
-        left = {"payload": {"protocol": "ip", "field": "daddr"}}
-        expr = [{"match": {"op": "==", "left": left, "right": prefix}}, {"drop": None}]
-        rule = {"family": "inet", "table": "filter", "chain": "forward", "handle": 1000 + number, "expr": expr}
-        listed.append({"rule": rule})
-    at = next(i for i, one in enumerate(document["nftables"]) if one.get("rule", {}).get("chain") == "forward")
-    document["nftables"][at:at] = listed
-    artifacts = dict(recorded.artifacts)
-    artifacts["nft.json"] = Artifact("nft.json", Status.OK, json.dumps(document).encode())
-    place = folder / f"host-{rules}"
+    artifacts = dict(recorded.artifacts) | {"nft.json": Artifact("nft.json", Status.OK, nft([]))}
+    artifacts[artifact] = Artifact(artifact, Status.OK, listing)
+    place = folder / name.replace(" ", "-")
     save(Snapshot(recorded.taken_at, recorded.host, artifacts), place)
-    return place
+    return str(place)
 
 
 def environment() -> dict[str, str]:
@@ -48,47 +123,69 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": tempfile.gettempdir() + "/gateproof-bench-cache"}
 
 
-def measure(argv: list[str]) -> tuple[float, float]:
-    """Median wall seconds and peak resident MiB of a process."""
-    walls = []
-    for _ in range(RUNS):
-        began = time.perf_counter()
-        subprocess.run(argv, capture_output=True, check=False, env=environment())
-        walls.append(time.perf_counter() - began)
+def measure(argv: Sequence[str]) -> Spent:
+    """Run a process some times; what its own children spend does not count."""
     code = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], capture_output=True);"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+        "import json, os, resource, subprocess, sys, time; began = time.perf_counter()\n"
+        "child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+        "_, _, used = os.wait4(child.pid, 0)\n"
+        "print(json.dumps([time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))"
     )
-    peak = subprocess.run((sys.executable, "-c", code, *argv), capture_output=True, text=True, check=True)
-    return statistics.median(walls), int(peak.stdout) / 1024
+    found = []
+    for _ in range(RUNS):
+        done = subprocess.run((sys.executable, "-c", code, *argv), capture_output=True, check=True, env=environment())
+        found.append(json.loads(done.stdout))
+    return Spent(*(statistics.median(column) for column in zip(*found, strict=True)))
+
+
+def listed_by_nft(listing: Path) -> Spent | None:
+    """What nft itself takes to list these rules as JSON, in a namespace of its own; None where it cannot be had."""
+    if os.geteuid() != 0 or shutil.which("nft") is None:
+        return None
+    timer = "import os, sys, time; began = time.perf_counter(); code = os.system('nft -j list ruleset >/dev/null'); print(time.perf_counter() - began)"
+    script = f'nft -j -f {listing} && exec {sys.executable} -c "$0"'
+    done = subprocess.run(("unshare", "-n", "sh", "-c", script, timer), capture_output=True, text=True, check=False)
+    return Spent(float(done.stdout), 0, 0) if done.returncode == 0 and done.stdout else None
 
 
 def main() -> None:
-    """Print a table: median wall time, ratio to a bare interpreter, peak memory."""
+    """Print a table: wall time, own CPU, ratio to a bare interpreter, peak memory."""
     sizes = tuple(map(int, sys.argv[1:])) or SIZES
     gateproof = [sys.executable, "-m", "agent"]
-    with tempfile.TemporaryDirectory() as folder:
-        hosts = {size: str(host(Path(folder), size)) for size in sizes}
+    random = Random(7)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        elements = sorted({address(random, 32) for _ in range(ELEMENTS)})
+        hosts = {
+            **{f"audit, {size} nft rules": host(folder, f"nft {size}", "nft.json", nft(flat(size))) for size in sizes},
+            **{
+                f"audit, {size} iptables rules": host(folder, f"legacy {size}", "iptables-legacy.txt", legacy(size))
+                for size in sizes
+            },
+            "audit, wide over narrow": host(folder, "wide", "nft.json", nft(wide_and_narrow())),
+            "audit, 1000 sources": host(folder, "sources", "nft.json", nft(sources())),
+            "audit, a million elements": host(folder, "set", "nft.json", nft([[to("@bad"), {"drop": None}]], elements)),
+        }
         rows = [
             ("bare interpreter", [sys.executable, "-c", "pass"]),
             ("gateproof --version", [*gateproof, "--version"]),
         ]
-        rows += [
-            (f"audit of {size} rules", [*gateproof, "audit", "--snapshot", recorded])
-            for size, recorded in hosts.items()
-        ]
-        question = ["--in-iface", "lan1", "--src", "192.168.8.7", "--proto", "tcp", "--dport", "443"]
-        rows += [
-            (f"reach over {size} rules", [*gateproof, "reach", *question, "--snapshot", recorded])
-            for size, recorded in hosts.items()
-        ]
+        rows += [(what, [*gateproof, "audit", "--snapshot", place]) for what, place in hosts.items()]
         bare = 0.0
-        print(f"{'':<24} {'wall ms':>8} {'ratio':>6} {'MiB':>6}   (median of {RUNS})")
-        for name, argv in rows:
-            wall, peak = measure(argv)
-            bare = bare or wall
-            print(f"{name:<24} {wall * 1000:8.0f} {wall / bare:6.1f} {peak:6.0f}")
-    print(f"own peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+        print(f"{'':<28} {'wall s':>7} {'CPU s':>7} {'ratio':>6} {'MiB':>5}   (medians of {RUNS})")
+        for what, argv in rows:
+            spent = measure(argv)
+            bare = bare or spent.wall
+            print(
+                f"{what:<28} {spent.wall:7.2f} {spent.cpu:7.2f} {spent.wall / bare:6.1f} {spent.peak:5.0f}", flush=True
+            )
+        for size in sizes:
+            listing = folder / "listing.json"
+            listing.write_bytes(nft(flat(size)))
+            itself = listed_by_nft(listing)
+            if itself is not None:
+                print(f"{f'nft -j list, {size} rules':<28} {itself.wall:7.2f}")
+    print(f"own peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB, {time.strftime('%Y-%m-%d')}")
 
 
 if __name__ == "__main__":
