@@ -11,7 +11,7 @@ from agent.judge.cuts import Axis
 from agent.judge.decided import Decided, Ranking, rank
 from agent.judge.interpret import End
 from agent.judge.packet import ABSENT, SWEPT, TCP, UNKNOWN, WITH_PORTS, packet
-from agent.judge.path import HERE, Outcome, Path
+from agent.judge.path import HERE, Path
 from agent.judge.routing import Routing
 from agent.judge.scalar import ScalarRunner
 from agent.judge.sources import Sources
@@ -22,6 +22,7 @@ from agent.model.intervals import Intervals, name_value, prefixes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from agent.judge.crossing import Outcome
     from agent.judge.packet import Packet
     from agent.model.gateway import Gateway
 

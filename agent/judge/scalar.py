@@ -10,12 +10,12 @@ from agent.judge.nat import translate
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from agent.judge.crossing import Load
     from agent.judge.doubt import Doubt
     from agent.judge.evaluate import Evaluator
     from agent.judge.hooks import Station
     from agent.judge.interpret import Rules
     from agent.judge.packet import Packet
-    from agent.judge.path import Load
     from agent.judge.routing import Road, Routing
     from agent.model.intervals import Intervals
 

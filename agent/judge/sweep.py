@@ -24,11 +24,11 @@ from agent.model.intervals import Interval, Intervals
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from agent.judge.crossing import Load
     from agent.judge.doubt import Doubt
     from agent.judge.hooks import Station
     from agent.judge.interpret import Summary
     from agent.judge.packet import Packet
-    from agent.judge.path import Load
     from agent.judge.plan import Active
     from agent.judge.routing import Road, Routing
     from agent.judge.scalar import ScalarRunner

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.judge.packet import UNKNOWN, family_of
-from agent.judge.path import Outcome, Path
+from agent.judge.path import Path
 from agent.judge.routing import Routing
 from agent.judge.scalar import ScalarRunner
 from agent.model.firewall import Field, source_of
 from agent.model.intervals import Intervals, address_text, name_text
 
 if TYPE_CHECKING:
+    from agent.judge.crossing import Outcome
     from agent.judge.flow import Flow
     from agent.judge.packet import Packet
     from agent.model.gateway import Gateway

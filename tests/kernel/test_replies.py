@@ -20,7 +20,7 @@ from tests.kernel.compare import Comparison
 from tests.kernel.rulesets import FLAVOURS, make
 
 if TYPE_CHECKING:
-    from agent.judge.path import Outcome
+    from agent.judge.crossing import Outcome
     from agent.model.gateway import Gateway
     from tests.kernel.flows import Probe
     from tests.kernel.rulesets import Ruleset
