@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.judge.packet import ABSENT, UNKNOWN, Packet, family_of
 from agent.model.firewall import Fib, Field
@@ -23,6 +23,8 @@ RTN = {
     "unicast": 1, "local": 2, "broadcast": 3, "anycast": 4, "multicast": 5, "blackhole": 6, "unreachable": 7,
     "prohibit": 8, "throw": 9,
 }  # fmt: skip
+LINK_LOCAL: Final = 0xFE80 >> 6
+"""fe80::/10."""
 LOOPBACK = name_value("lo")
 ZERO_NET, LOOPBACK_NET = (0, (1 << 24) - 1), (0x7F000000, 0x7FFFFFFF)
 MULTICAST = {4: (0xE0000000, 0xEFFFFFFF), 6: (0xFF << 120, (1 << 128) - 1)}
@@ -155,7 +157,7 @@ class Routing:
             0,
             0,
         )
-        if question.result == "rpfilter" and family == 6 and limit:
+        if question.result == "rpfilter" and family == 6 and limit and selector.dst >> 118 == LINK_LOCAL:
             return self._way_by(selector, limit)
         # nft_fib leaves the result 0 for local addresses and for routes that stop the packet
         found = {
@@ -169,7 +171,10 @@ class Routing:
         return device
 
     def _way_by(self, selector: Selector, device: int) -> int:
-        """Whether some route leads there by a device, be it a shorter one (RT6_LOOKUP_F_IFACE in ip6t_rpfilter.c)."""
+        """Whether some route leads there by a device, be it a shorter one.
+
+        ip6t_rpfilter.c asks so (RT6_LOOKUP_F_IFACE) about link-local sources only.
+        """
         if any(road.way is not Way.FORWARD for road in self._look_up(selector)):
             return 0
         name = name_text(device)
