@@ -57,6 +57,8 @@ class Question(NamedTuple):
 
     active: Active
     """The active rules before that one, and those of other chains."""
+    before: int
+    """How many rules of the base chain that are active everywhere stand before it."""
     passed: int
     """How many cuts lie before."""
     how: End | None
@@ -173,7 +175,7 @@ class _Walk:
         settled = settle(self._plan, active)
         if settled is not None:
             return self._found.settled[settled[0]], settled[1]
-        question, place = _question(active, self._finals, self._plan.last, passed)
+        question, place = _question(self._plan, active, self._finals, passed)
         return self._found.open[question], place
 
 
@@ -187,17 +189,18 @@ def _turn(active: list[int], place: int) -> None:
         del active[bisect_left(active, ~place)]
 
 
-def _question(active: list[int], finals: dict[int, End], always: int | None, passed: int) -> tuple[Question, int]:
-    """What to ask the interpreter, and the place of the rule that ends the rest; ``always`` ends it everywhere."""
+def _question(plan: Plan, active: list[int], finals: dict[int, End], passed: int) -> tuple[Question, int]:
+    """What to ask the interpreter, and the place of the rule that ends the rest."""
+    always, last = plan.always[BASE], plan.last
     others = bisect_left(active, 1 << PLACE_BITS)
     at = next((at for at in range(others) if active[at] in finals), others)
-    place = active[at] if at < others else always
-    if always is not None and place is not None and always < place:
-        place, at = always, bisect_left(active, always)
+    place = active[at] if at < others else last
+    if last is not None and place is not None and last < place:
+        place, at = last, bisect_left(active, last)
     how = None if place is None else finals.get(place)
     if how is None or place is None:
-        return Question(tuple(active), passed, None), POLICY
-    return Question((*active[:at], *active[others:]), passed, how), place
+        return Question(tuple(active), len(always), passed, None), POLICY
+    return Question((*active[:at], *active[others:]), bisect_left(always, place), passed, how), place
 
 
 def settle(plan: Plan, active: list[int]) -> Settled | None:

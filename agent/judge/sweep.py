@@ -75,7 +75,7 @@ class SweepRunner:
         """What the interpreter makes of the other addresses."""
         found: dict[tuple[Doubt, ...], dict[Ending, list[Interval]]] = {}
         tails: dict[tuple[Doubt, ...], dict[tuple[End, Packet], list[tuple[int, int, int]]]] = {}
-        for (active, passed, how), pieces in atoms.open.items():
+        for (active, _, passed, how), pieces in atoms.open.items():
             here, last = pieces.starts[0], pieces.places[0]
             with_last = active if how is None or last == plan.last else tuple(sorted((*active, last)))
             rules = _Atom(self, plan, with_last, passed, here)

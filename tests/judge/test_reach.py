@@ -6,7 +6,7 @@ import json
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.judge.flow import read_flow
@@ -89,6 +89,7 @@ def verdict_of(reach: Reach, address: int) -> str:
 
 @settings(max_examples=250, deadline=None)
 @given(st.integers(0, 2**32))
+@example(498560295)
 def test_reach_agrees_with_trace_at_every_boundary(seed: int) -> None:
     random = Random(seed)
     chains = {
