@@ -53,7 +53,7 @@ def _unaudited(report: Report, snapshot: Snapshot) -> str:
     reasons = []
     for one in asked:
         if one.status is not Status.ABSENT:
-            told = broken.get(one.name) or (f"{one.status}: {one.detail}" if one.detail else str(one.status))
+            told = broken.get(one.name) or one.trouble
             reasons.append(f"{one.name}: {told}" + (f" ({one.remedy})" if one.remedy else ""))
     return "; ".join(reasons)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Final
 
@@ -96,7 +97,6 @@ def owner_of(firewall: Firewall, source: Source) -> Owner | None:
 
 # ---- ufw ----
 
-_UFW_WAYS: Final = {"input": "", "output": "out ", "forward": ""}
 _UFW_VERBS: Final = {"DROP": "deny", "REJECT": "reject", "ACCEPT": "allow"}
 _UFW_POLICIES: Final = {"input": "incoming", "output": "outgoing", "forward": "routed"}
 _UFW_RULE: Final = re.compile(
@@ -148,8 +148,6 @@ def _unban(source: Source, found: dict[str, str]) -> Commands:
     return (f"fail2ban-client set {jail} unbanip {_plain(banned[1] or banned[2])}",)
 
 
-_CROWDSEC: Final = ("cscli decisions list --all", "cscli decisions delete --ip ADDRESS")
-_SSHGUARD: Final = "in /etc/sshguard/whitelist; then restart sshguard"
 _FAIL2BAN: Final = "in the jail {jail} of fail2ban (`ignoreip` in /etc/fail2ban/jail.local keeps an address out)"
 
 # ---- all signs, the most particular first ----
@@ -168,6 +166,27 @@ def _vyos_delete(_: Source, found: dict[str, str]) -> Commands:
     delete = f"delete firewall ipv{found['version']} {place} rule {found['number']}"
     return "configure", delete, "commit", "save"
 
+
+# tools that show in several ways, and are told of in the same words each time
+_crowdsec = partial(
+    _Sign,
+    "CrowdSec",
+    "among the decisions of CrowdSec",
+    ("cscli decisions list --all", "cscli decisions delete --ip ADDRESS"),
+)
+_fail2ban = partial(_Sign, "fail2ban", _FAIL2BAN, _unban)
+_firewalld_zone = partial(
+    _Sign,
+    "firewalld",
+    "in the zone {zone} of firewalld",
+    ("firewall-cmd --permanent --info-zone={zone}", "firewall-cmd --reload"),
+    chain=_ZONE,
+)
+_libvirt = partial(_Sign, "libvirt", "in the networks of libvirt", ("virsh net-list --all",))
+_podman = partial(_Sign, "Podman", "in the networks of Podman", ("podman network ls",))
+_shorewall = partial(_Sign, "Shorewall", commands=("shorewall check", "shorewall reload"), beside="shorewall")
+_sshguard = partial(_Sign, "sshguard", "in /etc/sshguard/whitelist; then restart sshguard")
+_ufw_policy = partial(_Sign, "ufw", "with ufw's default policies", _ufw_default)
 
 SIGNS: Final = (
     # comments
@@ -192,14 +211,9 @@ SIGNS: Final = (
     _Sign("VyOS", "in rule {number} of the ruleset {name}", _vyos_delete, text=_VYOS_NAMED),
     _Sign("VyOS", "in rule {number} of a base ruleset", _vyos_delete, text=_VYOS_RULE),
     # sets
-    _Sign(
-        "CrowdSec",
-        "among the decisions of CrowdSec",
-        _CROWDSEC,
-        text=r"(?:@|--match-set )crowdsec6?-blacklists",
-    ),
-    _Sign("fail2ban", _FAIL2BAN, _unban, text=r"(?:@addr6?-set-|--match-set f2b-)(?P<jail>[^\s\"]+)"),
-    _Sign("sshguard", _SSHGUARD, text=r"--match-set sshguard[46] "),
+    _crowdsec(text=r"(?:@|--match-set )crowdsec6?-blacklists"),
+    _fail2ban(text=r"(?:@addr6?-set-|--match-set f2b-)(?P<jail>[^\s\"]+)"),
+    _sshguard(text=r"--match-set sshguard[46] "),
     _Sign(
         "FireHOL IP lists",
         "where update-ipsets keeps the list {list}",
@@ -214,11 +228,11 @@ SIGNS: Final = (
         ("ufw reload",),
         chain=r"ufw6?-(?P<when>before|after)-(?:input|output|forward)",
     ),
-    _Sign("ufw", "with ufw's default policies", _ufw_default, chain=r"ufw6?-skip-to-policy-(?P<hook>\w+)"),
+    _ufw_policy(chain=r"ufw6?-skip-to-policy-(?P<hook>\w+)"),
     _Sign("ufw", "in /etc/ufw/before.rules or before6.rules", ("ufw reload",), chain=r"ufw6?-.+"),
-    _Sign("fail2ban", _FAIL2BAN, _unban, chain=r"(?:f2b|fail2ban)-(?P<jail>.+)"),
-    _Sign("CrowdSec", "among the decisions of CrowdSec", _CROWDSEC, chain=r"CROWDSEC_CHAIN|CROWDSEC_LOG"),
-    _Sign("sshguard", _SSHGUARD, chain="sshguard"),
+    _fail2ban(chain=r"(?:f2b|fail2ban)-(?P<jail>.+)"),
+    _crowdsec(chain=r"CROWDSEC_CHAIN|CROWDSEC_LOG"),
+    _sshguard(chain="sshguard"),
     _Sign(
         "Docker",
         "in DOCKER-USER, which Docker leaves to the administrator, and wherever it is loaded at boot",
@@ -230,13 +244,8 @@ SIGNS: Final = (
         ("docker network ls", "docker ps --format '{{{{.Names}}}} {{{{.Ports}}}}'"),
         chain=r"DOCKER(?:[-_].+)?",
     ),
-    _Sign(
-        "Podman",
-        "in the networks of Podman",
-        ("podman network ls",),
-        chain=r"(?:NETAVARK|CNI)[-_].+",
-    ),
-    _Sign("libvirt", "in the networks of libvirt", ("virsh net-list --all",), chain=r"LIBVIRT_(?:FW[IOX]|INP|OUT|PRT)"),
+    _podman(chain=r"(?:NETAVARK|CNI)[-_].+"),
+    _libvirt(chain=r"LIBVIRT_(?:FW[IOX]|INP|OUT|PRT)"),
     _Sign("Calico", "in the network policies", ("kubectl get networkpolicy --all-namespaces",), chain=r"cali-.+"),
     _Sign("Cilium", "in the network policies", ("kubectl get networkpolicy --all-namespaces",), chain=r"CILIUM_.+"),
     _Sign(
@@ -260,32 +269,26 @@ SIGNS: Final = (
         table=r"(?:inet|ip|ip6) firewalld",
         chain=_POLICY,
     ),
-    _Sign(
-        "firewalld",
-        "in the zone {zone} of firewalld",
-        ("firewall-cmd --permanent --info-zone={zone}", "firewall-cmd --reload"),
-        table=r"(?:inet|ip|ip6) firewalld",
-        chain=_ZONE,
-    ),
+    _firewalld_zone(table=r"(?:inet|ip|ip6) firewalld"),
     _Sign(
         "firewalld",
         "in the zones and policies of firewalld, which let nothing pass between zones unless they are told to",
         ("firewall-cmd --get-active-zones", "firewall-cmd --get-active-policies"),
         table=r"(?:inet|ip|ip6) firewalld(?:_policy_drop)?",
     ),
-    _Sign("CrowdSec", "among the decisions of CrowdSec", _CROWDSEC, table=r"ip6? crowdsec6?"),
+    _crowdsec(table=r"ip6? crowdsec6?"),
     _Sign(
         "fail2ban", _FAIL2BAN.replace("the jail {jail}", "a jail"), ("fail2ban-client status",), table=r"\w+ f2b-table"
     ),
-    _Sign("sshguard", _SSHGUARD, table=r"ip6? sshguard"),
+    _sshguard(table=r"ip6? sshguard"),
     _Sign(
         "Docker",
         "in the networks of Docker; rules of your own belong into a table of your own",
         ("docker network ls",),
         table=r"ip6? docker-bridges",
     ),
-    _Sign("Podman", "in the networks of Podman", ("podman network ls",), table=r"inet netavark"),
-    _Sign("libvirt", "in the networks of libvirt", ("virsh net-list --all",), table=r"ip6? libvirt_network"),
+    _podman(table=r"inet netavark"),
+    _libvirt(table=r"ip6? libvirt_network"),
     _Sign(
         "Kubernetes",
         "in the Services of the cluster",
@@ -314,29 +317,14 @@ SIGNS: Final = (
         chain=r"(?:INPUT|OUTPUT|FORWARD)_direct",
         beside="FORWARD_direct",
     ),
-    _Sign(
-        "firewalld",
-        "in the zone {zone} of firewalld",
-        ("firewall-cmd --permanent --info-zone={zone}", "firewall-cmd --reload"),
-        chain=_ZONE,
-        beside="FORWARD_direct",
-    ),
+    _firewalld_zone(beside="FORWARD_direct"),
     _Sign("firewalld", "in the zones of firewalld", ("firewall-cmd --get-active-zones",), beside="FORWARD_direct"),
-    _Sign(
-        "Shorewall",
-        "in /etc/shorewall/policy",
-        ("shorewall check", "shorewall reload"),
-        beside="shorewall",
-        policy=True,
-    ),
-    _Sign(
-        "Shorewall",
+    _shorewall("in /etc/shorewall/policy", policy=True),
+    _shorewall(
         "in /etc/shorewall/rules and policy, for traffic from zone {source} to zone {to}",
-        ("shorewall check", "shorewall reload"),
         chain=r"(?P<source>[A-Za-z0-9]+)(?:-|2)(?P<to>[A-Za-z0-9]+)",
-        beside="shorewall",
     ),
-    _Sign("Shorewall", "in /etc/shorewall", ("shorewall check", "shorewall reload"), beside="shorewall"),
+    _shorewall("in /etc/shorewall"),
     _Sign(
         "FireHOL",
         "in /etc/firehol/firehol.conf, in the interface or router {part}",
@@ -345,14 +333,7 @@ SIGNS: Final = (
         nearby=_FIREHOL,
     ),
     _Sign("FireHOL", "in /etc/firehol/firehol.conf", ("firehol try",), nearby=_FIREHOL),
-    _Sign(
-        "ufw",
-        "with ufw's default policies",
-        _ufw_default,
-        chain=r"(?P<hook>INPUT|OUTPUT|FORWARD)",
-        beside=r"ufw6?-user-forward",
-        policy=True,
-    ),
+    _ufw_policy(chain=r"(?P<hook>INPUT|OUTPUT|FORWARD)", beside=r"ufw6?-user-forward", policy=True),
     _Sign(
         "Docker",
         "in DOCKER-USER, as Docker sets the policy of FORWARD; accept there what must pass",

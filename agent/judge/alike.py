@@ -134,10 +134,7 @@ class Likeness:
 
 def _note(step: Step, looks: dict[Field, _Looks]) -> None:
     if type(step) is Match:  # by far the most
-        if type(step.expr) is Read and type(step.members) is Intervals:
-            looks[step.expr.field].compare(step.members)
-        else:
-            _compared(step.expr, step.members, looks)
+        _compared(step.expr, step.members, looks)
         return
     match step:
         case AnyOf():
@@ -161,13 +158,14 @@ def _note(step: Step, looks: dict[Field, _Looks]) -> None:
 
 
 def _compared(expr: Expr, members: Intervals | NamedSet, looks: dict[Field, _Looks]) -> None:
-    keys = members.elements if isinstance(members, NamedSet) else members
-    if isinstance(expr, Read) and isinstance(keys, IntervalTable) and isinstance(members, NamedSet):
+    if not isinstance(expr, Read):
+        _read(expr, looks)
+    elif isinstance(members, Intervals):
+        looks[expr.field].compare(members)
+    elif isinstance(members.elements, IntervalTable):
         if members.dynamic:
             looks[expr.field].otherwise = True
-        looks[expr.field].compare(keys.keys)
-    elif isinstance(expr, Read) and isinstance(keys, Intervals):
-        looks[expr.field].compare(keys)
+        looks[expr.field].compare(members.elements.keys)
     else:
         _read(expr, looks)
 

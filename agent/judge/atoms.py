@@ -52,7 +52,7 @@ class Pieces:
         return Intervals.of_bounds(self.starts, self.ends)
 
 
-class Question(NamedTuple):
+class Unsettled(NamedTuple):
     """Atoms that differ at most in the rule of the base chain which ends all that has not ended before."""
 
     active: Active
@@ -71,7 +71,7 @@ class Atoms:
 
     settled: dict[End | None, Pieces] = field(default_factory=lambda: defaultdict(Pieces))
     """By how the base chain ends; None is its policy."""
-    open: dict[Question, Pieces] = field(default_factory=lambda: defaultdict(Pieces))
+    open: dict[Unsettled, Pieces] = field(default_factory=lambda: defaultdict(Pieces))
     """What the interpreter has to say; places are those of the rules that certainly end what gets so far."""
 
 
@@ -175,8 +175,8 @@ class _Walk:
         settled = settle(self._plan, active)
         if settled is not None:
             return self._found.settled[settled[0]], settled[1]
-        question, place = _question(self._plan, active, self._finals, passed)
-        return self._found.open[question], place
+        unsettled, place = _unsettled(self._plan, active, self._finals, passed)
+        return self._found.open[unsettled], place
 
 
 def _turn(active: list[int], place: int) -> None:
@@ -189,7 +189,7 @@ def _turn(active: list[int], place: int) -> None:
         del active[bisect_left(active, ~place)]
 
 
-def _question(plan: Plan, active: list[int], finals: dict[int, End], passed: int) -> tuple[Question, int]:
+def _unsettled(plan: Plan, active: list[int], finals: dict[int, End], passed: int) -> tuple[Unsettled, int]:
     """What to ask the interpreter, and the place of the rule that ends the rest."""
     always, last = plan.always[BASE], plan.last
     others = bisect_left(active, 1 << PLACE_BITS)
@@ -199,8 +199,8 @@ def _question(plan: Plan, active: list[int], finals: dict[int, End], passed: int
         place, at = last, bisect_left(active, last)
     how = None if place is None else finals.get(place)
     if how is None or place is None:
-        return Question(tuple(active), len(always), passed, None), POLICY
-    return Question((*active[:at], *active[others:]), bisect_left(always, place), passed, how), place
+        return Unsettled(tuple(active), len(always), passed, None), POLICY
+    return Unsettled((*active[:at], *active[others:]), bisect_left(always, place), passed, how), place
 
 
 def settle(plan: Plan, active: list[int]) -> Settled | None:

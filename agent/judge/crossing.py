@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from agent.judge.doubt import NO_INTERFACES, Doubt
-from agent.judge.hooks import Station, bridge_stations, stations
+from agent.judge.hooks import Station, stations
 from agent.judge.interpret import End, Ending
 from agent.judge.packet import (
     DNATTED,
@@ -105,13 +105,13 @@ class Crossing:
         self._firewall = firewall
         self._routing = routing
         self._runner = runner
-        self._stations: dict[tuple[Hook, int, str], tuple[Station, ...]] = {}
+        self._stations: dict[tuple[Hook, int, str, bool], tuple[Station, ...]] = {}
 
-    def _stations_at(self, hook: Hook, family: int, device: str) -> tuple[Station, ...]:
-        key = (hook, family, device)
+    def _stations_at(self, hook: Hook, family: int, device: str = "", *, bridge: bool = False) -> tuple[Station, ...]:
+        key = (hook, family, device, bridge)
         known = self._stations.get(key)
         if known is None:
-            known = self._stations[key] = stations(self._firewall, family, hook, device)
+            known = self._stations[key] = stations(self._firewall, family, hook, device, bridge=bridge)
         return known
 
     def cross(self, hook: Hook, frontier: Frontier, family: int, device: str = "", *, nat: bool = True) -> Frontier:
@@ -129,7 +129,7 @@ class Crossing:
 
         Before the ports' own ingress and behind their egress chains nothing is known of bridges.
         """
-        chains = [(hook, bridge_stations(self._firewall, family, hook)) for hook in hooks]
+        chains = [(hook, self._stations_at(hook, family, bridge=True)) for hook in hooks]
         if not frontier or not any(some for _, some in chains):
             return frontier
         device = next(iter(frontier)).packet[field]

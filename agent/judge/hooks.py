@@ -25,34 +25,26 @@ class Station(NamedTuple):
     """Whether mappings chosen before have been applied to the packet."""
 
 
-def bridge_stations(firewall: Firewall, family: int, hook: Hook) -> tuple[Station, ...]:
-    """Base chains of a bridge, in order; connections are followed there only by a module of its own."""
-    chains = list(firewall.base_chains(family, hook, bridge=True))
-    ordered = sorted(
-        ((chain.base.priority, -registered), table, chain)
-        for registered, (table, chain) in enumerate(chains)
-        if chain.base is not None
-    )
-    return tuple(Station(table, chain, tracked=False, nat=False, translated=False) for _, table, chain in ordered)
-
-
-def stations(firewall: Firewall, family: int, hook: Hook, device: str = "") -> tuple[Station, ...]:
+def stations(
+    firewall: Firewall, family: int, hook: Hook, device: str = "", *, bridge: bool = False
+) -> tuple[Station, ...]:
     """Base chains in the order in which they run.
 
     By priority; at equal priority the last registered first (nf_hook_entries_grow inserts before its
     equals). All nat chains run at one fixed place, in their own order (nf_nat_register_fn), and conntrack
-    stands at -200. ``device`` chooses among ingress and egress chains.
+    stands at -200. ``device`` chooses among ingress and egress chains. On a bridge connections are followed only by
+    a module of its own, and nothing is mapped.
     """
     entries = []
-    for registered, (table, chain) in enumerate(firewall.base_chains(family, hook)):
+    for registered, (table, chain) in enumerate(firewall.base_chains(family, hook, bridge=bridge)):
         base = chain.base
         if base is None or (base.devices and device not in base.devices):
             continue
         nat = base.type is ChainType.NAT
         place = NAT_PRIORITY.get(hook, base.priority) if nat else base.priority
         early = hook in (Hook.PREROUTING, Hook.OUTPUT) and place <= CONNTRACK
-        tracked = not early and hook not in (Hook.INGRESS, Hook.EGRESS)
-        translated = place > NAT_PRIORITY.get(hook, place)
+        tracked = not bridge and not early and hook not in (Hook.INGRESS, Hook.EGRESS)
+        translated = not bridge and place > NAT_PRIORITY.get(hook, place)
         station = Station(table, chain, tracked, nat, translated)
         entries.append(((place, not nat, base.priority, -registered), station))
     entries.sort(key=lambda entry: entry[0])

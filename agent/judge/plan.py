@@ -64,8 +64,6 @@ class Layout:
     """The numbers of the chains that a block may reach."""
     always: dict[int, list[int]] = field(default_factory=dict)
     """Rules that may match whatever the destination, by index, in order."""
-    last: int | None = None
-    """The place of the first rule that surely ends the walk, whatever the destination."""
 
 
 @dataclass(slots=True)
@@ -244,22 +242,23 @@ class Planner:
             for at, entry in self._rules.special(chain, number):
                 if entry.guard not in answers:
                     answers[entry.guard] = self._holds(self._looker.guards[entry.guard], packet)
-                if answers[entry.guard] is not False:
-                    self._place(plan, layout, chain, at, entry, packet)
-                    if layout.last is not None:
-                        break
-            if number == BASE:
-                plan.last = layout.last
+                if answers[entry.guard] is not False and self._ends(plan, layout, chain, at, entry, packet):
+                    if number == BASE:
+                        plan.last = at
+                    break
             plan.always.append(sorted(number << PLACE_BITS | at for some in layout.always.values() for at in some))
         for guard, conditions in enumerate(self._looker.guards):
             if guard not in answers:
                 answers[guard] = self._holds(conditions, packet)
         return plan
 
-    def _place(  # noqa: PLR0913, PLR0917 - a rule, where it stands, and the packet
+    def _ends(  # noqa: PLR0913, PLR0917 - a rule, where it stands, and the packet
         self, plan: Plan, layout: Layout, chain: Chain, at: int, entry: Entry, packet: Packet
-    ) -> None:
-        """Enter one rule that more than its guard and its span has a say in, or that has no span."""
+    ) -> bool:
+        """Enter one rule that more than its guard and its span has a say in, or that has no span.
+
+        Say whether it surely ends the walk through its chain, whatever the destination.
+        """
         place = layout.number << PLACE_BITS | at
         span, action = entry.span, entry.action
         for match in entry.boxes:
@@ -272,7 +271,7 @@ class Planner:
             else:
                 span = inside if span is None else span & inside
         if span is not None and not span:
-            return
+            return False
         plan.cuts |= entry.cuts
         if entry.stand_in is not None:
             plan.blurred[chain.rules[at]] = entry.stand_in
@@ -281,11 +280,10 @@ class Planner:
                 plan.extra_broad.append((place, span))
             else:
                 plan.extra += _events(span, place, entry.guard)
-            return
+            return False
         layout.always.setdefault(at >> BLOCK_BITS, []).append(at)
         final = not isinstance(action, Jump) or action.goto
-        if action is not None and final and plan.answers[entry.guard]:  # nothing behind it is reached
-            layout.last = place
+        return bool(action is not None and final and plan.answers[entry.guard])
 
     def _holds(self, guard: Guard, packet: Packet) -> bool | None:
         result: bool | None = True

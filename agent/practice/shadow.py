@@ -9,19 +9,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from agent.judge.calls import Written
 from agent.model.firewall import (
-    AddToSet,
-    Assign,
     Concat,
     Field,
     IntervalTable,
     Match,
     NamedSet,
-    Notrack,
     Read,
     Reject,
     Simple,
-    Uncertain,
 )
 from agent.model.intervals import Intervals
 
@@ -75,7 +72,7 @@ class Box(NamedTuple):
     by: tuple[NamedSet, bool] | None
     """A set of destinations that is not looked into, and whether it is negated."""
     whole: bool
-    """Whether these are all its conditions."""
+    """Whether these are all its plain conditions."""
 
 
 def final(rule: Rule) -> bool:
@@ -97,25 +94,17 @@ def may_touch(rule: Rule, destinations: Intervals) -> bool:
 
 def changed(table: Table) -> frozenset[Field]:
     """The fields that rules of a table write: a condition on them may hold for one rule and not for the next."""
-    fields: set[Field] = set()
-    for chain in table.chains.values():
-        for rule in chain.rules:
-            for step in rule.steps:
-                if isinstance(step, Assign):
-                    fields.add(step.field)
-                elif isinstance(step, Notrack):
-                    fields.add(Field.CT_STATE)
-    return frozenset(fields)
+    return Written.of((rule for chain in table.chains.values() for rule in chain.rules), ()).fields
 
 
 def box(rule: Rule, written: frozenset[Field]) -> Box:
-    """The conditions of a rule, as far as they can be compared."""
+    """The conditions of a rule, as far as they can be compared; not those on fields that rules write."""
     sides: dict[Expr, Values] = {}
     whole = True
     for step in rule.steps:
         values = _values(step, written) if isinstance(step, Match) else None
         if values is None or not isinstance(step, Match):
-            whole = whole and not isinstance(step, Match | Uncertain | AddToSet)
+            whole = whole and not isinstance(step, Match)
             continue
         both = values if step.expr not in sides else sides[step.expr].and_also(values)
         if both is None:

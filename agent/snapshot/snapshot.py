@@ -67,6 +67,11 @@ class Artifact:
     remedy: str = ""
 
     @property
+    def trouble(self) -> str:
+        """Why there is no answer: the status, and the detail where there is one."""
+        return f"{self.status}: {self.detail}" if self.detail else str(self.status)
+
+    @property
     def text(self) -> str:
         """The answer as UTF-8 text; undecodable bytes are replaced."""
         return self.data.decode("utf-8", errors="replace")

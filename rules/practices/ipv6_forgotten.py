@@ -40,17 +40,16 @@ def find(case: Case) -> Iterator[Hit]:
         elif four.coverage >= OPEN and not six.coverage and _stopped(six):
             closed.setdefault(zone, []).append(six)
     for zone, some in unfiltered.items():
-        yield _hit(case, zone, some, "accept", "passes freely over IPv6, though IPv4 is restricted", "free")
+        yield _hit(case, zone, some, ("accept",), "passes freely over IPv6, though IPv4 is restricted", "free")
     for zone, some in closed.items():
-        yield _hit(case, zone, some, "stopped", "passes over IPv4, and all of IPv6 is stopped", "closed")
+        yield _hit(case, zone, some, ("drop", "reject"), "passes over IPv4, and all of IPv6 is stopped", "closed")
 
 
 def _stopped(proof: Proof) -> bool:
     return any(one.reach.drop or one.reach.reject for one in proof.classes)
 
 
-def _hit(case: Case, zone: str, proofs: list[Proof], verdict: str, what: str, kind: str) -> Hit:  # noqa: PLR0913, PLR0917 - one sentence
-    verdicts = ("accept",) if verdict == "accept" else ("drop", "reject")
+def _hit(case: Case, zone: str, proofs: list[Proof], verdicts: tuple[str, ...], what: str, kind: str) -> Hit:  # noqa: PLR0913, PLR0917 - one sentence
     widest = [part.source for proof in proofs for part in proof.ranked(*verdicts).widest]
     sources = tuple(dict.fromkeys(source for source in widest if source is not None))
     ports = ", ".join(sorted({proof.port.text for proof in proofs}))

@@ -25,7 +25,7 @@ from agent.practice.shadow import EVERYWHERE, Earlier, box, changed, may_touch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.model.firewall import Chain, Table
+    from agent.model.firewall import Chain, Field, Table
     from agent.model.firewall import Rule as FilterRule
 
 MAX_HITS: Final = 20
@@ -40,18 +40,21 @@ def find(case: Case) -> Iterator[Hit]:
     alive = {rule for rule in map(itemgetter(2), deciders) if rule is not None}
     deciding = set(map(itemgetter(1), deciders))
     for table in case.gateway.firewall.tables:
-        for chain in table.chains.values():
-            if chain in deciding:
-                for rule, hiding in islice(_hidden(table, chain, alive), MAX_HITS):
-                    yield _hit(case, table, chain, rule, hiding)
+        candidates = {
+            chain: [at for at, rule in enumerate(chain.rules) if rule not in alive]
+            for chain in table.chains.values()
+            if chain in deciding
+        }
+        written = changed(table) if any(candidates.values()) else frozenset()
+        for chain, some in candidates.items():
+            for rule, hiding in islice(_hidden(chain, some, written) if some else (), MAX_HITS):
+                yield _hit(case, table, chain, rule, hiding)
 
 
-def _hidden(table: Table, chain: Chain, alive: set[FilterRule]) -> Iterator[tuple[FilterRule, tuple[FilterRule, ...]]]:
-    """The hidden rules of one chain, with those that hide them."""
-    candidates = [at for at, rule in enumerate(chain.rules) if rule not in alive]
-    if not candidates:
-        return
-    written = changed(table)
+def _hidden(
+    chain: Chain, candidates: list[int], written: frozenset[Field]
+) -> Iterator[tuple[FilterRule, tuple[FilterRule, ...]]]:
+    """The hidden rules among some of a chain, with those that hide them."""
     earlier = Earlier()
     boxes = {at: box(chain.rules[at], written) for at in candidates}
     # rules about anything are rare, and stand at either end; those before the last of them must all be looked at

@@ -84,7 +84,7 @@ def _dumps(snapshot: Snapshot, gaps: list[Gap], *, nft_lists: bool) -> Iterator[
             yield artifact, tool or _backend(artifact.data), family
         # it stumbles over native tables; where nft lists all, `merge` says which table is not understood
         elif artifact.status is not Status.ABSENT and not (tool is Tool.IPTABLES_NFT and nft_lists):
-            reason = f"{artifact.status}: {artifact.detail}" if artifact.detail else str(artifact.status)
+            reason = artifact.trouble
             source = Source(artifact.name, "")
             gaps.append(Gap(_subject(artifact.name), reason, source, artifact.remedy or REMEDY))
 

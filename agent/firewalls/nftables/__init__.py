@@ -47,8 +47,7 @@ def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
     if artifact.status is Status.ABSENT:
         return Piece()
     if artifact.status is not Status.OK:
-        reason = f"{artifact.status}: {artifact.detail}" if artifact.detail else str(artifact.status)
-        return Piece(gaps=(Gap("nftables", reason, Source(ARTIFACT, ""), artifact.remedy or REMEDY),))
+        return Piece(gaps=(Gap("nftables", artifact.trouble, Source(ARTIFACT, ""), artifact.remedy or REMEDY),))
     try:
         tables, gaps = parse(artifact.data, ARTIFACT, snapshot.artifacts)
     except Malformed as error:

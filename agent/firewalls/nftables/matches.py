@@ -48,7 +48,7 @@ class Matcher:
         self._family = family
         self._sets = sets
         self._keys: dict[bytes, tuple[tuple[Match, ...], Expr, Key]] = {}
-        self._matches: dict[bytes, tuple[Match, ...]] = {}
+        self._matches: dict[bytes, tuple[Match | AnyOf, ...]] = {}
 
     def key(self, left: Any) -> tuple[tuple[Match, ...], Expr, Key]:
         """The conditions that reading ``left`` implies, its expression, and how its values are written."""
@@ -76,16 +76,15 @@ class Matcher:
 
     def match(self, body: dict[str, Any]) -> tuple[Match | AnyOf, ...]:
         """The steps of one match statement; for one that comes again, other than for addresses, the same."""
-        first = _of_first_packet(body["left"])
-        if first is not None:
-            return self._first_packet(body, *first)
         needs, expr, key = self.key(body["left"])
         if type(expr) is Read and expr.field in ADDRESSES:
             return self._match(body, needs, expr, key)
         written = orjson.dumps(body)
         known = self._matches.get(written)
         if known is None:
-            known = self._matches[written] = self._match(body, needs, expr, key)
+            first = _of_first_packet(body["left"])
+            known = self._first_packet(body, *first) if first else self._match(body, needs, expr, key)
+            self._matches[written] = known
         return known
 
     def _first_packet(self, body: dict[str, Any], where: Field, family: int | None) -> tuple[Match | AnyOf, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from agent.errors import Malformed
 from agent.firewalls.nftables import elements
+from agent.firewalls.nftables.layout import AFTER_RULE, BEFORE_RULE, RULE
 from agent.firewalls.nftables.setlist import Stretch, artifact_of, body_of, is_of_addresses, stretches, taken_out
 from agent.firewalls.nftables.statements import Reader, read_data
 from agent.firewalls.nftables.text import Statements
@@ -27,16 +27,6 @@ KNOWN_OBJECTS = frozenset({
     "metainfo", "counter", "quota", "limit", "ct helper", "ct timeout", "ct expectation", "secmark", "synproxy",
     "flowtable",
 })  # fmt: skip
-
-
-BEFORE_RULE: Final = b', {"rule": '
-"""Cannot stand within a string, whose quotes are escaped, nor deeper: no statement has this key."""
-RULE: Final = re.compile(rb'\{"family": "([^"\\]+)", "table": "([^"\\]+)", "chain": "([^"\\]+)", ')
-AFTER_RULE: Final = re.compile(
-    rb'\}\}, (?=\{"(?:table|chain|set|map|element|flowtable|counter|quota|limit|secmark|synproxy|ct [a-z]+)":'
-    rb' \{"family": )'
-)
-"""The end of a rule with another object behind it; statements of these names do not begin with a family."""
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ import orjson
 
 from agent.errors import Malformed
 from agent.firewalls.nftables.elements import TYPES
+from agent.firewalls.nftables.layout import BEFORE_RULE, RULE, SET
 from agent.model.firewall import IntervalTable, UnknownTable
 from agent.model.intervals import Intervals
 from agent.snapshot import Status
@@ -35,8 +36,6 @@ HEADER: Final = 1 << 16
 """Bytes in front of its elements in which the name of a set stands."""
 MANY: Final = 1 << 16
 """Bytes of a listing from which on it is worth it."""
-_LISTED: Final = re.compile(rb'\{"(set|map)": (\{"family": "[^"\\]+", "name": "[^"\\]+", "table": "[^"\\]+", )')
-_RULE: Final = re.compile(rb'\{"rule": \{"family": "([^"\\]+)", "table": "([^"\\]+)", ')
 _NAMED: Final = re.compile(rb'"@([^"\\]+)"')
 _ELEMENTS: Final = re.compile(rb', "elem": \[(?=")')
 _PLAIN: Final = re.compile(rb'(?:"[0-9.]++"(?:, )?)*+')
@@ -49,6 +48,12 @@ class Listed(NamedTuple):
     family: str
     table: str
     name: str
+
+    @classmethod
+    def of(cls, header: re.Match[bytes]) -> Listed:
+        """Of a match of layout.SET."""
+        head = orjson.loads(header[2].removesuffix(b", ") + b"}")
+        return cls(header[1].decode(), head["family"], head["table"], head["name"])
 
     @property
     def artifact(self) -> str:
@@ -63,25 +68,26 @@ def artifact_of(family: str, table: str, name: str) -> str:
 
 def sets_that_matter(data: bytes) -> Iterator[Listed]:
     """The named sets of a listing that rules refer to and whose elements are not in it; raises Malformed."""
-    named: set[tuple[bytes, bytes, bytes]] = set()
-    for rule in data.split(b', {"rule": ')[1:]:
+    if b'"@' not in data:
+        return
+    named: set[tuple[bytes, ...]] = set()  # a comment may hold bytes that are no text
+    for rule in data.split(BEFORE_RULE)[1:]:
         if b'"@' in rule:
-            place = _RULE.match(b'{"rule": ' + rule)
+            place = RULE.match(rule)
             if place is None:
                 raise Malformed("rules are not laid out as nft prints them")
-            named.update((*place.groups(), name) for name in _NAMED.findall(rule))
-    for match in _LISTED.finditer(data):
-        head = orjson.loads(match[2].removesuffix(b", ") + b"}")
-        family, table, name = head["family"], head["table"], head["name"]
-        rest = data[match.end() : data.find(b"}}", match.end())]
-        if (family.encode(), table.encode(), name.encode()) in named and b'"elem": ' not in rest:
-            yield Listed(match[1].decode(), family, table, name)
+            named.update((place[1], place[2], name) for name in _NAMED.findall(rule))
+    for header in SET.finditer(data):
+        one = Listed.of(header)
+        rest = data[header.end() : data.find(b"}}", header.end())]
+        if tuple(part.encode() for part in one[1:]) in named and b'"elem": ' not in rest:
+            yield one
 
 
 def body_of(artifact: Artifact) -> dict[str, Any] | str:
     """A set with its elements from its own listing; as text why there is none."""
     if artifact.status is not Status.OK:
-        return f"{artifact.status}: {artifact.detail}" if artifact.detail else str(artifact.status)
+        return artifact.trouble
     try:
         objects = orjson.loads(artifact.data)["nftables"]
         found: dict[str, Any] = next(body for one in objects for kind, body in one.items() if kind in ("set", "map"))
@@ -125,10 +131,9 @@ def taken_out(data: bytes) -> tuple[bytes, dict[str, Stretch]]:
     found: dict[str, Stretch] = {}
     done = 0
     for at, stretch in stretches(data):
-        headers = list(_LISTED.finditer(data, max(done, at - HEADER), at))
+        headers = list(SET.finditer(data, max(done, at - HEADER), at))
         if headers and headers[-1][1] == b"set":
-            head = orjson.loads(headers[-1][2].removesuffix(b", ") + b"}")
-            found[artifact_of(head["family"], head["table"], head["name"])] = stretch
+            found[Listed.of(headers[-1]).artifact] = stretch
             pieces.append(data[done:at])
             done = stretch.end + 1
     return b"".join((*pieces, data[done:])) if done else data, found

@@ -48,8 +48,7 @@ def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
 
 
 def _gap(artifact: Artifact) -> Gap:
-    reason = f"{artifact.status}: {artifact.detail}" if artifact.detail else str(artifact.status)
-    return Gap("pf", reason, Source(artifact.name, ""), artifact.remedy or REMEDY)
+    return Gap("pf", artifact.trouble, Source(artifact.name, ""), artifact.remedy or REMEDY)
 
 
 def recognise(data: bytes) -> str | None:

@@ -63,11 +63,23 @@ class _Placed(NamedTuple):
     line: Line
     around: tuple[Line, ...]
 
+    @property
+    def every(self) -> tuple[Line, ...]:
+        """All whose conditions count."""
+        return *self.around, self.line
 
-def _all_lines(lines: Iterable[Line]) -> Iterator[Line]:
+    def families(self, hosts: Hosts) -> tuple[int, ...]:
+        """The families that all of them are about."""
+        return tuple(sorted(set.intersection(*(set(families(one, hosts)) for one in self.every))))
+
+
+def _flat(lines: Iterable[Line], around: tuple[Line, ...] = ()) -> Iterator[_Placed]:
+    """The lines in order; an anchor stands there itself only where its rules are not known."""
     for line in lines:
-        yield line
-        yield from _all_lines(line.inner or ())
+        if line.inner is not None:
+            yield from _flat(line.inner, (*around, line))
+        else:
+            yield _Placed(line, around)
 
 
 class Reader:
@@ -77,7 +89,7 @@ class Reader:
         self._rules = rules
         self._mappings = mappings
         self._hosts = Hosts(tables, interfaces)
-        every = list(_all_lines(rules))
+        every = [placed.line for placed in _flat(rules)]
         self._tags = {line.tag for line in every if line.tag}
         self._stateless = any(line.action == "pass" and not line.keeps_state for line in every)
 
@@ -126,14 +138,15 @@ class Reader:
 
     def _made(self, placed: _Placed, direction: str) -> Iterator[Rule]:
         line = placed.line
-        every = (*placed.around, line)
-        if line.action == "scrub" or line.fragment or any(one.direction not in ("", direction) for one in every):
+        if line.action == "scrub" or line.fragment:
             return  # packets that we ask about are whole
+        if any(one.direction not in ("", direction) for one in placed.every):
+            return
         if line.action == "match" and not line.statements:
             return
-        for family in sorted(set.intersection(*(set(families(one, self._hosts)) for one in every))):
+        for family in placed.families(self._hosts):
             steps: list[Step] = []
-            for one in every:
+            for one in placed.every:
                 steps += conditions(one, family, self._hosts, FIELDS[direction])
                 steps += self._tagged(one)
             steps += _verdict(line)
@@ -151,7 +164,7 @@ class Reader:
 
     def _passed(self) -> Iterator[Rule]:
         """``rdr pass``: what it redirected meets no filter rule."""
-        every = [line for line in _all_lines(self._mappings) if line.action == "rdr"]
+        every = [placed.line for placed in _flat(self._mappings) if placed.line.action == "rdr"]
         shared = Counter(line.target for line in every)
         for line in every:
             for family in families(line, self._hosts) if line.passes else ():
@@ -169,15 +182,8 @@ class Reader:
     # ---- translations ----
 
     def _translations(self, name: str, direction: str) -> Chain:
-        rules = [rule for placed in self._flat(self._mappings, ()) for rule in self._translation(placed, direction)]
+        rules = [rule for placed in _flat(self._mappings) for rule in self._translation(placed, direction)]
         return Chain(name, tuple(rules), Base(HOOKS[direction], BEFORE_NAT[direction], ChainType.NAT))
-
-    def _flat(self, lines: Iterable[Line], around: tuple[Line, ...]) -> Iterator[_Placed]:
-        for line in lines:
-            if line.inner is not None:
-                yield from self._flat(line.inner, (*around, line))
-            else:
-                yield _Placed(line, around)
 
     def _translation(self, placed: _Placed, direction: str) -> Iterator[Rule]:
         line = placed.line
@@ -185,9 +191,8 @@ class Reader:
         mine = ("rdr", "rdr-anchor") if direction == "in" else ("nat", "binat", "nat-anchor", "binat-anchor")
         if action not in mine:
             return
-        every = (*placed.around, line)
-        for family in sorted(set.intersection(*(set(families(one, self._hosts)) for one in every))):
-            steps = [step for one in every for step in conditions(one, family, self._hosts, FIELDS[direction])]
+        for family in placed.families(self._hosts):
+            steps = [step for one in placed.every for step in conditions(one, family, self._hosts, FIELDS[direction])]
             try:
                 steps.append(self._mapping(line, action, family))
             except Malformed as error:
@@ -198,10 +203,14 @@ class Reader:
         if line.action.startswith("no "):
             return Simple.ACCEPT
         if action.endswith("anchor"):
-            raise Malformed(f'the rules of anchor "{line.kind}" are not listed; use pfctl -a "*"')
+            raise Malformed(_unlisted(line))
         if action == "rdr":
             return _target(line, family, self._hosts)
         return _source(line, family, self._hosts)
+
+
+def _unlisted(anchor: Line) -> str:
+    return f'the rules of anchor "{anchor.kind}" are not listed; use pfctl -a "*"'
 
 
 def _verdict(line: Line) -> tuple[Step, ...]:
@@ -215,7 +224,7 @@ def _verdict(line: Line) -> tuple[Step, ...]:
         case "block":
             return (Simple.DROP,)
         case "anchor":
-            return (NotUnderstood(f'the rules of anchor "{line.kind}" are not listed; use pfctl -a "*"'),)
+            return (NotUnderstood(_unlisted(line)),)
         case _:
             return (NotUnderstood(f"action {line.action}"),)
 

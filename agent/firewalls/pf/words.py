@@ -175,7 +175,7 @@ class _Parser:
                 rule.tag = self._next()
             case "route-to" | "reply-to":
                 self._route()
-            case "log" | "all" if self._peek() == "(all)":
+            case "log" if self._peek().startswith("("):
                 self._next()
             case "->":
                 rule.target = tuple(self._words[self._at :])
@@ -195,7 +195,7 @@ class _Parser:
             self._at = len(self._words)
         elif word in ONE_MORE:
             self._next()
-        elif word not in ALONE and not (word.startswith("(") and self._words[self._at - 2] == "log"):
+        elif word not in ALONE:
             rule.unknown.append(word)
 
     def _negatable(self) -> tuple[bool, str]:
