@@ -5,7 +5,7 @@ Built-in packs are found by looking in ``rules.packs``; operators add theirs und
 
 from __future__ import annotations
 
-import importlib.resources
+import importlib
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -201,8 +201,8 @@ def select(found: Sequence[FoundPack], names: Iterable[str]) -> tuple[Pack, ...]
 
 
 def _built_in() -> list[tuple[str, bytes]]:
-    files = importlib.resources.files(BUILT_IN).iterdir()
-    return sorted((file.name, file.read_bytes()) for file in files if file.name.endswith(".yaml"))
+    folders = map(Path, importlib.import_module(BUILT_IN).__path__)
+    return sorted((file.name, file.read_bytes()) for folder in folders for file in folder.glob("*.yaml"))
 
 
 def _operators(folder: Path) -> list[Path]:

@@ -61,9 +61,10 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
 
 def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
     """Every name with the line it is in, once for each file."""
-    patterns = [re.compile("files" + re.escape(one).replace(r"\*", "[^/]*")) for one in FILES]
+    names = sorted(name for name in snapshot.artifacts if name.startswith("files/"))
+    patterns = [re.compile("files" + re.escape(one).replace(r"\*", "[^/]*")) for one in FILES if names]
     found: dict[tuple[str, str], ResolvedName] = {}
-    for name in sorted(snapshot.artifacts):
+    for name in names:
         if any(one.fullmatch(name) for one in patterns):
             for resolved in _names(snapshot.artifacts[name]):
                 found.setdefault((name, resolved.name), resolved)

@@ -9,17 +9,23 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import defaultdict
 from dataclasses import dataclass, field
-from operator import lt
+from operator import and_, not_
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.judge.interpret import MAX_DEPTH, End
-from agent.judge.plan import BASE, BEYOND, PLACE_BITS
+from agent.judge.patchwork import PLACE_BITS, Pieces
+from agent.judge.plan import BASE
+from agent.judge.spans import BEYOND, Spans
 from agent.model.firewall import Jump, Simple
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
     from agent.judge.entries import Action
     from agent.judge.plan import Active, Plan
+    from agent.judge.spans import Event
+
+FEW: Final = 16
+"""Wide rules up to which each is taken as a whole."""
 MAX_CALLS: Final = 1000
 """Calls followed in search of a certain end."""
 MANY: Final = 64
@@ -28,28 +34,6 @@ POLICY: Final = -1
 """In the place of a rule: none decided."""
 Settled = tuple[End | None, int]
 """How the base chain ends, and by the rule at which place; None and POLICY where no rule decides."""
-
-
-@dataclass(slots=True)
-class Pieces:
-    """Sorted pieces of the address space, and the place of the rule that decided each."""
-
-    starts: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
-
-    def sort(self) -> None:
-        """Bring pieces that were added in several walks into order."""
-        if all(map(lt, self.starts, self.starts[1:])):
-            return
-        order = sorted(range(len(self.starts)), key=self.starts.__getitem__)
-        self.starts, self.ends, self.places = (
-            [some[at] for at in order] for some in (self.starts, self.ends, self.places)
-        )
-
-    def addresses(self) -> Intervals:
-        """All of them together."""
-        return Intervals.of_bounds(self.starts, self.ends)
 
 
 class Unsettled(NamedTuple):
@@ -78,45 +62,83 @@ class Atoms:
 def cut(plan: Plan, addresses: Intervals) -> Atoms:
     """Cut addresses into atoms."""
     found = Atoms()
-    walk = _Walk(plan, found)
-    # a list of a million addresses is two regions, inside and outside, instead of two million bounds
+    spans = plan.spans()
+    wide, narrow = _parted(spans, spans.wide())
+    if len(wide.lows) > FEW:
+        wide, narrow = Spans(), spans
+    # a list of a million addresses is two regions, inside and outside, instead of two million bounds; and what
+    # lies alone but for a wide rule, lies alone in its region
+    broad = [*plan.broad(), *((place, Intervals.span(low, high)) for low, high, place, _ in wide.rows())]
     regions: list[tuple[Intervals, list[int]]] = [(addresses, [])]
-    for place, span in plan.broad():
+    for place, span in broad:
         regions = [
             (part, active)
             for some, active_there in regions
             for part, active in ((some & span, [*active_there, place]), (some - span, active_there))
             if part
         ]
+    walk = _Walk(plan, narrow, found)
     for some, active in regions:
         walk.over(some, sorted(active))
-    if len(regions) > 1:
-        for pieces in (*found.settled.values(), *found.open.values()):
-            pieces.sort()
+    for pieces in (*found.settled.values(), *found.open.values()):
+        pieces.sort()
     return found
+
+
+def _parted(spans: Spans, chosen: list[bool]) -> tuple[Spans, Spans]:
+    """Those that are chosen, and the others."""
+    if True not in chosen:
+        return Spans(), spans
+    return spans.where(chosen), spans.where(map(not_, chosen))
 
 
 class _Walk:
     """Goes over the bounds of a plan's rules."""
 
-    def __init__(self, plan: Plan, found: Atoms) -> None:
+    def __init__(self, plan: Plan, spans: Spans, found: Atoms) -> None:
         self._plan = plan
         self._found = found
-        self._events = plan.events()
         self._cuts = [*sorted(plan.cuts), BEYOND[0]]
         self._finals = plan.finals()
         self._before_others = min(plan.always[BASE], default=1 << PLACE_BITS)
+        self._ends = plan.ends()
+        sure = [end is not None for end in self._ends]
+        alone = map(and_, spans.alone(), map(sure.__getitem__, spans.kinds))
+        self._alone, crowd = _parted(spans, list(alone))
+        self._spans = spans
+        self._all_events: list[Event] = []
+        self._crowd_events = crowd.events()
 
     def over(self, addresses: Intervals, active: list[int]) -> None:
         """Note the atoms of some addresses; ``active`` are rules that hold for all of them."""
-        if len(addresses.starts) > MANY:
-            self._over_many(addresses, active)
+        rest, events = addresses, self._crowd_events
+        if self._alone.lows:
+            first = min(self._before_others, active[0]) if active else self._before_others
+            here = self._alone.within(addresses) if len(addresses.starts) <= MANY else Spans()
+            sooner, later = _parted(here, list(map(first.__gt__, here.places)))
+            if len(sooner.lows) * 2 > len(self._spans.lows):
+                self._settle_alone(sooner)
+                rest = addresses - Intervals.of_bounds(sooner.lows, sooner.highs)
+            if later.lows or rest is addresses:
+                events = self._all_events = self._all_events or self._spans.events()
+        if len(rest.starts) > MANY:
+            self._over_many(rest, active, events)
         else:
-            self._over_few(addresses, active)
+            self._over_few(rest, active, events)
 
-    def _over_few(self, addresses: Intervals, active: list[int]) -> None:
+    def _settle_alone(self, spans: Spans) -> None:
+        """Note stretches where one rule ends the walk before any other has a say."""
+        for end in dict.fromkeys(self._ends):
+            if end is not None:
+                mine = [one is end for one in self._ends]
+                some, pieces = spans.where(map(mine.__getitem__, spans.kinds)), self._found.settled[end]
+                pieces.starts += some.lows
+                pieces.ends += some.highs
+                pieces.places += some.places
+
+    def _over_few(self, addresses: Intervals, active: list[int], events: list[Event]) -> None:
         """Piece by piece of the addresses: they are fewer than the bounds, as a rule."""
-        events, cuts = self._events, self._cuts
+        cuts = self._cuts
         finals, before_others, settled = self._finals, self._before_others, self._found.settled
         at = passed = 0
         last, into = -2, Pieces()
@@ -150,9 +172,9 @@ class _Walk:
                     break
                 start = end + 1
 
-    def _over_many(self, addresses: Intervals, active: list[int]) -> None:
+    def _over_many(self, addresses: Intervals, active: list[int], events: list[Event]) -> None:
         """Bound by bound: all addresses between two of them at once."""
-        events, cuts = self._events, self._cuts
+        cuts = self._cuts
         at = passed = start = 0
         last = addresses.ends[-1]
         while start <= last:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import cached_property
 from heapq import nlargest
+from itertools import compress, count
+from operator import sub
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.patchwork import Patchwork
@@ -12,12 +15,16 @@ from agent.model.firewall import source_of
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from agent.judge.doubt import Doubt
-    from agent.model.firewall import Decider
+    from agent.judge.patchwork import Roll
+    from agent.model.firewall import Chain, Decider, Rule
     from agent.model.intervals import Interval
     from agent.model.source import Source
+
+    Who = Decider | int | None
+    """Who decided, by place where all stand in one roll."""
 
 RANKED: Final = 50
 """Parts that a ranking names one by one."""
@@ -45,66 +52,125 @@ class Decided:
         """Where the rule stands; made anew each time, as few of many thousands are ever looked at."""
         return source_of(*self.decider) if isinstance(self.decider, tuple) else None
 
-    def by_rule(self, only: frozenset[Decider | None] | None = None) -> Iterator[Decided]:
-        """One part for each rule, or for each of some."""
-        if not isinstance(self.decider, Patchwork):
-            if only is None or self.decider in only:
-                yield self
-            return
-        if (single := self.decider.only) is not None:
-            if only is None or single in only:
-                yield replace(self, decider=single)
-            return
-        pieces: dict[Decider, list[Interval]] = defaultdict(list)
-        for low, high, decider in self.decider.within(self.addresses):
-            if only is None or decider in only:
-                pieces[decider].append((low, high))
-        for decider, some in pieces.items():
-            yield replace(self, decider=decider, addresses=Intervals.of(some))
+    def by_rule(self) -> Iterator[Decided]:
+        """One part for each rule."""
+        return self.of(self.sizes()) if isinstance(self.decider, Patchwork) else iter((self,))
 
-    def sizes(self) -> dict[Decider | None, int]:
-        """How many addresses each rule decided."""
-        if not isinstance(self.decider, Patchwork):
-            return {self.decider: self.addresses.size()}
-        if (single := self.decider.only) is not None:
-            return {single: self.addresses.size()}
-        sizes: dict[Decider | None, int] = {}
-        for low, high, decider in self.decider.within(self.addresses):
-            sizes[decider] = sizes.get(decider, 0) + high - low + 1
+    @property
+    def roll(self) -> Roll | None:
+        """Where the names of ``sizes`` are places of; None where there is just one decider."""
+        return self.decider.roll if isinstance(self.decider, Patchwork) else None
+
+    def sizes(self) -> dict[int, int]:
+        """How many addresses the rules at several places decided."""
+        sizes: dict[int, int] = {}
+        if isinstance(self.decider, Patchwork):
+            pieces = self.decider.within(self.addresses)
+            for place, more in zip(pieces.places, map(sub, pieces.ends, pieces.starts), strict=True):
+                sizes[place] = sizes.get(place, 0) + more + 1
         return sizes
 
+    def of(self, places: Container[int]) -> Iterator[Decided]:
+        """A part for each of the rules at some of these places."""
+        if isinstance(self.decider, Patchwork):
+            pieces = self.decider.within(self.addresses)
+            mine: dict[int, list[Interval]] = defaultdict(list)
+            for at in compress(count(), map(places.__contains__, pieces.places)):
+                mine[pieces.places[at]].append((pieces.starts[at], pieces.ends[at]))
+            for place, some in mine.items():
+                yield replace(self, decider=self.decider.roll.decider(place), addresses=Intervals.of(some))
 
-@dataclass(frozen=True, slots=True)
+
+def standing(parts: Iterable[Decided]) -> dict[Chain, set[Rule]]:
+    """The chains that decided, each with those of its rules that did; none where it was the policy only."""
+    found: dict[Chain, set[Rule]] = defaultdict(set)
+    rolls: dict[Roll, set[int]] = defaultdict(set)
+    for part in parts:
+        if isinstance(part.decider, Patchwork):
+            rolls[part.decider.roll].update(part.decider.within(part.addresses).places)
+        elif part.decider is not None:
+            _, chain, rule = part.decider
+            found[chain] |= set() if rule is None else {rule}
+    for roll, places in rolls.items():
+        for place in places:
+            _, chain, rule = roll.decider(place)
+            if rule is not None:
+                found[chain].add(rule)
+    return found
+
+
+@dataclass(frozen=True)
 class Ranking:
     """Parts by rule, the widest first."""
 
     count: int
     widest: tuple[Decided, ...]
     """At most RANKED of them."""
-    deciders: tuple[Decider, ...]
-    """All rules and policies among them, each once."""
+    _everyone: tuple[tuple[Roll | None, Iterable[Who]], ...]
+
+    @cached_property
+    def deciders(self) -> tuple[Decider, ...]:
+        """All rules and policies among them, each once."""
+        found = dict.fromkeys(_decider(roll, who) for roll, some in self._everyone for who in some)
+        return tuple(one for one in found if one is not None)
+
+
+def _decider(roll: Roll | None, who: Who) -> Decider | None:
+    if isinstance(who, int):
+        return None if roll is None else roll.decider(who)
+    return who
+
+
+class _Named:
+    """A part, with its rules by names that other parts know as well: places of a common roll, else deciders."""
+
+    def __init__(self, part: Decided, common: Roll | None) -> None:
+        self._part = part
+        self._places: dict[Decider, int] | None = None
+        self.sizes: Mapping[Who, int]
+        if not isinstance(part.decider, Patchwork):
+            place = common.place(part.decider) if common and part.decider else None
+            self.sizes = {part.decider if place is None else place: part.addresses.size()}
+        elif part.decider.roll is common:
+            self.sizes = part.sizes()  # type: ignore[assignment]  # Mapping is invariant in its keys
+        else:
+            sizes = part.sizes()
+            self._places = {part.decider.roll.decider(place): place for place in sizes}
+            self.sizes = {who: sizes[place] for who, place in self._places.items()}
+
+    def of(self, some: Iterable[Who]) -> Iterator[Decided]:
+        """A part for each of some of the rules."""
+        if self._part.roll is None:
+            return iter((self._part,) if some else ())
+        if self._places is None:
+            return self._part.of({who for who in some if isinstance(who, int)})
+        return self._part.of({self._places[who] for who in some if isinstance(who, tuple)})
 
 
 def rank(parts: Iterable[Decided]) -> Ranking:
     """Rank parts; of those by one rule, to the same end and for the same reason, the widest counts."""
-    groups: dict[tuple[object, ...], list[tuple[Decided, dict[Decider | None, int]]]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[Decided]] = defaultdict(list)
     for part in parts:
-        groups[part.verdict, part.note, part.answers].append((part, part.sizes()))
-    count = 0
+        groups[part.verdict, part.note, part.answers].append(part)
+    total = 0
     widest: list[Decided] = []
-    deciders: dict[Decider | None, None] = {}
-    for some in groups.values():
-        sizes = some[0][1]
-        for _, more in some[1:]:
-            sizes = sizes | {who: max(size, sizes.get(who, 0)) for who, size in more.items()}
-        count += len(sizes)
-        deciders |= dict.fromkeys(sizes)
-        chosen = frozenset(nlargest(RANKED, sizes, key=sizes.__getitem__))
+    everyone: list[tuple[Roll | None, Iterable[Who]]] = []
+    for alike in groups.values():
+        rolls = {part.roll for part in alike} - {None}
+        common = rolls.pop() if len(rolls) == 1 else None
+        named = [_Named(part, common) for part in alike]
+        sizes = dict(named[0].sizes)
+        for one in named[1:]:
+            for who, size in one.sizes.items():
+                sizes[who] = max(size, sizes.get(who, 0))
+        total += len(sizes)
+        everyone.append((common, sizes))
+        chosen = nlargest(RANKED, sizes, key=sizes.__getitem__)
         by_rule = {
-            part.decider: part
-            for whole, own in some
-            for part in whole.by_rule(frozenset(who for who in chosen if own.get(who) == sizes[who]))
+            found.decider: found
+            for one in named
+            for found in one.of([who for who in chosen if one.sizes.get(who) == sizes[who]])
         }
         widest += by_rule.values()
     widest.sort(key=lambda part: (-part.addresses.size(), part.addresses.starts[0], part.note))
-    return Ranking(count, tuple(widest[:RANKED]), tuple(who for who in deciders if who is not None))
+    return Ranking(total, tuple(widest[:RANKED]), tuple(everyone))

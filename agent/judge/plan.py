@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.calls import BLOCK_BITS, Written, below, calls_of
-from agent.judge.entries import Entry, Looker
+from agent.judge.entries import Action, Entry, Looker
 from agent.judge.interpret import End
+from agent.judge.patchwork import PLACE_BITS, Roll
+from agent.judge.spans import Spans
 from agent.model.firewall import (
     BoxTable,
     Chain,
@@ -34,25 +36,22 @@ if TYPE_CHECKING:
 
     from agent.judge.atoms import Atoms
     from agent.judge.cuts import Axis
-    from agent.judge.entries import Action, Guard
+    from agent.judge.entries import Guard
     from agent.judge.evaluate import Evaluator
     from agent.judge.interpret import Block, Summary
     from agent.judge.packet import Packet
-    from agent.model.firewall import Decider
 
 
 BASE: Final = 0
 """The number of the base chain in its plan."""
 BROAD: Final = 2000
 """Stretches of addresses in one rule from which on they are taken as a whole."""
-PLACE_BITS: Final = 32
-"""A rule's place is its chain's number, shifted by so many bits, and its index there."""
 Active = tuple[int, ...]
 """Places of rules, sorted."""
-Event = tuple[int, int, int]
-"""An address, the place of a rule that begins to be active there, or (inverted) ceases to be, and its guard."""
-BEYOND: Final = (1 << 129, 0, -1)
-"""Comes after all other events."""
+Kind = tuple[int, Action | None]
+"""The guard of a plain rule, and what it does where guard and addresses fit; None where more has a say in that."""
+OTHER: Final = -1
+"""The kind of rules that are not plain."""
 
 
 @dataclass(slots=True)
@@ -76,8 +75,8 @@ class Plan:
     layouts: dict[Chain, Layout] = field(default_factory=dict)
     always: list[list[int]] = field(default_factory=list)
     """By chain number: places of the rules that may match whatever the destination."""
-    extra: list[Event] = field(default_factory=list)
-    """Where rules begin and cease to be active, besides the plain ones."""
+    extra: Spans = field(default_factory=Spans)
+    """The addresses of rules besides the plain ones."""
     extra_broad: list[tuple[int, Intervals]] = field(default_factory=list)
     """Those of them that have too many addresses for that."""
     doubtful: set[int] = field(default_factory=set)
@@ -125,34 +124,40 @@ class Plan:
         plain = [(place, span) for place, span, guard in self.rules.broad if answers[guard] is not False]
         return [*plain, *self.extra_broad]
 
-    def events(self) -> list[Event]:
-        """Where rules begin and cease to be active, in order; BEYOND is the last."""
+    def ends(self) -> list[End | None]:
+        """By kind, how a rule certainly ends the walk; None where it does not. The last is for all other kinds."""
         answers = self.answers
-        events = self.rules.sorted_events()
-        if False in answers.values():
-            events = [event for event in events if answers[event[2]] is not False]
-        return sorted(events + self.extra) if self.extra else events
+        ends = [action if isinstance(action, End) and answers[guard] else None for guard, action in self.rules.kinds]
+        return [*ends, None]
 
-
-_INDEX: Final = (1 << PLACE_BITS) - 1
+    def spans(self) -> Spans:
+        """The addresses of the other rules, in order."""
+        answers = self.answers
+        spans = self.rules.spans()
+        chosen = [answers[guard] is not False for guard, _ in self.rules.kinds]
+        if not all(chosen):
+            spans = spans.where(map(chosen.__getitem__, spans.kinds))
+        return (spans + self.extra).in_order() if self.extra.lows else spans
 
 
 class _Rules:
     """The rules of all chains that a base chain can reach, looked through as far as it was asked for."""
 
-    def __init__(self, chains: dict[Chain, int], looker: Looker) -> None:
+    def __init__(self, table: Table, chains: dict[Chain, int], looker: Looker) -> None:
+        self.roll = Roll(table, tuple(chains))
         self.called = {chain.name: number for chain, number in chains.items()}
-        self.actions: dict[int, tuple[int, Action]] = {}
-        """By place: guard, and what the rule does wherever guard and addresses fit."""
+        self.actions: dict[int, Kind] = {}
+        """By place, for those that only decide, call or return."""
+        self.kinds: list[Kind] = []
+        """By number."""
+        self._numbers: dict[Kind, int] = {}
         self._looker = looker
-        self._chains = list(chains)
-        self._deciders: dict[int, Decider] = {}
         self._looked: dict[Chain, int] = dict.fromkeys(chains, 0)
         self._special: dict[Chain, list[tuple[int, Entry]]] = {chain: [] for chain in chains}
         self.broad: list[tuple[int, Intervals, int]] = []
         """Plain rules with many addresses: place, addresses and guard."""
-        self._events = [BEYOND]
-        self._in_order = 0
+        self._spans = Spans()
+        self._sorted = Spans()
 
     def special(self, chain: Chain, number: int) -> Iterator[tuple[int, Entry]]:
         """The rules that do more than matter within a span, by index; each is looked through when it is reached."""
@@ -165,36 +170,29 @@ class _Rules:
             if entry is None:
                 continue
             place = first + at
+            kind = self._kind(entry)
             if entry.action is not None:
-                self.actions[place] = (entry.guard, entry.action)
+                self.actions[place] = self.kinds[kind]
             if entry.span is not None and entry.plain and len(entry.span.starts) > BROAD:
                 self.broad.append((place, entry.span, entry.guard))
             elif entry.span is not None and entry.plain:
-                self._events += _events(entry.span, place, entry.guard)
+                self._spans.add(entry.span, place, kind)
             else:
                 known.append((at, entry))
                 yield known[-1]
 
-    def deciders(self, table: Table, places: list[int]) -> list[Decider]:
-        """Who stands at these places."""
-        known = self._deciders
-        for place in set(places) - known.keys():
-            chain = self._chains[place >> PLACE_BITS]
-            known[place] = (table, chain, chain.rules[place & _INDEX])
-        return [known[place] for place in places]
+    def spans(self) -> Spans:
+        """The addresses of the other plain rules, in order."""
+        if len(self._sorted.lows) < len(self._spans.lows):
+            self._sorted = self._spans.in_order()
+        return self._sorted
 
-    def sorted_events(self) -> list[Event]:
-        """Where the others begin and cease to be active; BEYOND is the last."""
-        if self._in_order < len(self._events):
-            self._events.sort()
-            self._in_order = len(self._events)
-        return self._events
-
-
-def _events(span: Intervals, place: int, guard: int) -> Iterator[Event]:
-    for low, high in span:
-        yield low, place, guard
-        yield high + 1, ~place, guard
+    def _kind(self, entry: Entry) -> int:
+        kind = entry.guard, entry.action
+        number = self._numbers.setdefault(kind, len(self.kinds))
+        if number == len(self.kinds):
+            self.kinds.append(kind)
+        return number
 
 
 class Planner:
@@ -213,7 +211,7 @@ class Planner:
         self._axis = axis
         self._numbers = {chain: number for number, chain in enumerate(calls)}
         self._looker = Looker(axis, self._written)
-        self._rules = _Rules(self._numbers, self._looker)
+        self._rules = _Rules(table, self._numbers, self._looker)
         self._has_boxes = False
         self._reached = {
             chain: {
@@ -236,7 +234,6 @@ class Planner:
     def _plan(self, packet: Packet) -> Plan:
         plan = Plan(self._rules, swept=self._axis.field, writes_swept=self._axis.field in self._written.fields)
         answers = plan.answers
-        answers[BEYOND[2]] = True
         for chain, number in self._numbers.items():
             layout = plan.layouts[chain] = Layout(number, self._reached[chain])
             for at, entry in self._rules.special(chain, number):
@@ -279,7 +276,7 @@ class Planner:
             if len(span.starts) > BROAD:
                 plan.extra_broad.append((place, span))
             else:
-                plan.extra += _events(span, place, entry.guard)
+                plan.extra.add(span, place, OTHER)
             return False
         layout.always.setdefault(at >> BLOCK_BITS, []).append(at)
         final = not isinstance(action, Jump) or action.goto

@@ -16,8 +16,8 @@ from agent.judge.calls import BLOCK_BITS
 from agent.judge.cuts import Axis
 from agent.judge.interpret import Block, End, Ending, policy_of
 from agent.judge.packet import SWEPT, UNKNOWN, family_of, put
-from agent.judge.patchwork import Patchwork
-from agent.judge.plan import PLACE_BITS, Plan, Planner
+from agent.judge.patchwork import PLACE_BITS, Patchwork, Pieces
+from agent.judge.plan import Plan, Planner
 from agent.model.firewall import Dnat, Field
 from agent.model.intervals import Interval, Intervals
 
@@ -67,9 +67,7 @@ class SweepRunner:
             if end is None:
                 yield self._scalar.interpreter.ending(policy_of(chain), packet, chain, None), (), some
                 continue
-            deciders = plan.rules.deciders(station.table, pieces.places)
-            patchwork = Patchwork(some, pieces.starts, pieces.ends, deciders)
-            yield Ending(end, packet, chain, patchwork), (), some
+            yield Ending(end, packet, chain, Patchwork(some, pieces, plan.rules.roll)), (), some
 
     def _open(self, station: Station, packet: Packet, plan: Plan, atoms: Atoms) -> Iterator[Part]:
         """What the interpreter makes of the other addresses."""
@@ -80,7 +78,7 @@ class SweepRunner:
             with_last = active if how is None or last == plan.last else tuple(sorted((*active, last)))
             rules = _Atom(self, plan, with_last, passed, here)
             endings, doubts = self._scalar.interpret(station, put(packet, plan.swept, here), rules)
-            last_rule = None if how is None else plan.rules.deciders(station.table, [last])[0][2]
+            last_rule = None if how is None else plan.rules.roll.decider(last)[2]
             alike = found.setdefault(doubts, defaultdict(list))  # looked up once, not for every ending
             some = list(zip(pieces.starts, pieces.ends, strict=True))
             for ending in endings:
@@ -95,8 +93,9 @@ class SweepRunner:
         for doubts, ends in tails.items():
             for (how, after), parts in ends.items():
                 starts, stops, places = map(list, zip(*sorted(parts), strict=True))
-                addresses = Intervals.of_bounds(starts, stops)
-                patchwork = Patchwork(addresses, starts, stops, plan.rules.deciders(station.table, places))
+                pieces = Pieces(starts, stops, places)
+                addresses = pieces.addresses()
+                patchwork = Patchwork(addresses, pieces, plan.rules.roll)
                 yield Ending(how, after, station.chain, patchwork), doubts, addresses
 
     def _plan(self, station: Station, packet: Packet, field: Field) -> Plan:

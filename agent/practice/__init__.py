@@ -6,9 +6,9 @@ page; ``RULE = Rule(...)`` ends the file.
 
 from __future__ import annotations
 
-from agent.judge.decided import Ranking, rank
+from agent.judge.decided import Ranking, rank, standing
 from agent.judge.proof import Proof
 from agent.practice.rule import Case, Hit, Rule
 from agent.practice.runner import find_rules, run
 
-__all__ = ["Case", "Hit", "Proof", "Ranking", "Rule", "find_rules", "rank", "run"]
+__all__ = ["Case", "Hit", "Proof", "Ranking", "Rule", "find_rules", "rank", "run", "standing"]

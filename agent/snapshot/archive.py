@@ -34,11 +34,6 @@ GZIP_MAGIC: Final = b"\x1f\x8b"
 _COMPRESSED_SUFFIXES: Final = (".gz", ".tgz")
 
 
-def is_archive_name(path: Path) -> bool:
-    """Whether a snapshot of this name is written as an archive: ``.tar``, ``.tar.gz`` or ``.tgz``."""
-    return path.name.endswith((".tar", ".tar.gz", ".tgz"))
-
-
 def write_archive(snapshot: Snapshot, path: Path) -> None:
     """Write a snapshot for its owner alone (mode 0600); the same snapshot gives the same bytes.
 

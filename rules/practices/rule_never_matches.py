@@ -11,14 +11,13 @@ the way of web traffic to public addresses are looked at.
 from __future__ import annotations
 
 from itertools import islice
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from agent.model.firewall import source_of
 from agent.model.intervals import Intervals
 from agent.model.public import PUBLIC
 from agent.model.vocabulary import Severity
-from agent.practice import Case, Hit, Rule
+from agent.practice import Case, Hit, Rule, standing
 from agent.practice.remedy import tool_of
 from agent.practice.shadow import EVERYWHERE, Earlier, box, changed, may_touch
 
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from agent.model.firewall import Chain, Field, Table
     from agent.model.firewall import Rule as FilterRule
 
+ANYWHERE: Final = Intervals.union(PUBLIC.values())
+"""The public addresses of both families."""
 MAX_HITS: Final = 20
 """Rules named one by one in a chain."""
 
@@ -35,13 +36,12 @@ MAX_HITS: Final = 20
 def find(case: Case) -> Iterator[Hit]:
     """One hit for each rule, the first of a chain."""
     reaches = {id(one.reach): one.reach for proof in case.proofs for one in proof.classes}.values()
-    verdicts = (("accept",), ("drop", "reject"), ("unknown",))
-    deciders = [decider for reach in reaches for some in verdicts for decider in reach.ranked(*some).deciders]
-    alive = {rule for rule in map(itemgetter(2), deciders) if rule is not None}
-    deciding = set(map(itemgetter(1), deciders))
+    deciding = standing(part for reach in reaches for part in reach.parts)
     for table in case.gateway.firewall.tables:
         candidates = {
-            chain: [at for at, rule in enumerate(chain.rules) if rule not in alive]
+            chain: [
+                at for at, rule in enumerate(chain.rules) if rule not in deciding[chain] and may_touch(rule, ANYWHERE)
+            ]
             for chain in table.chains.values()
             if chain in deciding
         }
@@ -64,7 +64,7 @@ def _hidden(
         if at > until and not may_touch(rule, where):
             continue
         mine = boxes.get(at) or box(rule, written)
-        if at in boxes and any(mine.destinations & space for space in PUBLIC.values()):
+        if at in boxes and mine.destinations & ANYWHERE:
             hiding = earlier.hiding(mine)
             if hiding:
                 yield rule, hiding

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.firewalls.iptables import DUMPS, KIND, PLAIN
+from agent.firewalls.iptables import KIND
+from agent.firewalls.iptables.listings import DUMPS, PLAIN
 from agent.kind import Piece
 from agent.model.firewall import Match, NamedSet, Tool
 from agent.snapshot import Artifact, Command, Snapshot, Status

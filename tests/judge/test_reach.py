@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from agent.judge import atoms, plan, spans
 from agent.judge.flow import read_flow
 from agent.judge.reach import Prover, Question, Reach
 from agent.judge.trace import Tracer
@@ -81,6 +84,46 @@ def random_rules(random: Random, callees: list[str]) -> list[list[dict[str, Any]
     return rules
 
 
+LIMIT = {"limit": {"rate": 1, "per": "second"}}
+
+
+def random_list(random: Random, callees: list[str]) -> list[list[dict[str, Any]]]:
+    """Rules as long lists have them: most decide about few addresses; uncertain and wide ones stand between."""
+    rules: list[list[dict[str, Any]]] = []
+    space = random.choice((2, 8, 32))  # whether stretches meet often or hardly ever
+    for _ in range(random.randint(4, 24)):
+        value = random.randrange(space) << 27 | random.getrandbits(3) << 8 | random.getrandbits(8)
+        to = match("ip", "daddr", {"prefix": {"addr": address_text(value, 4), "len": random.choice((16, 22, 24, 32))}})
+        wide = match("ip", "daddr", {"prefix": {"addr": address_text(value, 4), "len": random.choice((1, 3, 5))}})
+        web = match("tcp", "dport", random.choice((80, 443)))
+        end = random.choice((accept(), drop(), {"reject": {"type": "icmpx"}}))
+        kind = random.random()
+        if kind < 0.6:
+            rules.append([to, *([web] if random.random() < 0.3 else ()), end])
+        elif kind < 0.7:
+            rules.append([wide, *([LIMIT] if random.random() < 0.5 else ()), end])
+        elif kind < 0.8:
+            rules.append([LIMIT, end])
+        elif kind < 0.85:
+            rules.append([to, LIMIT, end])
+        elif kind < 0.95 and callees:
+            called = {random.choice(("jump", "goto")): {"target": random.choice(callees)}}
+            rules.append([*random.choice(([], [to], [wide], [LIMIT], [wide, LIMIT])), called])
+        else:
+            rules.append([*random.choice(([web], [to], [wide])), {"return": None}])
+    return rules
+
+
+def as_if_many(random: Random) -> ExitStack:
+    """Now and then, take these few addresses and rules for many."""
+    stack = ExitStack()
+    if random.random() < 0.4:
+        for module, name, few in ((plan, "BROAD", 1), (atoms, "MANY", 1), (spans, "CROWD", 1), (atoms, "FEW", 3)):
+            if random.random() < 0.6:
+                stack.enter_context(patch.object(module, name, few))
+    return stack
+
+
 def verdict_of(reach: Reach, address: int) -> str:
     sets = {"accept": reach.accept, "drop": reach.drop, "reject": reach.reject, "unknown": reach.unknown}
     (verdict,) = (name for name, addresses in sets.items() if address in addresses)
@@ -100,6 +143,10 @@ def test_reach_agrees_with_trace_at_every_boundary(seed: int) -> None:
         "a": random_rules(random, ["b"]),
         "b": random_rules(random, []),
     }
+    if random.random() < 0.6:
+        chains["forward"] = random_list(random, ["a", "b"])
+    if random.random() < 0.3:
+        chains["a"] = random_list(random, ["b"])
     policy = random.choice(("accept", "drop"))
     bases = {
         "first": {"type": "filter", "hook": "prerouting", "prio": -150, "policy": "accept"},
@@ -107,7 +154,8 @@ def test_reach_agrees_with_trace_at_every_boundary(seed: int) -> None:
         "forward": {"type": "filter", "hook": "forward", "prio": 0, "policy": policy},
     }
     one = gateway(ruleset(chains, bases, sets=[SEEN]))
-    reach = Prover(one).reach(QUESTION)
+    with as_if_many(random):
+        reach = Prover(one).reach(QUESTION)
     parts = (reach.accept, reach.drop, reach.reject, reach.unknown)
     assert sum(part.size() for part in parts) == HIGHEST + 1
     assert Intervals.of(pair for part in parts for pair in part) == Intervals.span(0, HIGHEST)
@@ -122,6 +170,8 @@ def test_reach_agrees_with_trace_at_every_boundary(seed: int) -> None:
         verdict = verdict_of(reach, point)
         # which address a set was given before a mapping took the destination away is not kept
         assert answer.verdict == verdict or (chains["mapped"] and verdict == "unknown"), address_text(point, 4)
+        if verdict != "unknown":
+            assert answer.source in {part.source for part in reach.decided if point in part.addresses}
 
 
 def test_every_part_names_its_rule() -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from random import Random
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agent.judge import atoms, plan
 from agent.judge.flow import read_flow
 from agent.judge.interpret import End
 from agent.judge.path import Path
@@ -20,7 +18,7 @@ from agent.judge.routing import Routing
 from agent.judge.scalar import ScalarRunner
 from agent.model.intervals import Intervals, address_text
 from tests.judge.build import accept, drop, forward, gateway, match, ruleset
-from tests.judge.test_reach import HIGHEST, QUESTION, SEEN, random_rules, verdict_of
+from tests.judge.test_reach import HIGHEST, QUESTION, SEEN, as_if_many, random_list, random_rules, verdict_of
 
 if TYPE_CHECKING:
     from agent.model.gateway import Gateway
@@ -35,7 +33,7 @@ WEB = match("tcp", "dport", 443)
 def rules(random: Random, callees: list[str]) -> list[list[dict[str, Any]]]:
     """Random rules about either address, some for one direction only."""
     found = []
-    for rule in random_rules(random, callees):
+    for rule in random.choice((random_rules, random_list))(random, callees):
         text = json.dumps(rule)
         turned: list[dict[str, Any]] = json.loads(text.replace('"daddr"', '"saddr"') if random.random() < 0.5 else text)
         state = random.choice((None, None, ESTABLISHED, NEW, REPLY, DNAT_STATUS))
@@ -76,11 +74,7 @@ def test_proof_agrees_with_single_packets_at_every_boundary(seed: int) -> None:
         "forward": {"type": "filter", "hook": "forward", "prio": 0, "policy": random.choice(("accept", "drop"))},
     }
     one = gateway(ruleset(chains, bases, sets=[SEEN]))
-    short = {"BROAD": 1, "MANY": 1} if random.random() < 0.3 else {}  # as if these few addresses were many
-    with (
-        patch.object(plan, "BROAD", short.get("BROAD", plan.BROAD)),
-        patch.object(atoms, "MANY", short.get("MANY", 64)),
-    ):
+    with as_if_many(random):
         reach = Prover(one).connect(QUESTION)
     parts = (reach.accept, reach.drop, reach.reject, reach.unknown)
     assert sum(part.size() for part in parts) == HIGHEST + 1

@@ -11,13 +11,13 @@ from agent.errors import Malformed
 from agent.firewalls.iptables import names
 from agent.firewalls.iptables.elements import ICMP, PORTED, Element, box_table, element, interval_table
 from agent.firewalls.iptables.headers import ALL_BITS, address
+from agent.firewalls.iptables.listings import SETS
 from agent.model.firewall import Elements, NamedSet, UnknownTable
 from agent.model.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ARTIFACT: Final = "ipset.txt"
 WORD: Final = 0xFFFFFFFF
 DIMENSIONS: Final = frozenset({"ip", "net", "port", "mac", "iface", "mark", "set"})
 
@@ -191,7 +191,7 @@ def _tables(one: _Listing, elements: Sequence[Element], *, changed: bool) -> Tab
         turned = elements
     elif any(some.nomatch for some in elements):  # exceptions as members, and members as exceptions
         turned = [some._replace(nomatch=not some.nomatch) for some in elements]
-    source = Source(ARTIFACT, f"create {one.name} {one.type}", one.line)
+    source = Source(SETS, f"create {one.name} {one.type}", one.line)
     inside, excluded = (
         NamedSet(_table(one, some), one.name, "ipset", one.family, changed, one.timeout, source)
         for some in (elements, turned)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from agent.firewalls.pf.read import Reader
-from agent.firewalls.pf.words import lines_of
 from agent.kind import Kind, Piece
 from agent.model.source import Gap, Source
 from agent.snapshot import Status
@@ -39,6 +37,9 @@ def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
     given = {name: snapshot.get(name) for name in (RULES, NAT, TABLES, INTERFACES)}
     if all(one.status is Status.ABSENT for one in (given[RULES], given[NAT])):
         return Piece()
+    from agent.firewalls.pf.read import Reader  # noqa: PLC0415 - no Linux host needs it
+    from agent.firewalls.pf.words import lines_of  # noqa: PLC0415 - likewise
+
     gaps = tuple(_gap(one) for one in given.values() if one.status not in (Status.OK, Status.ABSENT))
     if given[RULES].status is Status.ABSENT:
         gap = Gap("pf", "translations without filter rules", Source(NAT, ""), "give the output of pfctl -sr as well")
