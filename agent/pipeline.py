@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent import catalog
 from agent.errors import UsageError
+from agent.firewalls.owners import Owners
 from agent.judge.verdicts import judge
 from agent.judge.zones import find_zones
 from agent.model.explanation import Explanation, Hop
@@ -66,7 +67,7 @@ def audit(snapshot: Snapshot, packs: Sequence[Pack], settings: Settings, now: da
     gateway = read_gateway(snapshot, packs, settings)
     requirements = tuple(one for pack in packs for one in pack.requirements())
     judged = judge(gateway, requirements)
-    case = Case(gateway, requirements, judged.judgements, judged.proofs)
+    case = Case(gateway, requirements, judged.judgements, judged.proofs, Owners(gateway.firewall))
     host = Host(
         id=snapshot.host.get("id", ""),
         name=snapshot.host.get("name", ""),

@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from agent.cli.parser import parse
 from agent.errors import GateproofError
@@ -22,6 +22,14 @@ TROUBLE: Final = 2
 DEBUG: Final = "GATEPROOF_DEBUG"
 RESIDENT: Final = frozenset({"run"})
 """Commands that stay; the others end long before cyclic garbage counts."""
+
+
+def command() -> NoReturn:
+    """The program ``gateproof``: ``main``, and out at once."""
+    status = main()
+    sys.stderr.flush()
+    # standard output is flushed, files are closed; to take the model apart object by object would only cost time
+    os._exit(status)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

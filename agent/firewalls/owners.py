@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import partial
-from itertools import compress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from agent.model.firewall import Firewall, Table
     from agent.model.source import Source
@@ -55,28 +54,26 @@ class _Sign:
     policy: bool | None = None
     """Whether it is a policy; None for either."""
 
-    def owner(self, source: Source, table: Table | None) -> Owner | None:
-        """What the sign says about a rule."""
-        if self.policy is not None and self.policy != source.text.startswith("policy "):
-            return None
+    def fits(self, table: str, chain: str) -> dict[str, str] | None:
+        """What the names of a table and a chain say, if they are such names; else None."""
         found: dict[str, str] = {}
-        for pattern, name in ((self.table, source.table), (self.chain, source.chain)):
-            match = re.fullmatch(pattern, name or "") if pattern else None
+        for pattern, name in ((self.table, table), (self.chain, chain)):
+            match = re.fullmatch(pattern, name) if pattern else None
             if pattern and match is None:
                 return None
             found |= match.groupdict("") if match else {}
-        if self.text:
-            match = re.search(self.text, source.text)
-            if match is None:
-                return None
-            found |= match.groupdict("")
-        if (self.beside or self.nearby) and (table is None or not self._shows(table, found)):
-            return None
-        commands = self.commands
-        given = commands(source, found) if callable(commands) else tuple(one.format(**found) for one in commands)
-        return Owner(self.tool, self.place.format(**found), given)
+        return found
 
-    def _shows(self, table: Table, found: dict[str, str]) -> bool:
+    def reads(self, source: Source) -> dict[str, str] | None:
+        """What a rule itself says, if it is such a rule; else None."""
+        if self.policy is not None and self.policy != source.text.startswith("policy "):
+            return None
+        match = re.search(self.text, source.text) if self.text else None
+        if self.text and match is None:
+            return None
+        return match.groupdict("") if match else {}
+
+    def shows(self, table: Table, found: dict[str, str]) -> bool:
         """Whether the tool shows elsewhere in the table."""
         if self.beside:
             beside = self.beside.format(**{name: re.escape(value) for name, value in found.items()})
@@ -87,12 +84,40 @@ class _Sign:
             re.search(self.nearby, str(rule.wording)) for chain in based for rule in chain.rules[-LAST:]
         )
 
+    def owner(self, source: Source, found: dict[str, str]) -> Owner:
+        """The tool, and what it says about a rule."""
+        commands = self.commands
+        given = commands(source, found) if callable(commands) else tuple(one.format(**found) for one in commands)
+        return Owner(self.tool, self.place.format(**found), given)
 
-def owner_of(firewall: Firewall, source: Source) -> Owner | None:
-    """The tool that wrote a rule or set a policy; None where nothing tells."""
-    here = ((table.artifact, table.title) == (source.artifact, source.table) for table in firewall.tables)
-    table = next(compress(firewall.tables, here), None)
-    return next((owner for sign in SIGNS if (owner := sign.owner(source, table)) is not None), None)
+
+class Owners:
+    """The tools that wrote the rules of one firewall."""
+
+    def __init__(self, firewall: Firewall) -> None:
+        self._tables = {(table.artifact, table.title): table for table in reversed(firewall.tables)}
+        self._signs: dict[tuple[str, str], list[tuple[_Sign, dict[str, str]]]] = {}
+        self._known: dict[Source, Owner | None] = {}
+
+    def of(self, source: Source) -> Owner | None:
+        """The tool that wrote a rule or set a policy; None where nothing tells."""
+        if source not in self._known:
+            self._known[source] = next(self._owners(source), None)
+        return self._known[source]
+
+    def _owners(self, source: Source) -> Iterator[Owner]:
+        table = self._tables.get((source.artifact, source.table or ""))
+        where = source.table or "", source.chain or ""
+        if where not in self._signs:
+            fitting = [(sign, sign.fits(*where)) for sign in SIGNS]
+            self._signs[where] = [(sign, names) for sign, names in fitting if names is not None]
+        for sign, names in self._signs[where]:
+            read = sign.reads(source)
+            if read is None:
+                continue
+            found = names | read
+            if not (sign.beside or sign.nearby) or (table is not None and sign.shows(table, found)):
+                yield sign.owner(source, found)
 
 
 # ---- ufw ----

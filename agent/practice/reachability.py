@@ -33,7 +33,7 @@ def hits_for(case: Case, wanted: Reach, summarise: Callable[[Judgement], str]) -
             failing = [one for one in mine if one.verdict not in (Reach.ALLOWED, Reach.NOT_ROUTED)]
             worst = min(failing, key=lambda one: (_RANK[one.verdict], one.family, one.port.text))
             sources = tuple(dict.fromkeys(source for one in failing for source in one.decided_by))
-            remedy = remedy_for(worst, sources, case.gateway.firewall)
+            remedy = remedy_for(worst, sources, case.owners)
             yield Hit(
                 summarise(worst),
                 ("domain", requirement.pattern),

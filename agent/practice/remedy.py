@@ -7,13 +7,12 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from agent.firewalls.owners import owner_of
 from agent.model.vocabulary import Reach, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.model.firewall import Firewall
+    from agent.firewalls.owners import Owners
     from agent.model.judgement import Judgement
     from agent.model.source import Source
 
@@ -37,7 +36,7 @@ REPLIES = (
 PROXY = "let a proxy that filters by domain name decide about the web, and let the firewall pass its traffic"
 
 
-def remedy_for(judgement: Judgement, sources: tuple[Source, ...], firewall: Firewall) -> Advice:
+def remedy_for(judgement: Judgement, sources: tuple[Source, ...], owners: Owners) -> Advice:
     """Advice for one failing road."""
     domain = judgement.requirement.pattern
     if judgement.verdict is Reach.UNKNOWN:
@@ -50,10 +49,10 @@ def remedy_for(judgement: Judgement, sources: tuple[Source, ...], firewall: Fire
     if Stage.ROUTE in judgement.blocked_at and not sources:
         return Advice(f"Mend the route: {judgement.because}.")
     if judgement.replies:
-        return Advice(REPLIES, tool=tool_of(sources[0], firewall) if sources else "")
+        return Advice(REPLIES, tool=tool_of(sources[0], owners) if sources else "")
     stopping = [source for source in sources if STOPS.search(source.text)]
-    owner = owner_of(firewall, stopping[0]) if stopping else None
-    commands = removal(sources, firewall)
+    owner = owners.of(stopping[0]) if stopping else None
+    commands = removal(sources, owners)
     if owner is not None:
         what = f"remove the rule, or accept {judgement.port.text} for web traffic before it"
         if stopping[0].text.startswith("policy "):
@@ -66,22 +65,22 @@ def remedy_for(judgement: Judgement, sources: tuple[Source, ...], firewall: Fire
         chain = f"{policies[0].table} {policies[0].chain}"
         return Advice(
             f"Accept {judgement.port.text} to every address before the policy of {chain}, or {PROXY}.",
-            tool=tool_of(policies[0], firewall),
+            tool=tool_of(policies[0], owners),
         )
     return Advice(
         f"Remove the rule, or accept {judgement.port.text} for web traffic before it; better, {PROXY}.",
         commands,
-        tool_of(sources[0], firewall) if sources else "",
+        tool_of(sources[0], owners) if sources else "",
     )
 
 
-def removal(sources: Sequence[Source], firewall: Firewall) -> tuple[str, ...]:
+def removal(sources: Sequence[Source], owners: Owners) -> tuple[str, ...]:
     """Commands that take away the first few of these rules, where they stop packets, with the tools that own them."""
     found: dict[str, None] = {}
     for source in sources[:MOST]:
         if not STOPS.search(source.text):
             continue
-        owner = owner_of(firewall, source)
+        owner = owners.of(source)
         found |= dict.fromkeys(owner.commands if owner else _remove(source))
     return tuple(found)
 
@@ -99,7 +98,7 @@ def _remove(source: Source) -> tuple[str, ...]:
     return ()
 
 
-def tool_of(source: Source, firewall: Firewall) -> str:
+def tool_of(source: Source, owners: Owners) -> str:
     """What the rule is changed with: the tool that wrote it, else the program that lists it."""
-    owner = owner_of(firewall, source)
+    owner = owners.of(source)
     return owner.tool if owner else source.artifact.partition(".")[0]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from agent.firewalls.owners import Owners
     from agent.judge.proof import Proof
     from agent.model.gateway import Gateway
     from agent.model.judgement import Judgement
@@ -24,6 +25,7 @@ class Case:
     requirements: tuple[Requirement, ...]
     judgements: tuple[Judgement, ...]
     proofs: tuple[Proof, ...]
+    owners: Owners
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def find(case: Case) -> Iterator[Hit]:
             (*sources, *((named.source,) if named.source else ())),
             "Fill the set where it is defined, or at each load of the rules; or drop the rule.",
             (),
-            tool_of(sources[0], case.gateway.firewall),
+            tool_of(sources[0], case.owners),
             key=f"{sources[0].artifact} {named.table} {named.name}",
         )
 

@@ -62,8 +62,8 @@ def _hit(case: Case, zone: str, found: dict[Decider, set[int]]) -> Hit:
         ("zone", zone),
         sources,
         "Reject udp/443 before it is dropped, so that browsers fall back to TCP at once; or let it pass.",
-        _commands(first),
-        tool_of(first, case.gateway.firewall),
+        _commands(case, first),
+        tool_of(first, case.owners),
         zone=zone,
         key=f"{first.artifact} {first.table} {first.chain}",
         families=frozenset(family for families in found.values() for family in families),
@@ -71,9 +71,9 @@ def _hit(case: Case, zone: str, found: dict[Decider, set[int]]) -> Hit:
     )
 
 
-def _commands(source: Source) -> tuple[str, ...]:
-    """A last rule before a policy, in the tool that the policy belongs to."""
-    if not source.text.startswith("policy ") or source.table is None or source.chain is None:
+def _commands(case: Case, source: Source) -> tuple[str, ...]:
+    """A last rule before a policy that no tool sets: a tool's next reload would take it away again."""
+    if not source.text.startswith("policy ") or source.table is None or source.chain is None or case.owners.of(source):
         return ()
     tool = source.artifact.partition(".")[0]
     if tool == "nft":

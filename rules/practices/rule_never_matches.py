@@ -80,7 +80,7 @@ def _hit(case: Case, table: Table, chain: Chain, rule: FilterRule, hiding: tuple
         ("rule", sources[0].text),
         sources,
         "Move the rule before those that hide it, or delete it.",
-        tool=tool_of(sources[0], case.gateway.firewall),
+        tool=tool_of(sources[0], case.owners),
         key=f"{sources[0].artifact} {table.title} {chain.name} {sources[0].text}",
     )
 

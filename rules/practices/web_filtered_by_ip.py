@@ -117,7 +117,7 @@ def _about(case: Case, decider: Decider, source: Source) -> tuple[str, bool]:
     lists = lists_of(rule) if rule is not None else ()
     if not lists:
         return "", False
-    tool = tool_of(source, case.gateway.firewall)
+    tool = tool_of(source, case.owners)
     kinds = [nature(one, tool) for one in lists]
     return f", by a {kinds[0]}", all(kind is Nature.THREATS for kind in kinds)
 
@@ -139,8 +139,8 @@ def _hit(  # noqa: PLR0913, PLR0917 - what one hit is made of, in one place
         subject,
         sources,
         ADVICE,
-        removal(sources, case.gateway.firewall),
-        tool_of(sources[0], case.gateway.firewall),
+        removal(sources, case.owners),
+        tool_of(sources[0], case.owners),
         Severity.LOW if threats else Severity.HIGH if required else None,
         zone=zone,
         key=f"{sources[0].artifact} {key}",

@@ -12,7 +12,7 @@ import pytest
 
 from agent.firewalls import iptables, nftables
 from agent.firewalls.merge import merge
-from agent.firewalls.owners import Owner, owner_of
+from agent.firewalls.owners import Owner, Owners
 from agent.model.firewall import Firewall, Table, Tool, source_of
 from agent.model.source import Source
 from agent.snapshot import Artifact, Snapshot, Status
@@ -38,7 +38,7 @@ def owner(path: Path, part: str) -> Owner | None:
             for rule in (*chain.rules, None):
                 source = source_of(table, chain, rule)
                 if part in (f"{chain.name} {source.text}" if rule is None else source.text):
-                    return owner_of(found, source)
+                    return Owners(found).of(source)
     raise AssertionError(f"no rule with {part!r} in {path.name}")
 
 
@@ -129,7 +129,7 @@ def test_tools_in_their_own_dumps(file: str, part: str, tool: str, place: str) -
     ],
 )  # fmt: skip
 def test_tools_by_their_names(table: str, chain: str, text: str, tool: str, named: str) -> None:
-    found = owner_of(Firewall(), Source("nft.json", text, 1, table, chain, None))
+    found = Owners(Firewall()).of(Source("nft.json", text, 1, table, chain, None))
     assert found is not None
     assert found.tool == tool
     assert named in found.place
@@ -137,13 +137,13 @@ def test_tools_by_their_names(table: str, chain: str, text: str, tool: str, name
 
 def test_commands_name_what_the_rule_is_about() -> None:
     ban = Source("iptables-save.txt", "-A f2b-nginx -s 203.0.113.9/32 -j DROP", 7, "ip filter", "f2b-nginx")
-    found = owner_of(Firewall(), ban)
+    found = Owners(Firewall()).of(ban)
     assert found is not None
     assert found.commands == ("fail2ban-client set nginx unbanip 203.0.113.9",)
     rule = Source(
         "nft.json", 'ip daddr 1.2.3.4 drop comment "ipv4-FWD-filter-20"', None, "ip vyos_filter", "VYOS_FORWARD_filter"
     )
-    found = owner_of(Firewall(), rule)
+    found = Owners(Firewall()).of(rule)
     assert found is not None
     assert found.commands == ("configure", "delete firewall ipv4 forward filter rule 20", "commit", "save")
 
@@ -151,7 +151,7 @@ def test_commands_name_what_the_rule_is_about() -> None:
 def test_docker_sets_the_policy_of_forward() -> None:
     mine = gateway(ruleset({"FORWARD": [], "DOCKER-USER": []}, {"FORWARD": FORWARD | {"policy": "drop"}})).firewall
     (table,) = mine.tables
-    found = owner_of(mine, source_of(table, table.chains["FORWARD"], None))
+    found = Owners(mine).of(source_of(table, table.chains["FORWARD"], None))
     assert found is not None
     assert found.tool == "Docker"
     assert found.place.startswith("in DOCKER-USER")
@@ -162,7 +162,7 @@ def test_rules_of_ones_own_have_no_owner() -> None:
     table: Table = mine.tables[0]
     assert table.tool is Tool.NFTABLES
     chain = table.chains["forward"]
-    assert owner_of(mine, source_of(table, chain, chain.rules[0])) is None
-    assert owner_of(mine, source_of(table, chain, None)) is None
+    assert Owners(mine).of(source_of(table, chain, chain.rules[0])) is None
+    assert Owners(mine).of(source_of(table, chain, None)) is None
     for name in ("in_lan", "net-fw", "IN_lan", "docker", "FORWARD"):
-        assert owner_of(Firewall(), Source("iptables-save.txt", "-A x -j DROP", 1, "ip filter", name)) is None
+        assert Owners(Firewall()).of(Source("iptables-save.txt", "-A x -j DROP", 1, "ip filter", name)) is None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent import catalog
+from agent.firewalls.owners import Owners
 from agent.judge.verdicts import judge
 from agent.judge.zones import find_zones
 from agent.model.requirement import PortNeed, Requirement
@@ -44,7 +45,7 @@ def case(
     read = catalog.read(Snapshot(recorded.taken_at, recorded.host, artifacts), frozenset())
     gateway = replace(read, zones=find_zones(read.network))
     judged = judge(gateway, (need,))
-    return Case(gateway, (need,), judged.judgements, judged.proofs)
+    return Case(gateway, (need,), judged.judgements, judged.proofs, Owners(gateway.firewall))
 
 
 def _ipv6(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
