@@ -77,7 +77,7 @@ def cut(plan: Plan, addresses: Intervals) -> Atoms:
             for part, active in ((some & span, [*active_there, place]), (some - span, active_there))
             if part
         ]
-    walk = _Walk(plan, narrow, found)
+    walk = _Walk(plan, wide, narrow, found)
     for some, active in regions:
         walk.over(some, sorted(active))
     for pieces in (*found.settled.values(), *found.open.values()):
@@ -95,19 +95,19 @@ def _parted(spans: Spans, chosen: list[bool]) -> tuple[Spans, Spans]:
 class _Walk:
     """Goes over the bounds of a plan's rules."""
 
-    def __init__(self, plan: Plan, spans: Spans, found: Atoms) -> None:
+    def __init__(self, plan: Plan, wide: Spans, spans: Spans, found: Atoms) -> None:
         self._plan = plan
         self._found = found
         self._cuts = [*sorted(plan.cuts), BEYOND[0]]
-        self._finals = plan.finals()
         self._before_others = min(plan.always[BASE], default=1 << PLACE_BITS)
         self._ends = plan.ends()
         sure = [end is not None for end in self._ends]
         alone = map(and_, spans.alone(), map(sure.__getitem__, spans.kinds))
         self._alone, crowd = _parted(spans, list(alone))
-        self._spans = spans
+        self._wide, self._spans = wide, spans
         self._all_events: list[Event] = []
         self._crowd_events = crowd.events()
+        self._finals = plan.finals(wide + crowd)
 
     def over(self, addresses: Intervals, active: list[int]) -> None:
         """Note the atoms of some addresses; ``active`` are rules that hold for all of them."""
@@ -120,7 +120,9 @@ class _Walk:
                 self._settle_alone(sooner)
                 rest = addresses - Intervals.of_bounds(sooner.lows, sooner.highs)
             if later.lows or rest is addresses:
-                events = self._all_events = self._all_events or self._spans.events()
+                if not self._all_events:
+                    self._all_events, self._finals = self._spans.events(), self._plan.finals(self._wide + self._spans)
+                events = self._all_events
         if len(rest.starts) > MANY:
             self._over_many(rest, active, events)
         else:

@@ -72,7 +72,8 @@ def describe(step: Step) -> str:
         case Match():
             return f"{_subject(step.expr)} is not known"
         case AnyOf():
-            return " or ".join(dict.fromkeys(_subject(match.expr) for match in step.matches)) + " is not known"
+            opaque = [match for match in step.matches if isinstance(match.expr, Opaque)]
+            return " or ".join(dict.fromkeys(_subject(one.expr) for one in opaque or step.matches)) + " is not known"
         case Vmap():
             return f"{_subject(step.key)} is not known"
         case _:

@@ -7,6 +7,8 @@ not look at the swept field.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
+from operator import or_
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.interpret import MATCHES, End
@@ -23,12 +25,15 @@ from agent.model.firewall import (
     Simple,
     Uncertain,
 )
+from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agent.judge.calls import Written
     from agent.judge.cuts import Axis
-    from agent.model.firewall import Step
-    from agent.model.intervals import Intervals
+    from agent.judge.packet import Packet
+    from agent.model.firewall import Field, Step
 
 Condition = Match | AnyOf
 Guard = tuple[Condition, ...]
@@ -72,6 +77,8 @@ class Looker:
         """By number."""
         self._numbers: dict[Guard, int] = {}
         self._identities: dict[tuple[int, ...], int] = {}
+        self._stretches: dict[Field, tuple[list[int], list[int], list[int]]] = {}
+        """First and last value that a guard asks for in a field, and its number."""
         self._axis = axis
         self._written = written
         self._steady = not written.fields and not written.sets
@@ -119,6 +126,13 @@ class Looker:
             stand_in = Rule(steps, rule.wording, rule.handle, rule.line, rule.comment)
         return Entry(number, span, None, tuple(boxes), cuts, stand_in)
 
+    def refused(self, packet: Packet) -> Iterator[int]:
+        """Guards that a packet surely does not pass, told by one value in one stretch; at once for all of them."""
+        for one, (lows, highs, guards) in self._stretches.items():
+            value = packet[one]
+            if value >= 0:
+                yield from compress(guards, map(or_, map(value.__lt__, lows), map(value.__gt__, highs)))
+
     def _number(self, guard: Guard) -> int:
         same = tuple(map(id, guard))  # hashed faster, and rules share many of their conditions
         number = self._identities.get(same)
@@ -126,7 +140,18 @@ class Looker:
             number = self._identities[same] = self._numbers.setdefault(guard, len(self.guards))
             if number == len(self.guards):
                 self.guards.append(guard)
+                for step in guard:
+                    self._note_stretch(step, number)
         return number
+
+    def _note_stretch(self, step: Condition, number: int) -> None:
+        if not isinstance(step, Match) or not isinstance(step.expr, Read) or step.negated:
+            return
+        if isinstance(step.members, Intervals) and len(step.members.starts) == 1:
+            lows, highs, guards = self._stretches.setdefault(step.expr.field, ([], [], []))
+            lows += step.members.starts
+            highs += step.members.ends
+            guards.append(number)
 
     def _settles(self, step: Condition) -> bool:
         """Whether a condition gives the same answer wherever in these chains it is asked, if not at every address."""

@@ -7,6 +7,7 @@ destination in the plain way is given its exact span of addresses; one that look
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -70,8 +71,9 @@ class Plan:
     """Active rules of the chains that a base chain can reach, for one packet."""
 
     rules: _Rules
-    answers: dict[int, bool | None] = field(default_factory=dict)
-    """By guards: those that hold surely, or perhaps, or not."""
+    answers: dict[int, bool | None] = field(default_factory=lambda: defaultdict(bool))
+    """By guards: those that hold surely, or perhaps, or not. Guards that only later plans met stand behind what
+    ends the walk for this one, as if they did not hold."""
     layouts: dict[Chain, Layout] = field(default_factory=dict)
     always: list[list[int]] = field(default_factory=list)
     """By chain number: places of the rules that may match whatever the destination."""
@@ -106,16 +108,18 @@ class Plan:
         known = self.rules.actions.get(place)
         return known[1] if known and self.answers[known[0]] and place not in self.doubtful else None
 
-    def finals(self) -> dict[int, End]:
-        """The rules that certainly end the walk, by place."""
-        answers = self.answers
-        finals = {
-            place: action
-            for place, (guard, action) in self.rules.actions.items()
-            if isinstance(action, End) and answers.get(guard)
-        }
-        for place in self.doubtful & finals.keys():
-            del finals[place]
+    def finals(self, spans: Spans) -> dict[int, End]:
+        """The rules that certainly end the walk, by place: those of some spans, and all that are no matter of spans."""
+        ends = self.ends()
+        finals = {place: end for place, kind in zip(spans.places, spans.kinds, strict=True) if (end := ends[kind])}
+        others = [
+            *self.extra.places,
+            *(place for place, _ in self.broad()),
+            *(() if self.last is None else (self.last,)),
+        ]
+        for place in others:
+            if isinstance(action := self.certain(place), End):
+                finals[place] = action
         return finals
 
     def broad(self) -> list[tuple[int, Intervals]]:
@@ -234,6 +238,7 @@ class Planner:
     def _plan(self, packet: Packet) -> Plan:
         plan = Plan(self._rules, swept=self._axis.field, writes_swept=self._axis.field in self._written.fields)
         answers = plan.answers
+        answers.update(dict.fromkeys(self._looker.refused(packet), False))
         for chain, number in self._numbers.items():
             layout = plan.layouts[chain] = Layout(number, self._reached[chain])
             for at, entry in self._rules.special(chain, number):
@@ -244,6 +249,7 @@ class Planner:
                         plan.last = at
                     break
             plan.always.append(sorted(number << PLACE_BITS | at for some in layout.always.values() for at in some))
+        answers.update(dict.fromkeys(self._looker.refused(packet), False))
         for guard, conditions in enumerate(self._looker.guards):
             if guard not in answers:
                 answers[guard] = self._holds(conditions, packet)

@@ -120,6 +120,14 @@ class Intervals:
             return self
         return self & other.complement(self.ends[-1])
 
+    def __le__(self, other: Intervals) -> bool:
+        """Whether every integer of this set is in the other."""
+        for low, high in self:
+            at = bisect_right(other.starts, low) - 1
+            if at < 0 or other.ends[at] < high:
+                return False
+        return True
+
     def touched(self, low: int, high: int) -> tuple[int, int]:
         """Which of the intervals overlap ``low..high``: the first, and the one behind the last."""
         first = bisect_left(self.ends, low)

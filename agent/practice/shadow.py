@@ -46,10 +46,10 @@ class Values(NamedTuple):
         if self.by is not None or other.by is not None:
             return self.by is other.by and self.negated == other.negated
         if not self.negated and not other.negated:
-            return not self.inside - other.inside
+            return self.inside <= other.inside
         if not self.negated:
             return not self.inside & other.inside
-        return other.negated and not other.inside - self.inside
+        return other.negated and other.inside <= self.inside
 
     def and_also(self, other: Values) -> Values | None:
         """The values of both; None where that is no such set."""
@@ -164,7 +164,7 @@ class Earlier:
         left = mine.destinations
         found: dict[Rule, None] = {}
         for guard, group in self._groups.items():
-            if not self._is_within(mine.guard, guard):
+            if not (group.touches(mine) and self._is_within(mine.guard, guard)):
                 continue
             whole = group.whole or group.by.get(mine.by)
             if whole is not None:
@@ -208,6 +208,16 @@ class _Group:
             self._starts.insert(at, low)
             self._ends.insert(at, high)
             self._rules.insert(at, rule)
+
+    def touches(self, mine: Box) -> bool:
+        """Whether they have to do with some of a rule's destinations; cheaper than to compare what else they ask."""
+        if self.whole is not None or mine.by is not None:
+            return True
+        for low, high in mine.destinations:
+            at = bisect_left(self._ends, low)
+            if at < len(self._starts) and self._starts[at] <= high:
+                return True
+        return False
 
     def take(self, left: Intervals, found: dict[Rule, None]) -> Intervals:
         """What these rules leave of some destinations; ``found`` gets those that took something."""

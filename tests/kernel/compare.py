@@ -122,7 +122,8 @@ class Comparison:
 def agree(ruleset: Ruleset, probe: Probe, fate: Fate, answer: Answer) -> bool:
     """Whether the answer is right for what the kernel did."""
     if answer.verdict == "unknown":
-        if any("ct original" in reason for reason in answer.why):  # of what NAT has changed
+        # of what NAT has changed; and what a listing does not tell
+        if any("ct original" in reason or "nft joined" in reason for reason in answer.why):
             return True
         return ruleset.uncertain and _names_uncertainty(answer.why)
     if answer.verdict != fate.verdict:

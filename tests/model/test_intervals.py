@@ -32,6 +32,7 @@ def test_operations_agree_with_sets(first: list[tuple[int, int]], second: list[t
     assert members(one.complement(HIGHEST)) == set(range(HIGHEST + 1)) - members(one)
     assert one.size() == len(members(one))
     assert all((value in one) == (value in members(one)) for value in range(HIGHEST + 1))
+    assert (one <= other) == (members(one) <= members(other))
     assert one.overlaps(10, 20) == bool(members(one) & set(range(10, 21)))
 
 

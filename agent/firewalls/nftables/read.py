@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from agent.errors import Malformed
-from agent.firewalls.nftables import elements
+from agent.firewalls.nftables import elements, joined
 from agent.firewalls.nftables.layout import AFTER_RULE, BEFORE_RULE, RULE
 from agent.firewalls.nftables.setlist import Stretch, artifact_of, body_of, is_of_addresses, stretches, taken_out
 from agent.firewalls.nftables.statements import Reader, read_data
@@ -49,12 +49,13 @@ def parse(
     """
     data, runs = taken_out(data)
     try:
-        drafts, gaps = _sort(_objects(data), artifact)
+        found = _sort(_objects(data), artifact)
     except _Unusual:
-        drafts, gaps = _sort(_whole(data), artifact)
+        found = _sort(_whole(data), artifact)
     apart: dict[str, Artifact | Stretch] = {**(others or {}), **runs}
-    tables = tuple(_table(draft, artifact, apart) for draft in drafts.values())
-    return tables, tuple(gaps)
+    may_join = joined.may_join(found.version)
+    tables = tuple(_table(draft, artifact, apart, may_join=may_join) for draft in found.drafts.values())
+    return tables, tuple(found.gaps)
 
 
 class _Unusual(Exception):  # noqa: N818 - never seen outside: such JSON is read as a whole
@@ -93,9 +94,19 @@ def _whole(data: bytes) -> list[Any]:
     return objects
 
 
-def _sort(objects: Iterable[Any], artifact: str) -> tuple[dict[tuple[str, str], _Draft], list[Gap]]:
-    drafts: dict[tuple[str, str], _Draft] = {}
-    gaps: list[Gap] = []
+@dataclass(slots=True)
+class _Listing:
+    """What a ruleset consists of."""
+
+    drafts: dict[tuple[str, str], _Draft] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    version: object = None
+    """That of the nft which listed it."""
+
+
+def _sort(objects: Iterable[Any], artifact: str) -> _Listing:
+    found = _Listing()
+    drafts, gaps = found.drafts, found.gaps
     last: tuple[bytes, ...] = ()
     into: list[bytes] = []
     for item in objects:
@@ -115,6 +126,8 @@ def _sort(objects: Iterable[Any], artifact: str) -> tuple[dict[tuple[str, str], 
             continue
         ((kind, body),) = item.items()
         if kind in KNOWN_OBJECTS:
+            if kind == "metainfo" and isinstance(body, dict):
+                found.version = body.get("version")
             continue
         try:
             if kind == "table":
@@ -132,10 +145,10 @@ def _sort(objects: Iterable[Any], artifact: str) -> tuple[dict[tuple[str, str], 
                 gaps.append(Gap("nftables", f"object {kind!r} is not understood", Source(artifact, "")))
         except (KeyError, TypeError):
             gaps.append(Gap("nftables", f"object {kind!r} has no table or name: {str(body)[:80]}"))
-    return drafts, gaps
+    return found
 
 
-def _table(draft: _Draft, artifact: str, others: Mapping[str, Artifact | Stretch]) -> Table:
+def _table(draft: _Draft, artifact: str, others: Mapping[str, Artifact | Stretch], *, may_join: bool) -> Table:
     body = draft.body
     family, name = str(body["family"]), str(body["name"])
     title = f"{family} {name}"
@@ -153,7 +166,8 @@ def _table(draft: _Draft, artifact: str, others: Mapping[str, Artifact | Stretch
             statements = rule.get("expr", [])
             opaque = opaque or (b'"xt"' in text and any("xt" in statement for statement in statements))
             wording = Statements(text, family)
-            rules.append(Rule(reader.read(statements), wording, rule.get("handle"), None, rule.get("comment", "")))
+            read = reader.read_joined if may_join and text.count(b'"!="') > 1 else reader.read
+            rules.append(Rule(read(statements), wording, rule.get("handle"), None, rule.get("comment", "")))
         base = None if dormant else _base(chain)
         chains[chain["name"]] = Chain(chain["name"], tuple(rules), base, chain.get("handle"))
     return Table(Tool.NFTABLES, family, name, chains, artifact, body.get("handle"), tuple(sets.values()), opaque)

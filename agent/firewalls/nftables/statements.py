@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.errors import Malformed
-from agent.firewalls.nftables import elements, selectors
+from agent.firewalls.nftables import elements, joined, selectors
 from agent.firewalls.nftables.matches import Matcher, data_value
 from agent.firewalls.nftables.selectors import Selector
 from agent.model.firewall import (
@@ -75,6 +75,16 @@ class Reader:
             "notrack": lambda _: (Notrack.NOTRACK,),
             "set": self._set,
         }
+
+    def read_joined(self, statements: list[Any]) -> tuple[Step, ...]:
+        """The steps of one rule of an nft that joins comparisons."""
+        steps: list[Step] = []
+        done = 0
+        for first, last in joined.runs(statements):
+            steps += self.read(statements[done:first])
+            steps += joined.either(self.read(statements[first:last]))
+            done = last
+        return (*steps, *self.read(statements[done:]))
 
     def read(self, statements: list[Any]) -> tuple[Step, ...]:
         """The steps of one rule; what is not understood stays in place as such."""
