@@ -103,7 +103,14 @@ def _interface(item: dict[str, Any]) -> Interface:
         str(item.get("linkinfo", {}).get("info_kind", "")),
         str(item.get("master", "")),
         tuple(_address(one) for one in item.get("addr_info", []) if one.get("local")),
+        _group(str(item.get("group", "default"))),
     )
+
+
+def _group(text: str) -> int | None:
+    if text == "default":
+        return 0
+    return int(text) if text.isdecimal() else None
 
 
 def _address(item: dict[str, Any]) -> Address:

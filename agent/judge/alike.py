@@ -15,6 +15,7 @@ from agent.model.firewall import (
     Assign,
     Binary,
     Concat,
+    Device,
     Dnat,
     Fib,
     Field,
@@ -129,7 +130,9 @@ class Likeness:
         if self._routing.reverse_path_fails(start) is not False:
             return start[Field.IIFNAME], start[Field.SADDR]
         back = self._routing.roads(put(put(start, Field.DADDR, start[Field.SADDR]), Field.IIFNAME, 0))
-        return tuple((road.way, road.because, ways_out.place(road.device)) for road in back)
+        return tuple(
+            (road.way, road.because, ways_out.place(road.device), ways_out.otherwise and road.device) for road in back
+        )
 
 
 def _note(step: Step, looks: dict[Field, _Looks]) -> None:
@@ -192,5 +195,7 @@ def _fields(expr: Expr) -> Iterator[Field]:
             yield Field.IIFNAME  # packets of the loopback are not looked up
             if expr.iface is not None:
                 yield expr.iface
+        case Device():
+            yield expr.interface
         case _:
             pass

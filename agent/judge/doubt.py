@@ -9,6 +9,7 @@ from agent.model.firewall import (
     Binary,
     Chain,
     Concat,
+    Device,
     Expr,
     Fib,
     Literal,
@@ -92,6 +93,8 @@ def _subject(expr: Expr) -> str:
             return " . ".join(_subject(part) for part in expr.parts)
         case Lookup():
             return f"map {expr.table.name or 'element'}"
+        case Device():
+            return f"{expr.property} of {expr.interface.name.lower()}"
         case Fib():
             return f"route of {expr.address.name.lower()}"
         case Literal():

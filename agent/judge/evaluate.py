@@ -11,6 +11,7 @@ from agent.model.firewall import (
     Binary,
     BoxTable,
     Concat,
+    Device,
     Fib,
     Field,
     IntervalTable,
@@ -35,16 +36,16 @@ MISSING: Datum = ()  # no element holds the key; no datum is an empty tuple
 class Evaluator:
     """Evaluates expressions; keeps an index of each set with several dimensions.
 
-    ``fib`` answers routing questions (routing.py); ``added`` what rules that the packet has passed did to an
-    element of a set (Ledger.state).
+    ``ask`` answers what rules ask about routes and interfaces (routing.py); ``added`` what rules that the packet
+    has passed did to an element of a set (Ledger.state).
     """
 
     def __init__(
         self,
-        fib: Callable[[Fib, Packet], int],
+        ask: Callable[[Fib | Device, Packet], int],
         added: Callable[[Packet, NamedSet, Value], bool | None],
     ) -> None:
-        self._fib = fib
+        self._ask = ask
         self._added = added
         self._indexes: dict[NamedSet, _BoxIndex] = {}
 
@@ -147,8 +148,8 @@ class Evaluator:
                 if datum == MISSING:
                     return ABSENT
                 return datum if isinstance(datum, int | tuple) else UNKNOWN
-            case Fib():
-                return self._fib(expr, packet)
+            case Fib() | Device():
+                return self._ask(expr, packet)
             case Opaque():
                 return UNKNOWN
 

@@ -28,6 +28,7 @@ from agent.model.firewall import (
     AnyOf,
     Assign,
     CtState,
+    Device,
     Dnat,
     Fib,
     Field,
@@ -136,11 +137,11 @@ class AllRules:
 class Interpreter:
     """Runs base chains; collects doubts on the way."""
 
-    def __init__(self, fib: Callable[[Fib, Packet], int]) -> None:
+    def __init__(self, ask: Callable[[Fib | Device, Packet], int]) -> None:
         self.ledger = Ledger()
         self._known_doubts: dict[tuple[Rule, str], Doubt] = {}
         self._endings: dict[tuple[object, ...], Ending] = {}
-        self.evaluator = Evaluator(fib, self.ledger.state)
+        self.evaluator = Evaluator(ask, self.ledger.state)
 
     def doubt(self, table: Table, chain: Chain, rule: Rule, what: str) -> Doubt:
         """Give the one doubt about a rule, and always the same."""

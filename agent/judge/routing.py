@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.packet import ABSENT, UNKNOWN, Packet, family_of
-from agent.model.firewall import Fib, Field
+from agent.model.firewall import Device, Fib, Field
 from agent.model.intervals import name_text, name_value
 
 if TYPE_CHECKING:
@@ -131,6 +131,23 @@ class Routing:
             points = {point for low, high in edges for point in (low, high + 1) if point <= highest}
             known = self._bounds[family] = tuple(sorted(points))
         return known
+
+    def ask(self, question: Fib | Device, packet: Packet) -> int:
+        """Answer what rules ask about routes and interfaces."""
+        return self.fib(question, packet) if isinstance(question, Fib) else self.device(question, packet)
+
+    def device(self, question: Device, packet: Packet) -> int:
+        """Answer a question about an interface; ABSENT where the packet has none there."""
+        name = packet[question.interface]
+        if name in (0, ABSENT):
+            return ABSENT
+        found = self._interfaces.get(name_text(name)) if name != UNKNOWN else None
+        if found is None:
+            return UNKNOWN
+        if question.property == "group":
+            return UNKNOWN if found.group is None else found.group
+        master = self._interfaces.get(found.master)
+        return name_value(master.name) if master is not None and master.kind == "bridge" else ABSENT
 
     def fib(self, question: Fib, packet: Packet) -> int:
         """Answer a ``fib`` expression (nft_fib_ipv4.c, nft_fib_ipv6.c) or xt_addrtype."""

@@ -25,7 +25,7 @@ class ScalarRunner:
 
     def __init__(self, routing: Routing) -> None:
         self._routing = routing
-        self.interpreter = Interpreter(routing.fib)
+        self.interpreter = Interpreter(routing.ask)
 
     def run(
         self, station: Station, load: Load, addresses: Intervals

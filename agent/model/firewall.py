@@ -118,13 +118,24 @@ class Fib:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A property of the interface in IIFNAME or OIFNAME.
+
+    ``group`` is a number; ``bridge`` the name of the one that it is a port of.
+    """
+
+    interface: Field
+    property: str
+
+
+@dataclass(frozen=True, slots=True)
 class Opaque:
     """A value that an audit cannot know; ``name`` says what it is, for example ``meta cgroup``."""
 
     name: str
 
 
-Expr = Read | Literal | Binary | Concat | Lookup | Fib | Opaque
+Expr = Read | Literal | Binary | Concat | Lookup | Fib | Device | Opaque
 
 
 # ---- sets and maps ------------------------------------------------------------------------------------

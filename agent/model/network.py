@@ -38,6 +38,8 @@ class Interface:
     kind: str = ""
     master: str = ""
     addresses: tuple[Address, ...] = ()
+    group: int | None = 0
+    """None where it is a name of this host's own (/etc/iproute2/group)."""
 
 
 @dataclass(frozen=True, slots=True)

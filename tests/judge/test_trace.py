@@ -10,6 +10,7 @@ from agent.errors import Malformed
 from agent.judge.flow import read_flow
 from agent.judge.trace import Tracer
 from agent.model.gateway import Gateway
+from agent.model.network import Interface, Network
 from agent.model.source import Gap
 from tests.judge.build import FORWARD, accept, drop, flow, forward, gateway, match, meta, ruleset
 
@@ -103,3 +104,26 @@ def test_bad_flows_say_what_is_wrong(line: bytes, message: str) -> None:
     with pytest.raises(Malformed, match="line 7") as caught:
         read_flow(line, 7)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("iface", "rule", "verdict"),
+    [
+        ("lan0", [meta("iifgroup", 5), accept()], "accept"),
+        ("lan0", [meta("iifgroup", "default"), accept()], "drop"),
+        ("lan1", [meta("iifgroup", "default"), accept()], "accept"),
+        ("lan2", [meta("iifgroup", 5), accept()], "unknown"),  # a group of this host's own name
+        ("lan3", [meta("iifgroup", 5), accept()], "unknown"),  # an interface that is not listed
+        ("lan0", [meta("iifgroup", "guests"), accept()], "unknown"),
+    ],
+)
+def test_groups_of_interfaces(iface: str, rule: list[dict[str, Any]], verdict: str) -> None:
+    interfaces = (
+        Interface("lan0", 1, up=True, group=5),
+        Interface("lan1", 2, up=True),
+        Interface("lan2", 3, up=True, group=None),
+    )
+    one = gateway(
+        ruleset({"forward": [rule]}, {"forward": FORWARD | {"policy": "drop"}}), Network(interfaces=interfaces)
+    )
+    assert Tracer(one).answer(flow(in_iface=iface)).verdict == verdict

@@ -202,8 +202,13 @@ class Writer:
         options = some(self.random, ("--loose", "--validmark", "--invert"), 0, 2)
         return " ".join(("-m rpfilter", *options))
 
-    def _comment(self, _: str) -> str:
-        return self.random.choice(('-m comment --comment "two words, and -j DROP"', "-m pkttype --pkt-type unicast"))
+    def _comment(self, hook: str) -> str:
+        choices = ['-m comment --comment "two words, and -j DROP"', "-m pkttype --pkt-type unicast"]
+        if hook in INWARD:
+            choices += ["-m devgroup --src-group 0x5", "-m devgroup ! --src-group 0x1/0x1"]
+        elif hook in ("OUTPUT", "POSTROUTING"):
+            choices += ["-m devgroup --dst-group 0x0", "-m devgroup ! --dst-group 0x7"]
+        return self.random.choice(choices)
 
     # ---- targets ----
 

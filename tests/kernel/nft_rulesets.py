@@ -306,7 +306,8 @@ class Writer:
         return f"fib {key} type {random.choice(('local', '!= local', 'unicast', '{ local, broadcast, multicast }', '!= unicast'))}"
 
     def _meta(self, parts: _Parts, _: Place) -> str:
-        choices = ["meta pkttype unicast", "meta pkttype != { broadcast, multicast }"]
+        group = f"{self.random.choice(('iifgroup', 'oifgroup'))} {self.random.choice(('5', '!= 5', '0', '{ 5, 7 }'))}"
+        choices = ["meta pkttype unicast", "meta pkttype != { broadcast, multicast }", group]
         if self.family == "inet" and parts.family is None and parts.transport not in ("icmp", "icmpv6"):
             parts.family = self.random.choice((4, 6))
             choices += [f"meta nfproto {'ipv4' if parts.family == 4 else 'ipv6'}"] * 3

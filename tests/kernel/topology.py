@@ -60,6 +60,9 @@ SYSCTLS = {
 }
 
 
+GROUPS = {"lan0": 5, "lan1": 5, "wan0": 0, "wan1": 7}
+
+
 @dataclass(frozen=True, slots=True)
 class Topology:
     """The three namespaces; the far end of ``lan0`` is called ``lan0`` too, in ``clients``."""
@@ -93,7 +96,7 @@ def build() -> Topology:
                 f"link add {link} address {_text(MAC[link])} arp off type veth"
                 f" peer name {link} address {_text(FAR_MAC[link])} arp off netns {topology.far(link).path}"
             ),
-            f"link set {link} up",
+            f"link set {link} group {GROUPS[link]} up",
         ]
     topology.gateway.run(("ip", "-batch", "-"), "\n".join(lines))
     for namespace, links in ((topology.clients, LANS), (topology.servers, WANS)):

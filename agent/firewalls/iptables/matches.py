@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.firewalls.iptables import connection, headers, names, setmatch
 from agent.firewalls.iptables.context import NEVER, READ, any_of, opposite
-from agent.model.firewall import Fib, Field, Match, NamedSet, Step, Uncertain, UnknownTable
+from agent.model.firewall import Binary, Device, Fib, Field, Literal, Match, NamedSet, Step, Uncertain, UnknownTable
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 UNKNOWABLE: Final = frozenset({
     "account", "ah", "asn", "bpf", "cgroup", "cluster", "condition", "connbytes", "connlabel", "connlimit", "cpu",
-    "devgroup", "ecn", "esp", "eui64", "fuzzy", "geoip", "gradm", "hashlimit", "helper", "iface", "ipcomp", "ipp2p",
+    "ecn", "esp", "eui64", "fuzzy", "geoip", "gradm", "hashlimit", "helper", "iface", "ipcomp", "ipp2p",
     "ipv4options", "ipv6header", "ipvs", "l2tp", "layer7", "length2", "limit", "lscan", "mh", "ndpi", "nfacct", "nth",
     "osf", "physdev", "pknock", "policy", "psd", "quota", "quota2", "random", "rateest", "realm",
     "socket", "statistic", "string", "tcpmss", "time", "tos", "u32", "unclean", "webstr",
@@ -105,6 +105,20 @@ def _set(options: tuple[Option, ...], context: Context) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+def _devgroup(options: tuple[Option, ...], _context: Context) -> tuple[Step, ...]:
+    """devgroup_mt in xt_devgroup.c."""
+    steps: list[Step] = []
+    for option in options:
+        device = Device(Field.IIFNAME if option.name == "--src-group" else Field.OIFNAME, "group")
+        value, _, mask = option.args[0].partition("/")
+        if not value[0].isdecimal() and value != "default":
+            return (Uncertain(f"devgroup {option}: the number of this group"),)
+        wanted = Intervals.single(0 if value == "default" else int(value, 0))
+        expr = Binary("&", device, Literal(int(mask, 0))) if mask else device
+        steps.append(Match(expr, wanted, option.negated))
+    return tuple(steps)
+
+
 def _rpfilter(options: tuple[Option, ...], _context: Context) -> tuple[Step, ...]:
     """The reverse path filter (xt: ipt_rpfilter.c, ip6t_rpfilter.c) asks for a route to the source."""
     given = {option.name for option in options}
@@ -125,6 +139,7 @@ READERS: Final[dict[str, Reader]] = {
     "connmark": connection.connmark,
     "conntrack": connection.conntrack,
     "dccp": headers.transport,
+    "devgroup": _devgroup,
     "dscp": headers.dscp,
     "hl": headers.ttl,
     "icmp": headers.icmp,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agent.errors import Malformed
 from agent.firewalls.nftables import symbols
-from agent.model.firewall import Binary, Concat, Expr, Fib, Field, Literal, Match, Opaque, Read
+from agent.model.firewall import Binary, Concat, Device, Expr, Fib, Field, Literal, Match, Opaque, Read
 from agent.model.intervals import Interval, Intervals, address_value, name_prefix, name_value, prefix_interval
 
 if TYPE_CHECKING:
@@ -108,6 +108,10 @@ _META: Final = {
     "skuid": Selector(Read(Field.SKUID)),
     "skgid": Selector(Read(Field.SKGID)),
     "length": Selector(Read(Field.LENGTH)),
+    "iifgroup": Selector(Device(Field.IIFNAME, "group"), (), words(symbols.GROUPS)),
+    "oifgroup": Selector(Device(Field.OIFNAME, "group"), (), words(symbols.GROUPS)),
+    "ibrname": Selector(Device(Field.IIFNAME, "bridge"), (), interface, (1 << 128) - 1),
+    "obrname": Selector(Device(Field.OIFNAME, "bridge"), (), interface, (1 << 128) - 1),
 }
 _CT: Final = {
     "state": Selector(Read(Field.CT_STATE), (), words(symbols.CT_STATES)),

@@ -44,6 +44,7 @@ ADDRESS_TYPES: Final = {
     "unspec": 0, "unicast": 1, "local": 2, "broadcast": 3, "anycast": 4, "multicast": 5, "blackhole": 6,
     "unreachable": 7, "prohibit": 8,
 }  # fmt: skip
+GROUPS: Final = {"default": 0}
 ICMP_TYPES: Final = {
     "echo-reply": 0, "destination-unreachable": 3, "source-quench": 4, "redirect": 5, "echo-request": 8,
     "router-advertisement": 9, "router-solicitation": 10, "time-exceeded": 11, "parameter-problem": 12,
