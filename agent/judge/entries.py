@@ -15,6 +15,7 @@ from agent.judge.interpret import MATCHES, End
 from agent.model.firewall import (
     AnyOf,
     BoxTable,
+    Field,
     Jump,
     Match,
     NamedSet,
@@ -28,13 +29,12 @@ from agent.model.firewall import (
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from agent.judge.calls import Written
     from agent.judge.cuts import Axis
     from agent.judge.packet import Packet
-    from agent.model.firewall import Field, Step
+    from agent.model.firewall import Step
 
+ADDRESSES: Final = frozenset({Field.SADDR, Field.DADDR})
 Condition = Match | AnyOf
 Guard = tuple[Condition, ...]
 Action = End | Simple | Jump
@@ -79,11 +79,13 @@ class Looker:
         self._identities: dict[tuple[int, ...], int] = {}
         self._stretches: dict[Field, tuple[list[int], list[int], list[int]]] = {}
         """First and last value that a guard asks for in a field, and its number."""
+        self.beside = Field.SADDR if axis.field is Field.DADDR else Field.DADDR
+        """The other address."""
         self._axis = axis
         self._written = written
         self._steady = not written.fields and not written.sets
 
-    def entry(self, rule: Rule) -> Entry | None:
+    def entry(self, rule: Rule) -> Entry | None:  # noqa: PLR0912 - asked of each of a hundred thousand rules
         """Look through one rule; None where it never matches, or does nothing."""
         guard: list[Condition] = []
         boxes: list[Match] = []
@@ -92,9 +94,15 @@ class Looker:
         action: Action | None = None
         axis = self._axis
         for at, step in enumerate(rule.steps):
-            if type(step) is Match and type(step.expr) is Read and self._steady and step.expr.field is not axis.field:
-                guard.append(step)  # by far the most
-                continue
+            if type(step) is Match and type(step.expr) is Read and self._steady:  # by far the most
+                if step.expr.field is not axis.field:
+                    guard.append(step)
+                    continue
+                if span is None and type(step.members) is Intervals and not step.negated:
+                    span = axis.inside(step.expr, step.members)
+                    if not span:
+                        return None
+                    continue
             if not isinstance(step, MATCHES):
                 action = _action(step)
                 # from the first effect on, nothing can be left out: only the points of change count
@@ -126,18 +134,40 @@ class Looker:
             stand_in = Rule(steps, rule.wording, rule.handle, rule.line, rule.comment)
         return Entry(number, span, None, tuple(boxes), cuts, stand_in)
 
-    def refused(self, packet: Packet) -> Iterator[int]:
-        """Guards that a packet surely does not pass, told by one value in one stretch; at once for all of them."""
+    def gate(self, rule: Rule) -> tuple[int, int] | None:
+        """The one stretch of the address beside the swept one that a rule asks for, if it is such a rule."""
+        if self._steady:
+            for step in rule.steps:
+                if type(step) is not Match:
+                    return None
+                if type(step.expr) is Read and step.expr.field is self.beside:
+                    members = step.members
+                    if type(members) is not Intervals or step.negated or len(members.starts) != 1:
+                        return None
+                    return members.starts[0], members.ends[0]
+        return None
+
+    def open_to(self, packet: Packet, since: int) -> list[int]:
+        """The guards from a number on that a packet may pass, as far as one value in one stretch tells.
+
+        All of them at once: there may be one for each of a hundred thousand rules.
+        """
+        refused: set[int] = set()
         for one, (lows, highs, guards) in self._stretches.items():
             value = packet[one]
             if value >= 0:
-                yield from compress(guards, map(or_, map(value.__lt__, lows), map(value.__gt__, highs)))
+                outside = map(or_, map(value.__lt__, lows), map(value.__gt__, highs))
+                refused.update(compress(guards, outside))
+        return [guard for guard in range(since, len(self.guards)) if guard not in refused]
 
     def _number(self, guard: Guard) -> int:
         same = tuple(map(id, guard))  # hashed faster, and rules share many of their conditions
         number = self._identities.get(same)
         if number is None:
-            number = self._identities[same] = self._numbers.setdefault(guard, len(self.guards))
+            number = len(self.guards)
+            if not any(type(one) is Match and type(one.expr) is Read and one.expr.field in ADDRESSES for one in guard):
+                number = self._numbers.setdefault(guard, number)  # hardly two rules ask for the same address
+            self._identities[same] = number
             if number == len(self.guards):
                 self.guards.append(guard)
                 for step in guard:

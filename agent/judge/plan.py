@@ -7,8 +7,9 @@ destination in the plain way is given its exact span of addresses; one that look
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import and_, itemgetter, not_
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.calls import BLOCK_BITS, Written, below, calls_of
@@ -33,7 +34,7 @@ from agent.model.firewall import (
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Container, Hashable, Iterator, Sequence
 
     from agent.judge.atoms import Atoms
     from agent.judge.cuts import Axis
@@ -71,9 +72,11 @@ class Plan:
     """Active rules of the chains that a base chain can reach, for one packet."""
 
     rules: _Rules
-    answers: dict[int, bool | None] = field(default_factory=lambda: defaultdict(bool))
-    """By guards: those that hold surely, or perhaps, or not. Guards that only later plans met stand behind what
-    ends the walk for this one, as if they did not hold."""
+    answers: dict[int, bool | None] = field(default_factory=dict)
+    """The guards that hold surely (True) or perhaps (None). Those that only later plans met stand behind what ends
+    the walk for this one, as if they did not hold."""
+    asked: int = 0
+    """How many guards were asked."""
     layouts: dict[Chain, Layout] = field(default_factory=dict)
     always: list[list[int]] = field(default_factory=list)
     """By chain number: places of the rules that may match whatever the destination."""
@@ -106,7 +109,7 @@ class Plan:
     def certain(self, place: int) -> Action | None:
         """What a rule does wherever it is active; None where that is not certain."""
         known = self.rules.actions.get(place)
-        return known[1] if known and self.answers[known[0]] and place not in self.doubtful else None
+        return known[1] if known and self.answers.get(known[0]) and place not in self.doubtful else None
 
     def finals(self, spans: Spans) -> dict[int, End]:
         """The rules that certainly end the walk, by place: those of some spans, and all that are no matter of spans."""
@@ -125,23 +128,46 @@ class Plan:
     def broad(self) -> list[tuple[int, Intervals]]:
         """The rules with so many addresses that they are no matter of bounds, by place."""
         answers = self.answers
-        plain = [(place, span) for place, span, guard in self.rules.broad if answers[guard] is not False]
+        plain = [(place, span) for place, span, guard in self.rules.broad if guard in answers]
         return [*plain, *self.extra_broad]
 
     def ends(self) -> list[End | None]:
         """By kind, how a rule certainly ends the walk; None where it does not. The last is for all other kinds."""
         answers = self.answers
-        ends = [action if isinstance(action, End) and answers[guard] else None for guard, action in self.rules.kinds]
+        ends = [
+            action if isinstance(action, End) and answers.get(guard) else None for guard, action in self.rules.kinds
+        ]
         return [*ends, None]
 
     def spans(self) -> Spans:
         """The addresses of the other rules, in order."""
         answers = self.answers
         spans = self.rules.spans()
-        chosen = [answers[guard] is not False for guard, _ in self.rules.kinds]
+        chosen = [guard in answers for guard, _ in self.rules.kinds]
         if not all(chosen):
             spans = spans.where(map(chosen.__getitem__, spans.kinds))
         return (spans + self.extra).in_order() if self.extra.lows else spans
+
+
+@dataclass(slots=True)
+class _Looked:
+    """How far one chain was looked through, and what was found."""
+
+    chain: Chain
+    number: int
+    until: int = 0
+    """The first rule that nobody asked for yet."""
+    special: list[tuple[int, Entry]] = field(default_factory=list)
+    """Rules that do more than matter within a span, by index."""
+    guards: list[int] = field(default_factory=list)
+    """Theirs."""
+    shut: Spans = field(default_factory=Spans)
+    """Rules that no packet so far could match, by the other address: places are indexes."""
+
+    def sort(self) -> None:
+        """Bring the special rules into order."""
+        self.special.sort(key=itemgetter(0))
+        self.guards = [entry.guard for _, entry in self.special]
 
 
 class _Rules:
@@ -156,47 +182,72 @@ class _Rules:
         """By number."""
         self._numbers: dict[Kind, int] = {}
         self._looker = looker
-        self._looked: dict[Chain, int] = dict.fromkeys(chains, 0)
-        self._special: dict[Chain, list[tuple[int, Entry]]] = {chain: [] for chain in chains}
+        self.looked = [_Looked(chain, number) for chain, number in chains.items()]
         self.broad: list[tuple[int, Intervals, int]] = []
         """Plain rules with many addresses: place, addresses and guard."""
         self._spans = Spans()
         self._sorted = Spans()
 
-    def special(self, chain: Chain, number: int) -> Iterator[tuple[int, Entry]]:
-        """The rules that do more than matter within a span, by index; each is looked through when it is reached."""
-        known = self._special[chain]
-        yield from known
-        first = number << PLACE_BITS
-        for at in range(self._looked[chain], len(chain.rules)):
-            entry = self._looker.entry(chain.rules[at])
-            self._looked[chain] = at + 1
-            if entry is None:
-                continue
-            place = first + at
-            kind = self._kind(entry)
-            if entry.action is not None:
-                self.actions[place] = self.kinds[kind]
-            if entry.span is not None and entry.plain and len(entry.span.starts) > BROAD:
-                self.broad.append((place, entry.span, entry.guard))
-            elif entry.span is not None and entry.plain:
-                self._spans.add(entry.span, place, kind)
+    def special(self, looked: _Looked, packet: Packet, answers: Container[int]) -> Iterator[tuple[int, Entry]]:
+        """The rules that do more than matter within a span, by index; each is looked through when it is reached.
+
+        Of those that were looked through before, only the ones with these guards.
+        """
+        yield from list(compress(looked.special, map(answers.__contains__, looked.guards)))
+        value = packet[self._looker.beside]
+        gate = self._looker.gate
+        rules = looked.chain.rules
+        for at in range(looked.until, len(rules)):
+            looked.until = at + 1
+            stretch = gate(rules[at])
+            if stretch is not None and not stretch[0] <= value <= stretch[1] and value >= 0:
+                looked.shut.add((stretch,), at, 0)
+            elif (entry := self._enter(looked, at)) is not None:
+                yield at, entry
+
+    def unlock(self, packet: Packet) -> None:
+        """Look through the rules that were shut for all packets so far, and are open to this one."""
+        value = packet[self._looker.beside]
+        for looked in self.looked:
+            shut = looked.shut
+            inside = list(map(and_, map(value.__ge__, shut.lows), map(value.__le__, shut.highs)))
+            if value < 0:
+                inside = [True] * len(shut.lows)
+            if True in inside:
+                looked.shut = shut.where(map(not_, inside))
+                for at in compress(shut.places, inside):
+                    self._enter(looked, at)
+                looked.sort()
+
+    def _enter(self, looked: _Looked, at: int) -> Entry | None:
+        """Look through one rule; give it if it is special."""
+        entry = self._looker.entry(looked.chain.rules[at])
+        if entry is None:
+            return None
+        place = looked.number << PLACE_BITS | at
+        kind: Kind = entry.guard, entry.action
+        if entry.plain and entry.span is not None:
+            if len(entry.span.starts) <= BROAD:
+                number = self._numbers.setdefault(kind, len(self.kinds))
+                if number == len(self.kinds):
+                    self.kinds.append(kind)
+                kind = self.kinds[number]
+                self._spans.add(entry.span, place, number)
             else:
-                known.append((at, entry))
-                yield known[-1]
+                self.broad.append((place, entry.span, entry.guard))
+        if entry.action is not None:
+            self.actions[place] = kind
+        if entry.plain:
+            return None
+        looked.special.append((at, entry))
+        looked.guards.append(entry.guard)
+        return entry
 
     def spans(self) -> Spans:
         """The addresses of the other plain rules, in order."""
         if len(self._sorted.lows) < len(self._spans.lows):
             self._sorted = self._spans.in_order()
         return self._sorted
-
-    def _kind(self, entry: Entry) -> int:
-        kind = entry.guard, entry.action
-        number = self._numbers.setdefault(kind, len(self.kinds))
-        if number == len(self.kinds):
-            self.kinds.append(kind)
-        return number
 
 
 class Planner:
@@ -231,29 +282,36 @@ class Planner:
         known = self._known.get(packet)
         if known is None:
             plan = self._plan(packet)
-            key = (tuple(sorted(plan.answers.items())), packet if self._has_boxes else None)
+            key = (frozenset(plan.answers.items()), packet if self._has_boxes else None)
             known = self._known[packet] = self._plans.setdefault(key, plan)
         return known
 
     def _plan(self, packet: Packet) -> Plan:
         plan = Plan(self._rules, swept=self._axis.field, writes_swept=self._axis.field in self._written.fields)
         answers = plan.answers
-        answers.update(dict.fromkeys(self._looker.refused(packet), False))
-        for chain, number in self._numbers.items():
+        self._rules.unlock(packet)
+        self._ask(plan, packet, self._looker.open_to(packet, 0))
+        for looked in self._rules.looked:
+            chain, number = looked.chain, looked.number
             layout = plan.layouts[chain] = Layout(number, self._reached[chain])
-            for at, entry in self._rules.special(chain, number):
-                if entry.guard not in answers:
-                    answers[entry.guard] = self._holds(self._looker.guards[entry.guard], packet)
-                if answers[entry.guard] is not False and self._ends(plan, layout, chain, at, entry, packet):
+            for at, entry in self._rules.special(looked, packet, answers):
+                if entry.guard >= plan.asked:
+                    self._ask(plan, packet, range(plan.asked, entry.guard + 1))
+                if entry.guard in answers and self._ends(plan, layout, chain, at, entry, packet):
                     if number == BASE:
                         plan.last = at
                     break
             plan.always.append(sorted(number << PLACE_BITS | at for some in layout.always.values() for at in some))
-        answers.update(dict.fromkeys(self._looker.refused(packet), False))
-        for guard, conditions in enumerate(self._looker.guards):
-            if guard not in answers:
-                answers[guard] = self._holds(conditions, packet)
+        self._ask(plan, packet, self._looker.open_to(packet, plan.asked))
         return plan
+
+    def _ask(self, plan: Plan, packet: Packet, guards: Sequence[int]) -> None:
+        """Ask guards; those of lower numbers have been asked, or do not hold."""
+        for guard in guards:
+            held = self._holds(self._looker.guards[guard], packet)
+            if held is not False:
+                plan.answers[guard] = held
+        plan.asked = guards[-1] + 1 if isinstance(guards, range) else len(self._looker.guards)
 
     def _ends(  # noqa: PLR0913, PLR0917 - a rule, where it stands, and the packet
         self, plan: Plan, layout: Layout, chain: Chain, at: int, entry: Entry, packet: Packet
@@ -286,7 +344,7 @@ class Planner:
             return False
         layout.always.setdefault(at >> BLOCK_BITS, []).append(at)
         final = not isinstance(action, Jump) or action.goto
-        return bool(action is not None and final and plan.answers[entry.guard])
+        return bool(action is not None and final and plan.answers.get(entry.guard))
 
     def _holds(self, guard: Guard, packet: Packet) -> bool | None:
         result: bool | None = True
