@@ -6,6 +6,7 @@ Three zones and three ports are nine questions; where rules look at destinations
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import compress, count
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.packet import family_of, put
@@ -57,8 +58,10 @@ Signature = tuple[object, ...]
 class _Looks:
     """What rules look at in one field."""
 
+    stretches: dict[tuple[int, int], None] = field(default_factory=dict)
+    """What it is compared with, by far the most: one stretch of values."""
     members: dict[tuple[int, ...], Intervals] = field(default_factory=dict)
-    """Sets that it is compared with, by their bounds, which are hashed faster."""
+    """The other sets, by their bounds, which are hashed faster."""
     otherwise: bool = False
     """Whether it is looked at in another way, so that every value may count."""
     places: dict[int, frozenset[int]] = field(default_factory=dict)
@@ -66,6 +69,9 @@ class _Looks:
 
     def compare(self, keys: Intervals) -> None:
         """Note that values are compared with a set."""
+        if len(keys.starts) == 1:
+            self.stretches[keys.starts[0], keys.ends[0]] = None
+            return
         few = len(keys.starts) <= FEW
         self.members[keys.starts + keys.ends if few else (-1, id(keys))] = keys
 
@@ -73,9 +79,16 @@ class _Looks:
         """In which of the sets a value is; few values are asked about, but many sets may be."""
         known = self.places.get(value)
         if known is None:
-            sets = enumerate(self.members.values())
-            known = self.places[value] = frozenset(at for at, keys in sets if value in keys)
+            sets = enumerate(self.members.values(), len(self.stretches))
+            within = [low <= value <= high for low, high in self.stretches]
+            found = (*compress(count(), within), *(at for at, keys in sets if value in keys))
+            known = self.places[value] = frozenset(found)
         return known
+
+    @property
+    def compared(self) -> bool:
+        """Whether it is looked at at all."""
+        return bool(self.stretches or self.members)
 
 
 class Likeness:
@@ -95,7 +108,7 @@ class Likeness:
         found: list[object] = [family, start[Field.IIFNAME] == 0]
         for asked, fields in ASKED.items():
             value = start[asked]
-            if any(looks[one].otherwise or (value < 0 and looks[one].members) for one in fields):
+            if any(looks[one].otherwise or (value < 0 and looks[one].compared) for one in fields):
                 found.append(value)
             else:
                 found.append(tuple(looks[one].place(value) for one in fields))

@@ -207,10 +207,11 @@ def _partition(family: int, space: Intervals, outcomes: list[Outcome]) -> Reach:
     if not Intervals.are_disjoint(list(sets.values())):
         accept, drop, reject = sets[End.ACCEPT], sets[End.DROP], sets[End.REJECT]
         several = (accept & drop) | (accept & reject) | (drop & reject)
-    certain = {end: addresses - several for end, addresses in sets.items()}
+    settled = space - several
+    certain = {end: addresses & settled if several else addresses for end, addresses in sets.items()}
     parts: list[Decided] = []
     for outcome in outcomes:
-        addresses = outcome.addresses - several
+        addresses = outcome.addresses & settled if several else outcome.addresses
         if addresses:
             parts.append(_decided(outcome, outcome.end.value, addresses))
     for outcome in outcomes if several else ():

@@ -39,7 +39,7 @@ PLAIN = (
     "tcp option sack-perm exists accept", "ct direction original accept", "ct status dnat accept", "ct original ip saddr 10.0.0.1 accept", "ct bytes > 1000 drop",
     "ct helper ftp accept", "@th,16,16 443 accept", "socket transparent 1 accept", "rt classid 1 drop", "ip saddr & 255.0.0.255 == 10.0.0.1 drop",
     "exthdr hbh exists drop", "exthdr frag missing accept", "frag id 5 drop", "hbh hdrlength 3 drop", "meta priority set 1:2", "dup to 10.0.0.9", "sctp dport 5 accept", "dccp dport 5 accept", "esp spi 100 drop", "th dport 53 accept",
-    "meta iiftype ether accept", "iifgroup 5 drop", "meta cpu 0 accept", 'meta hour "08:00"-"17:00" accept', "ip version 4 accept", "tcp sequence 5 drop",
+    "meta iiftype ether accept", "iifgroup 5 drop", "iifgroup { 0, 5 } drop", "oifgroup 0-3 drop", "oifgroup != 0 drop", "meta cpu 0 accept", 'meta hour "08:00"-"17:00" accept', "ip version 4 accept", "tcp sequence 5 drop",
     "tcp dport != 80-90 drop", "icmp code 3 drop", "ip daddr set 10.0.0.9", "ip dscp set ef", "tcp dport set 80", "meta nftrace set 1", "ct zone set 3", "counter accept",
     'accept comment "why not"', "icmp type { echo-request, echo-reply } limit rate 4/second accept", "rt ip nexthop 10.0.0.1 accept", "rt mtu 1400 accept",
     "tcp option maxseg size set rt mtu", "synproxy mss 1460 wscale 7 timestamp sack-perm", "update @d { ip saddr timeout 1d2h30m4s }",

@@ -101,6 +101,8 @@ class Matcher:
 
     def _match(self, body: dict[str, Any], needs: tuple[Match, ...], expr: Expr, key: Key) -> tuple[Match, ...]:
         op, right = body.get("op", "=="), body["right"]
+        if type(expr) is Read and expr.field in ADDRESSES and isinstance(right, dict) and "prefix" in right:
+            return (*needs, self._compare(op, expr, key.parts[0], right))  # by far the most
         if any(need is selectors.NEVER for need in needs):
             return needs
         if isinstance(expr, Opaque):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agent.errors import Malformed
 from agent.firewalls.nftables import symbols
 from agent.model.firewall import Binary, Concat, Device, Expr, Fib, Field, Literal, Match, Opaque, Read
-from agent.model.intervals import Interval, Intervals, address_value, name_prefix, name_value, prefix_interval
+from agent.model.intervals import Interval, Intervals, address_value, name_prefix, name_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,9 +91,11 @@ def words(table: dict[str, int]) -> Callable[[Any], Interval]:
 def prefix(item: dict[str, Any]) -> Interval:
     """``{"addr": .., "len": ..}``."""
     try:
-        return prefix_interval(f"{item['addr']}/{item['len']}")[1]
-    except (KeyError, ValueError) as error:
+        family, value = address_value(item["addr"])
+        rest = (1 << (32 if family == 4 else 128) - item["len"]) - 1
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Malformed(f"prefix {item!r} is not understood") from error
+    return value & ~rest, value | rest
 
 
 _PORTS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33, "udplite": 136}

@@ -10,8 +10,11 @@ from typing import Any, Final
 
 import orjson
 
+from agent.firewalls.nftables.symbols import GROUPS
+
 SILENT: Final = frozenset({"counter", "comment"})
 ARITHMETIC: Final = frozenset({"&", "|", "^", "<<", ">>"})
+GROUP_KEYS: Final = frozenset({"iifgroup", "oifgroup"})
 QUOTED_KEYS: Final = frozenset({"iif", "oif", "iifname", "oifname", "helper", "hour", "time", "day"})
 HEX_KEYS: Final = frozenset({"mark"})
 RAW: Final = "raw"
@@ -164,7 +167,9 @@ def _right(item: Any, like: Any, data_like: Any = None) -> str:
         if "set" in item:
             return "{ " + ", ".join(_element(one, like, data_like) for one in item["set"]) + " }"
         if "range" in item:
-            return "-".join(_right(end, like) for end in item["range"])
+            # text has names of groups for single values only, JSON everywhere
+            ends = [GROUPS.get(end, end) if key in GROUP_KEYS else end for end in item["range"]]
+            return "-".join(_right(end, like) for end in ends)
         if "prefix" in item:
             return f"{item['prefix']['addr']}/{item['prefix']['len']}"
         if "|" in item and not any(isinstance(part, dict) for part in item["|"]):
@@ -177,7 +182,7 @@ def _right(item: Any, like: Any, data_like: Any = None) -> str:
         return _expr(item) if len(item) == 1 else str(item)
     if isinstance(item, list):
         return ",".join(_right(part, like) for part in item)
-    if key in QUOTED_KEYS and not str(item).startswith("@"):
+    if (key in QUOTED_KEYS and not str(item).startswith("@")) or (key in GROUP_KEYS and isinstance(item, str)):
         return f'"{item}"'
     if (key in BIT_KEYS or key in (RAW, "frag-off")) and isinstance(item, int):
         return f"{item:#x}"
