@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import Malformed
 from agent.firewalls.nftables import selectors, symbols
 from agent.firewalls.nftables.selectors import Selector
+from agent.firewalls.protocols import PROTOCOLS
 from agent.model.firewall import (
     Box,
     BoxTable,
@@ -31,7 +32,7 @@ TYPES = {
     "ifname": Selector(ZERO, (), selectors.interface, (1 << 128) - 1),
     "iface_index": Selector(ZERO, (), selectors.interface, (1 << 128) - 1),
     "inet_service": Selector(ZERO, highest=0xFFFF),
-    "inet_proto": Selector(ZERO, (), selectors.words(symbols.PROTOCOLS), 255),
+    "inet_proto": Selector(ZERO, (), selectors.words(PROTOCOLS), 255),
     "nf_proto": Selector(ZERO, (), selectors.words(symbols.NFPROTOS), 255),
     "ether_addr": Selector(ZERO, (), selectors.mac, (1 << 48) - 1),
     "mark": Selector(ZERO),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agent.errors import Malformed
 from agent.firewalls.nftables import symbols
+from agent.firewalls.protocols import PROTOCOLS
 from agent.model.firewall import Binary, Concat, Device, Expr, Fib, Field, Literal, Match, Opaque, Read
 from agent.model.intervals import Interval, Intervals, address_value, name_prefix, name_value
 
@@ -102,7 +103,7 @@ _PORTS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33, "udplite": 136}
 _META: Final = {
     "iifname": Selector(Read(Field.IIFNAME), (), interface, (1 << 128) - 1),
     "oifname": Selector(Read(Field.OIFNAME), (), interface, (1 << 128) - 1),
-    "l4proto": Selector(Read(Field.L4PROTO), (), words(symbols.PROTOCOLS), 255),
+    "l4proto": Selector(Read(Field.L4PROTO), (), words(PROTOCOLS), 255),
     "nfproto": Selector(Read(Field.NFPROTO), (), words(symbols.NFPROTOS), 255),
     "protocol": Selector(Read(Field.NFPROTO), (), words(symbols.ETHERTYPES), 0xFFFF),
     "mark": Selector(Read(Field.MARK)),
@@ -126,7 +127,7 @@ _ICMPV6 = (IPV6, protocol(58))
 _PAYLOAD: Final = {
     ("ip", "saddr"): Selector(Read(Field.SADDR), (IPV4,), address),
     ("ip", "daddr"): Selector(Read(Field.DADDR), (IPV4,), address),
-    ("ip", "protocol"): Selector(Read(Field.L4PROTO), (IPV4,), words(symbols.PROTOCOLS), 255),
+    ("ip", "protocol"): Selector(Read(Field.L4PROTO), (IPV4,), words(PROTOCOLS), 255),
     ("ip", "ttl"): Selector(Read(Field.TTL), (IPV4,), highest=255),
     ("ip", "dscp"): Selector(Read(Field.DSCP), (IPV4,), words(symbols.DSCP), 63),
     ("ip", "version"): Selector(Literal(4), (IPV4,), highest=15),
@@ -137,7 +138,7 @@ _PAYLOAD: Final = {
     ("ip6", "saddr"): Selector(Read(Field.SADDR), (IPV6,), address, (1 << 128) - 1),
     ("ip6", "daddr"): Selector(Read(Field.DADDR), (IPV6,), address, (1 << 128) - 1),
     # the first next header: the transport protocol of packets without extension headers, which we ask about
-    ("ip6", "nexthdr"): Selector(Read(Field.L4PROTO), (IPV6,), words(symbols.PROTOCOLS), 255),
+    ("ip6", "nexthdr"): Selector(Read(Field.L4PROTO), (IPV6,), words(PROTOCOLS), 255),
     ("ip6", "hoplimit"): Selector(Read(Field.TTL), (IPV6,), highest=255),
     ("ip6", "dscp"): Selector(Read(Field.DSCP), (IPV6,), words(symbols.DSCP), 63),
     ("tcp", "flags"): Selector(Read(Field.TCP_FLAGS), (protocol(6),), words(symbols.TCP_FLAGS), 255),

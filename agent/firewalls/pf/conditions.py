@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
 from agent.firewalls.pf.ports import ports
+from agent.firewalls.protocols import PROTOCOLS
 from agent.model.firewall import AnyOf, Binary, Field, Literal, Match, Read, Uncertain
 from agent.model.intervals import Intervals
 
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 
 NFPROTO: Final = {4: 2, 6: 10}
 TCP: Final = 6
-PROTOCOLS: Final = {
-    "icmp": 1, "igmp": 2, "ipencap": 4, "tcp": TCP, "egp": 8, "udp": 17, "ipv6": 41, "rsvp": 46, "gre": 47, "esp": 50,
-    "ah": 51, "ipv6-icmp": 58, "icmp6": 58, "ospf": 89, "etherip": 97, "pim": 103, "ipcomp": 108, "carp": 112,
-    "pfsync": 240, "sctp": 132,
-}  # fmt: skip
 FLAGS: Final = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32, "E": 64, "W": 128}
 ICMP_TYPES: Final = {
     4: {"echorep": 0, "unreach": 3, "squench": 4, "redir": 5, "echoreq": 8, "routeradv": 9, "routersol": 10,
