@@ -66,8 +66,8 @@ class Spans:
 
     def in_order(self) -> Spans:
         """Sorted by their first address; as new numbers, which lie in memory in the order in which they are used."""
-        columns = zip(*sorted(self.rows()), strict=True) if self.lows else ((), (), (), ())
-        return Spans(*(list(map((0).__add__, column)) for column in columns))
+        order = sorted(range(len(self.lows)), key=self.lows.__getitem__)
+        return Spans(*(list(map((0).__add__, map(column.__getitem__, order))) for column in self._columns()))
 
     def __add__(self, other: Spans) -> Spans:
         """Both; not in order."""
