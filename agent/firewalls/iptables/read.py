@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from agent.firewalls.iptables import names
 from agent.firewalls.iptables import options as known
 from agent.firewalls.iptables.context import Context
-from agent.firewalls.iptables.headers import BASIC, basic
+from agent.firewalls.iptables.headers import BASIC, addresses, basic
 from agent.firewalls.iptables.matches import extension
 from agent.firewalls.iptables.save import Line, Option, Section, options, parse, words
 from agent.firewalls.iptables.targets import target
@@ -17,6 +17,7 @@ from agent.model.firewall import (
     Base,
     Chain,
     ChainType,
+    Field,
     Hook,
     Jump,
     Match,
@@ -48,6 +49,7 @@ ORDER: Final = {Match: 0, AnyOf: 0, Uncertain: 1}
 
 ADDRESSES: Final = re.compile(r"(?:(?:! )?-[sd] [0-9a-f.:/]+ )+")
 ADDRESS: Final = re.compile(r"(! )?(-[sd]) (\S+)")
+WHERE: Final = {"-s": Field.SADDR, "-d": Field.DADDR}
 
 Group = tuple[str, list[Option]]
 """An extension or a target with its options."""
@@ -112,11 +114,16 @@ class _Reader:
         at = 0
         first: tuple[Step, ...] = ()
         if line.plain and (found := ADDRESSES.match(line.rest)) is not None:
-            at = found.end()
-            for negation, option, value in ADDRESS.findall(found[0]):
-                first += self._basic(Option(option, negation != "", (value,)))
-            if not CERTAIN.issuperset(map(type, first)):
-                at, first = 0, ()
+            try:
+                first = tuple(
+                    [
+                        addresses(WHERE[option], value, self._context.family, negated=negation != "")
+                        for negation, option, value in ADDRESS.findall(found[0])
+                    ]
+                )
+                at = found.end()
+            except ValueError:  # said below, by who reads the whole line
+                pass
         rest = line.rest[at:]
         ending = self._endings.get(rest)
         if ending is None:
