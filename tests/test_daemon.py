@@ -31,6 +31,7 @@ from agent.snapshot import load
 snapshot = load(Path({gateway!r}))
 
 def fake(plan):
+    print("auditing", file=sys.stderr, flush=True)
     time.sleep({pause})
     return audit(snapshot, plan.packs, plan.settings, datetime.now(UTC))
 
@@ -96,7 +97,7 @@ def test_it_audits_reloads_refuses_and_ends(tmp_path: Path) -> None:
 
 def test_a_running_audit_is_finished_before_the_end(tmp_path: Path) -> None:
     with daemon(tmp_path, pause=1.0) as process:
-        time.sleep(1.5)
+        wait_for(tmp_path, "auditing")
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
     assert (tmp_path / "state" / "findings.json").exists()

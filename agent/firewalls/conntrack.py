@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agent.model.firewall import (
+from agent.model.expression import (
     Binary,
     Box,
     BoxTable,
@@ -15,16 +15,16 @@ from agent.model.firewall import (
     CtState,
     Field,
     Literal,
-    Match,
     NamedSet,
     Opaque,
     Read,
 )
+from agent.model.firewall import Match
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.model.firewall import Expr
+    from agent.model.expression import Expr
     from agent.model.intervals import Interval
 
 STATE: Final = Read(Field.CT_STATE)

@@ -10,22 +10,24 @@ from itertools import compress, count
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.packet import family_of, put
-from agent.model.firewall import (
-    AddToSet,
-    AnyOf,
-    Assign,
+from agent.model.expression import (
     Binary,
     Concat,
     Device,
-    Dnat,
     Fib,
     Field,
     IntervalTable,
     Lookup,
-    Match,
     NamedSet,
-    Notrack,
     Read,
+)
+from agent.model.firewall import (
+    AddToSet,
+    AnyOf,
+    Assign,
+    Dnat,
+    Match,
+    Notrack,
     Simple,
     Snat,
     Vmap,
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
 
     from agent.judge.packet import Packet
     from agent.judge.routing import Routing
-    from agent.model.firewall import Expr, Firewall, Step
+    from agent.model.expression import Expr
+    from agent.model.firewall import Firewall, Step
 
 ASKED: Final = {
     Field.IIFNAME: (Field.IIFNAME, Field.OIFNAME),

@@ -5,23 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.model.firewall import (
-    AddToSet,
-    Assign,
+from agent.model.expression import (
     Binary,
     BoxTable,
-    Chain,
     Concat,
     Expr,
     Fib,
     Field,
     IntervalTable,
-    Jump,
     Lookup,
-    Match,
     NamedSet,
-    Notrack,
     Read,
+)
+from agent.model.firewall import (
+    AddToSet,
+    Assign,
+    Chain,
+    Jump,
+    Match,
+    Notrack,
     Rule,
     Simple,
     Table,

@@ -27,7 +27,13 @@ from agent.judge.packet import (
 )
 from agent.judge.patchwork import Patchwork
 from agent.judge.replies import Connection, untranslated
-from agent.model.firewall import ChainType, CtState, Decider, Field, Hook, Tool
+from agent.model.expression import CtState, Field
+from agent.model.firewall import (
+    ChainType,
+    Decider,
+    Hook,
+    Tool,
+)
 from agent.model.intervals import Intervals, address_text, name_text, name_value
 
 if TYPE_CHECKING:

@@ -5,23 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from agent.model.firewall import (
-    AddToSet,
-    AnyOf,
-    Assign,
+from agent.model.expression import (
     Binary,
     BoxTable,
     Concat,
-    Dnat,
     Expr,
     Fib,
     Field,
     IntervalTable,
     Literal,
     Lookup,
-    Match,
     NamedSet,
     Read,
+)
+from agent.model.firewall import (
+    AddToSet,
+    AnyOf,
+    Assign,
+    Dnat,
+    Match,
     Snat,
     Step,
     Vmap,

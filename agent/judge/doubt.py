@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.model.firewall import (
-    AnyOf,
+from agent.model.expression import (
     Binary,
-    Chain,
     Concat,
     Device,
     Expr,
     Fib,
     Literal,
     Lookup,
-    Match,
     NamedSet,
-    NotUnderstood,
     Opaque,
-    Queue,
     Read,
+    UnknownTable,
+)
+from agent.model.firewall import (
+    AnyOf,
+    Chain,
+    Match,
+    NotUnderstood,
+    Queue,
     Rule,
     Step,
     Table,
     Tproxy,
     Uncertain,
-    UnknownTable,
     Vmap,
     source_of,
 )

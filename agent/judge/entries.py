@@ -12,15 +12,17 @@ from operator import or_
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.interpret import MATCHES, End
-from agent.model.firewall import (
-    AnyOf,
+from agent.model.expression import (
     BoxTable,
     Field,
+    NamedSet,
+    Read,
+)
+from agent.model.firewall import (
+    AnyOf,
     Jump,
     Match,
-    NamedSet,
     NotUnderstood,
-    Read,
     Reject,
     Rule,
     Simple,

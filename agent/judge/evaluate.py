@@ -6,8 +6,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from agent.judge.packet import ABSENT, ADDED, NFPROTO_IPV4, UNKNOWN, Packet, Value
-from agent.model.firewall import (
-    AnyOf,
+from agent.model.expression import (
     Binary,
     BoxTable,
     Concat,
@@ -17,7 +16,6 @@ from agent.model.firewall import (
     IntervalTable,
     Literal,
     Lookup,
-    Match,
     NamedSet,
     Opaque,
     Read,
@@ -27,7 +25,8 @@ from agent.model.intervals import Intervals
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.model.firewall import Box, Datum, Expr
+    from agent.model.expression import Box, Datum, Expr
+    from agent.model.firewall import AnyOf, Match
 
 WORD = 0xFFFFFFFF
 MISSING: Datum = ()  # no element holds the key; no datum is an empty tuple

@@ -9,7 +9,7 @@ import orjson
 
 from agent.errors import Malformed
 from agent.judge.packet import ABSENT, ICMP, ICMPV6, TCP, WITH_PORTS, Packet, packet
-from agent.model.firewall import CtState
+from agent.model.expression import CtState
 from agent.model.intervals import address_text, address_value, name_value
 
 PROTOCOLS: Final = {

@@ -23,15 +23,17 @@ from agent.judge.packet import (
     Packet,
     put,
 )
+from agent.model.expression import (
+    CtState,
+    Device,
+    Fib,
+    Field,
+)
 from agent.model.firewall import (
     AddToSet,
     AnyOf,
     Assign,
-    CtState,
-    Device,
     Dnat,
-    Fib,
-    Field,
     Jump,
     Match,
     Notrack,
@@ -50,7 +52,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from agent.judge.patchwork import Patchwork
-    from agent.model.firewall import Chain, Rule, Step, Table
+    from agent.model.firewall import (
+        Chain,
+        Rule,
+        Step,
+        Table,
+    )
     from agent.model.firewall import Verdict as RuleVerdict
 
 MATCHES = (Match, AnyOf, Uncertain)

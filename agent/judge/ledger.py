@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent.judge.cuts import reads
 from agent.judge.packet import ADDED, DNATTED, UNKNOWN, Packet, Value, put
-from agent.model.firewall import Concat, Expr, Field, Read
+from agent.model.expression import (
+    Concat,
+    Expr,
+    Field,
+    Read,
+)
 
 if TYPE_CHECKING:
-    from agent.model.firewall import AddToSet, NamedSet
+    from agent.model.expression import NamedSet
+    from agent.model.firewall import AddToSet
 
 OWN = {Field.DADDR: -3, Field.SADDR: -4}
 """In place of an address in a key: the packet's own, whichever it is (no address is below zero)."""

@@ -15,7 +15,8 @@ from agent.judge.packet import (
     family_of,
     put,
 )
-from agent.model.firewall import Dnat, Field, Snat
+from agent.model.expression import Field
+from agent.model.firewall import Dnat, Snat
 from agent.model.intervals import Intervals, name_text, name_value
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agent.model.firewall import CtState, Field
+from agent.model.expression import CtState, Field
 
 ABSENT: Final = -1
 """The packet has no such field: a rule that reads it does not match."""

@@ -17,17 +17,19 @@ from agent.judge.entries import Action, Entry, Looker
 from agent.judge.interpret import End
 from agent.judge.patchwork import PLACE_BITS, Roll
 from agent.judge.spans import Spans
-from agent.model.firewall import (
+from agent.model.expression import (
     BoxTable,
-    Chain,
     Concat,
     Expr,
     Field,
-    Jump,
     Lookup,
-    Match,
     NamedSet,
     Read,
+)
+from agent.model.firewall import (
+    Chain,
+    Jump,
+    Match,
     Rule,
     Table,
 )

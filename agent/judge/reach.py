@@ -16,7 +16,7 @@ from agent.judge.routing import Routing
 from agent.judge.scalar import ScalarRunner
 from agent.judge.sources import Sources
 from agent.judge.sweep import SweepRunner
-from agent.model.firewall import Field
+from agent.model.expression import Field
 from agent.model.intervals import Intervals, name_value, prefixes
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from agent.judge.packet import (
     Packet,
     put,
 )
-from agent.model.firewall import CtState, Field, Hook
+from agent.model.expression import CtState, Field
+from agent.model.firewall import Hook
 
 if TYPE_CHECKING:
     from agent.judge.ledger import Ledger

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.packet import ABSENT, UNKNOWN, Packet, family_of
-from agent.model.firewall import Device, Fib, Field
+from agent.model.expression import Device, Fib, Field
 from agent.model.intervals import name_text, name_value
 
 if TYPE_CHECKING:

@@ -6,14 +6,21 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from agent.model.firewall import AnyOf, Assign, Field, Match, Read, Vmap
+from agent.model.expression import Field, Read
+from agent.model.firewall import (
+    AnyOf,
+    Assign,
+    Match,
+    Vmap,
+)
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
     from agent.judge.cuts import Axis
-    from agent.model.firewall import Decider, Expr, Firewall, NamedSet, Step
+    from agent.model.expression import Expr, NamedSet
+    from agent.model.firewall import Decider, Firewall, Step
     from agent.model.intervals import Interval
 
     Condition = tuple[Expr, Intervals | NamedSet | None]

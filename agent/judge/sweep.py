@@ -18,7 +18,8 @@ from agent.judge.interpret import Block, End, Ending, policy_of
 from agent.judge.packet import SWEPT, UNKNOWN, family_of, put
 from agent.judge.patchwork import PLACE_BITS, Patchwork, Pieces
 from agent.judge.plan import Plan, Planner
-from agent.model.firewall import Dnat, Field
+from agent.model.expression import Field
+from agent.model.firewall import Dnat
 from agent.model.intervals import Interval, Intervals
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from agent.judge.plan import Active
     from agent.judge.routing import Road, Routing
     from agent.judge.scalar import ScalarRunner
-    from agent.model.firewall import Chain, NamedSet
+    from agent.model.expression import NamedSet
+    from agent.model.firewall import Chain
 
 
 FEW: Final = 1000

@@ -9,7 +9,8 @@ from agent.judge.packet import UNKNOWN, family_of
 from agent.judge.path import Path
 from agent.judge.routing import Routing
 from agent.judge.scalar import ScalarRunner
-from agent.model.firewall import Field, source_of
+from agent.model.expression import Field
+from agent.model.firewall import source_of
 from agent.model.intervals import Intervals, address_text, name_text
 
 if TYPE_CHECKING:

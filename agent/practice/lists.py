@@ -6,7 +6,14 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from agent.model.firewall import Concat, Field, IntervalTable, Match, NamedSet, Read
+from agent.model.expression import (
+    Concat,
+    Field,
+    IntervalTable,
+    NamedSet,
+    Read,
+)
+from agent.model.firewall import Match
 from agent.model.public import PUBLIC
 
 if TYPE_CHECKING:

@@ -10,20 +10,19 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.judge.calls import Written
-from agent.model.firewall import (
+from agent.model.expression import (
     Concat,
     Field,
     IntervalTable,
-    Match,
     NamedSet,
     Read,
-    Reject,
-    Simple,
 )
+from agent.model.firewall import Match, Reject, Simple
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
-    from agent.model.firewall import Expr, Rule, Table
+    from agent.model.expression import Expr
+    from agent.model.firewall import Rule, Table
     from agent.model.intervals import Interval
 
     Guard = frozenset[tuple[Expr, "Values"]]

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agent.model.firewall import (
+from agent.model.expression import (
     BoxTable,
-    ChainType,
     Field,
     IntervalTable,
-    Match,
     NamedSet,
     Read,
+)
+from agent.model.firewall import (
+    ChainType,
+    Match,
     Simple,
     source_of,
 )

@@ -24,7 +24,8 @@ from agent.practice.shadow import EVERYWHERE, Earlier, box, changed, may_touch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.model.firewall import Chain, Field, Table
+    from agent.model.expression import Field
+    from agent.model.firewall import Chain, Table
     from agent.model.firewall import Rule as FilterRule
 
 ANYWHERE: Final = Intervals.union(PUBLIC.values())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agent.errors import Malformed
 from agent.firewalls.iptables import ipset
 from agent.firewalls.iptables.elements import ANY_MAC, ANY_NAME
-from agent.model.firewall import BoxTable, IntervalTable, NamedSet
+from agent.model.expression import BoxTable, IntervalTable, NamedSet
 from agent.model.intervals import Intervals, address_value, name_prefix, name_value
 
 if TYPE_CHECKING:

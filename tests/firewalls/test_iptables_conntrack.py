@@ -7,7 +7,8 @@ import pytest
 from agent.firewalls.iptables.read import read
 from agent.judge.evaluate import Evaluator
 from agent.judge.packet import ABSENT, DST_NAT, Packet, followed, packet, put
-from agent.model.firewall import AnyOf, CtState, Field, Match, Tool
+from agent.model.expression import CtState, Field
+from agent.model.firewall import AnyOf, Match, Tool
 from agent.model.intervals import address_value
 
 

@@ -9,7 +9,8 @@ import pytest
 from agent.firewalls.iptables import KIND
 from agent.firewalls.iptables.listings import DUMPS, PLAIN
 from agent.kind import Piece
-from agent.model.firewall import Match, NamedSet, Tool
+from agent.model.expression import NamedSet
+from agent.model.firewall import Match, Tool
 from agent.snapshot import Artifact, Command, Snapshot, Status
 
 DUMP = "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -m set --match-set s src -j ACCEPT\nCOMMIT\n"

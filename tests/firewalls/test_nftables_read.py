@@ -13,16 +13,18 @@ from agent.errors import Malformed
 from agent.firewalls.nftables import KIND
 from agent.firewalls.nftables.read import parse
 from agent.firewalls.nftables.statements import Reader
-from agent.model.firewall import (
+from agent.model.expression import (
     Binary,
     BoxTable,
     Field,
     IntervalTable,
     Literal,
-    Match,
     NamedSet,
-    NotUnderstood,
     Read,
+)
+from agent.model.firewall import (
+    Match,
+    NotUnderstood,
     Step,
     Uncertain,
     Vmap,

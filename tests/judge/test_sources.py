@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.judge.cuts import Axis
 from agent.judge.sources import MAX_CLASSES, Sources
-from agent.model.firewall import Field
+from agent.model.expression import Field
 from agent.model.intervals import Intervals, prefix_interval
 from tests.judge.build import accept, drop, forward, match
 

@@ -13,7 +13,7 @@ from agent.judge.interpret import End
 from agent.judge.path import HERE, Path
 from agent.judge.routing import Routing
 from agent.judge.scalar import ScalarRunner
-from agent.model.firewall import Field
+from agent.model.expression import Field
 from agent.model.intervals import Intervals, name_text
 from tests.kernel import needs
 from tests.kernel.compare import Comparison

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.model.firewall import IntervalTable, NamedSet
+from agent.model.expression import IntervalTable, NamedSet
 from agent.model.intervals import Intervals
 from agent.model.vocabulary import Severity
 from agent.practice.lists import Nature, nature

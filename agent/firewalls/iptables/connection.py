@@ -8,17 +8,15 @@ from agent.firewalls.conntrack import HOLDS, OWN_STATES, RELATED, STATE, boxes, 
 from agent.firewalls.iptables import names
 from agent.firewalls.iptables.context import READ, any_of, equal, opposite, within
 from agent.firewalls.iptables.headers import network
-from agent.model.firewall import (
-    AnyOf,
+from agent.model.expression import (
     Binary,
     CtState,
     Expr,
     Field,
     Literal,
-    Match,
     Opaque,
-    Step,
 )
+from agent.model.firewall import AnyOf, Match, Step
 
 if TYPE_CHECKING:
     from agent.firewalls.iptables.context import Context

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from agent.firewalls.iptables.save import Option
-from agent.model.firewall import AnyOf, Expr, Field, Match, Read, Step
+from agent.model.expression import Expr, Field, Read
+from agent.model.firewall import AnyOf, Match, Step
 from agent.model.intervals import Interval, Intervals
 
 if TYPE_CHECKING:

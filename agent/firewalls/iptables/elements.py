@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.firewalls.iptables import names
 from agent.firewalls.iptables.headers import address, network
-from agent.model.firewall import Box, BoxTable, IntervalTable
+from agent.model.expression import Box, BoxTable, IntervalTable
 from agent.model.intervals import Interval, Intervals, name_prefix, name_value
 
 if TYPE_CHECKING:

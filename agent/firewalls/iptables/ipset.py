@@ -12,7 +12,7 @@ from agent.firewalls.iptables import names
 from agent.firewalls.iptables.elements import ICMP, PORTED, Element, box_table, element, interval_table
 from agent.firewalls.iptables.headers import ALL_BITS, address
 from agent.firewalls.iptables.listings import SETS
-from agent.model.firewall import Elements, NamedSet, UnknownTable
+from agent.model.expression import Elements, NamedSet, UnknownTable
 from agent.model.source import Source
 
 if TYPE_CHECKING:

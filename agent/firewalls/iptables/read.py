@@ -12,12 +12,12 @@ from agent.firewalls.iptables.headers import BASIC, addresses, basic
 from agent.firewalls.iptables.matches import extension
 from agent.firewalls.iptables.save import Line, Option, Section, options, parse, words
 from agent.firewalls.iptables.targets import target
+from agent.model.expression import Field
 from agent.model.firewall import (
     AnyOf,
     Base,
     Chain,
     ChainType,
-    Field,
     Hook,
     Jump,
     Match,

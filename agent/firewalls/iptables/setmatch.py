@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING
 
 from agent.firewalls.iptables.context import NEVER, READ, any_of
 from agent.firewalls.iptables.headers import TYPE_AND_CODE
-from agent.model.firewall import (
-    AddToSet,
+from agent.model.expression import (
     Binary,
     Concat,
     Expr,
     Field,
     Literal,
-    Match,
     NamedSet,
-    NotUnderstood,
     Opaque,
-    Step,
     UnknownTable,
+)
+from agent.model.firewall import (
+    AddToSet,
+    Match,
+    NotUnderstood,
+    Step,
 )
 
 if TYPE_CHECKING:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Final
 from agent.firewalls.iptables import names, nat, setmatch
 from agent.firewalls.iptables.context import READ
 from agent.firewalls.iptables.headers import address, dscp_value
-from agent.model.firewall import (
-    Assign,
+from agent.model.expression import (
     Binary,
     Expr,
     Field,
     Literal,
+    Opaque,
+)
+from agent.model.firewall import (
+    Assign,
     Notrack,
     NotUnderstood,
-    Opaque,
     Queue,
     Reject,
     Simple,

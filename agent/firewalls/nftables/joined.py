@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.model.firewall import AnyOf, Match, Opaque
+from agent.model.expression import Opaque
+from agent.model.firewall import AnyOf, Match
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from agent.errors import Malformed
 from agent.firewalls.conntrack import original
 from agent.firewalls.nftables import elements, selectors
 from agent.firewalls.nftables.elements import Key
-from agent.model.firewall import (
-    AnyOf,
+from agent.model.expression import (
     Binary,
     Concat,
     Datum,
@@ -22,12 +21,12 @@ from agent.model.firewall import (
     IntervalTable,
     Literal,
     Lookup,
-    Match,
     NamedSet,
     Opaque,
     Read,
     UnknownTable,
 )
+from agent.model.firewall import AnyOf, Match
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:

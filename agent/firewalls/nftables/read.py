@@ -13,7 +13,16 @@ from agent.firewalls.nftables.layout import AFTER_RULE, BEFORE_RULE, RULE
 from agent.firewalls.nftables.setlist import Stretch, artifact_of, body_of, is_of_addresses, stretches, taken_out
 from agent.firewalls.nftables.statements import Reader, read_data
 from agent.firewalls.nftables.text import Statements
-from agent.model.firewall import Base, Chain, ChainType, Elements, Hook, NamedSet, Rule, Table, Tool, UnknownTable
+from agent.model.expression import Elements, NamedSet, UnknownTable
+from agent.model.firewall import (
+    Base,
+    Chain,
+    ChainType,
+    Hook,
+    Rule,
+    Table,
+    Tool,
+)
 from agent.model.source import Gap, Source
 from agent.snapshot import Artifact
 

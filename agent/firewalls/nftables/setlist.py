@@ -18,7 +18,7 @@ import orjson
 from agent.errors import Malformed
 from agent.firewalls.nftables.elements import TYPES
 from agent.firewalls.nftables.layout import BEFORE_RULE, RULE, SET
-from agent.model.firewall import IntervalTable, UnknownTable
+from agent.model.expression import IntervalTable, UnknownTable
 from agent.model.intervals import Intervals
 from agent.snapshot import Status
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.firewalls.nftables.elements import Key
-    from agent.model.firewall import Elements
+    from agent.model.expression import Elements
     from agent.snapshot import Artifact
 
 FOLDER: Final = "nft-sets"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from agent.model.firewall import IntervalTable, NamedSet, UnknownTable
+from agent.model.expression import IntervalTable, NamedSet, UnknownTable
 from agent.model.intervals import Intervals, address_value, name_value, prefix_interval
 
 if TYPE_CHECKING:
