@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from operator import and_, not_
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from agent.judge.interpret import MAX_DEPTH, End
+from agent.judge.blocks import End
+from agent.judge.interpret import MAX_DEPTH
 from agent.judge.patchwork import PLACE_BITS, Pieces
 from agent.judge.plan import BASE
 from agent.judge.spans import BEYOND, Spans

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from agent.judge.blocks import End, Ending
 from agent.judge.doubt import NO_INTERFACES, Doubt
 from agent.judge.hooks import Station, stations
-from agent.judge.interpret import End, Ending
 from agent.judge.packet import (
     DNATTED,
     FOLLOWED,

@@ -11,7 +11,8 @@ from itertools import compress
 from operator import or_
 from typing import TYPE_CHECKING, Final
 
-from agent.judge.interpret import MATCHES, End
+from agent.judge.blocks import End
+from agent.judge.interpret import MATCHES
 from agent.model.expression import (
     BoxTable,
     Field,

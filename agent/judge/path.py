@@ -10,9 +10,9 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from agent.judge.blocks import End
 from agent.judge.crossing import Crossing, Frontier, Load, Outcome, joined
 from agent.judge.doubt import NO_ROUTES, REVERSE_PATH, Doubt
-from agent.judge.interpret import End
 from agent.judge.packet import (
     DNATTED,
     REDIRECTED,

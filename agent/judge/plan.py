@@ -12,9 +12,9 @@ from itertools import compress
 from operator import and_, itemgetter, not_
 from typing import TYPE_CHECKING, Final
 
+from agent.judge.blocks import End
 from agent.judge.calls import BLOCK_BITS, Written, below, calls_of
 from agent.judge.entries import Action, Entry, Looker
-from agent.judge.interpret import End
 from agent.judge.patchwork import PLACE_BITS, Roll
 from agent.judge.spans import Spans
 from agent.model.expression import (
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from collections.abc import Container, Hashable, Iterator, Sequence
 
     from agent.judge.atoms import Atoms
+    from agent.judge.blocks import Block, Summary
     from agent.judge.cuts import Axis
     from agent.judge.entries import Guard
     from agent.judge.evaluate import Evaluator
-    from agent.judge.interpret import Block, Summary
     from agent.judge.packet import Packet
 
 

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from agent.judge.alike import Likeness
+from agent.judge.blocks import End
 from agent.judge.cuts import Axis
 from agent.judge.decided import Decided, Ranking, rank
-from agent.judge.interpret import End
 from agent.judge.packet import ABSENT, SWEPT, TCP, UNKNOWN, WITH_PORTS, packet
 from agent.judge.path import HERE, Path
 from agent.judge.routing import Routing

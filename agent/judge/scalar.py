@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.judge.interpret import AllRules, End, Ending, Interpreter
+from agent.judge.blocks import AllRules, End, Ending
+from agent.judge.interpret import Interpreter
 from agent.judge.nat import translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from agent.judge.blocks import Rules
     from agent.judge.crossing import Load
     from agent.judge.doubt import Doubt
     from agent.judge.evaluate import Evaluator
     from agent.judge.hooks import Station
-    from agent.judge.interpret import Rules
     from agent.judge.packet import Packet
     from agent.judge.routing import Road, Routing
     from agent.model.intervals import Intervals

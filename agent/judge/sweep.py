@@ -12,9 +12,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.atoms import Atoms, cut
+from agent.judge.blocks import Block, End, Ending
 from agent.judge.calls import BLOCK_BITS
 from agent.judge.cuts import Axis
-from agent.judge.interpret import Block, End, Ending, policy_of
+from agent.judge.interpret import policy_of
 from agent.judge.packet import SWEPT, UNKNOWN, family_of, put
 from agent.judge.patchwork import PLACE_BITS, Patchwork, Pieces
 from agent.judge.plan import Plan, Planner
@@ -25,10 +26,10 @@ from agent.model.intervals import Interval, Intervals
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from agent.judge.blocks import Summary
     from agent.judge.crossing import Load
     from agent.judge.doubt import Doubt
     from agent.judge.hooks import Station
-    from agent.judge.interpret import Summary
     from agent.judge.packet import Packet
     from agent.judge.plan import Active
     from agent.judge.routing import Road, Routing

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from agent.judge.blocks import End
 from agent.judge.flow import read_flow
-from agent.judge.interpret import End
 from agent.judge.path import Path
 from agent.judge.reach import Prover
 from agent.judge.routing import Routing

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent import catalog
+from agent.judge.blocks import End
 from agent.judge.flow import read_flow
-from agent.judge.interpret import End
 from agent.judge.path import HERE, Path
 from agent.judge.routing import Routing
 from agent.judge.scalar import ScalarRunner
