@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agent.judge.plan import Active, Plan
     from agent.judge.spans import Event
 
-FEW: Final = 16
+FEW: Final = 8
 """Wide rules up to which each is taken as a whole."""
 MAX_CALLS: Final = 1000
 """Calls followed in search of a certain end."""
@@ -65,8 +65,9 @@ def cut(plan: Plan, addresses: Intervals) -> Atoms:
     found = Atoms()
     spans = plan.spans()
     wide, narrow = _parted(spans, spans.wide())
-    if len(wide.lows) > FEW:
-        wide, narrow = Spans(), spans
+    alone, crowd = _parted(narrow, _settling_alone(plan, narrow))
+    if len(wide.lows) > FEW or len(alone.lows) <= len(crowd.lows):  # too few to be worth walks through many regions
+        wide, alone, crowd = Spans(), Spans(), spans
     # a list of a million addresses is two regions, inside and outside, instead of two million bounds; and what
     # lies alone but for a wide rule, lies alone in its region
     broad = [*plan.broad(), *((place, Intervals.span(low, high)) for low, high, place, _ in wide.rows())]
@@ -78,12 +79,18 @@ def cut(plan: Plan, addresses: Intervals) -> Atoms:
             for part, active in ((some & span, [*active_there, place]), (some - span, active_there))
             if part
         ]
-    walk = _Walk(plan, wide, narrow, found)
+    walk = _Walk(plan, wide, alone, crowd, found)
     for some, active in regions:
         walk.over(some, sorted(active))
     for pieces in (*found.settled.values(), *found.open.values()):
         pieces.sort()
     return found
+
+
+def _settling_alone(plan: Plan, spans: Spans) -> list[bool]:
+    """Which stretches lie alone, and have a rule that surely ends the walk."""
+    sure = [end is not None for end in plan.ends()]
+    return list(map(and_, spans.alone(), map(sure.__getitem__, spans.kinds)))
 
 
 def _parted(spans: Spans, chosen: list[bool]) -> tuple[Spans, Spans]:
@@ -96,16 +103,13 @@ def _parted(spans: Spans, chosen: list[bool]) -> tuple[Spans, Spans]:
 class _Walk:
     """Goes over the bounds of a plan's rules."""
 
-    def __init__(self, plan: Plan, wide: Spans, spans: Spans, found: Atoms) -> None:
+    def __init__(self, plan: Plan, wide: Spans, alone: Spans, crowd: Spans, found: Atoms) -> None:
         self._plan = plan
         self._found = found
         self._cuts = [*sorted(plan.cuts), BEYOND[0]]
         self._before_others = min(plan.always[BASE], default=1 << PLACE_BITS)
         self._ends = plan.ends()
-        sure = [end is not None for end in self._ends]
-        alone = map(and_, spans.alone(), map(sure.__getitem__, spans.kinds))
-        self._alone, crowd = _parted(spans, list(alone))
-        self._wide, self._spans = wide, spans
+        self._wide, self._alone, self._crowd = wide, alone, crowd
         self._all_events: list[Event] = []
         self._crowd_events = crowd.events()
         self._finals = plan.finals(wide + crowd)
@@ -117,17 +121,21 @@ class _Walk:
             first = min(self._before_others, active[0]) if active else self._before_others
             here = self._alone.within(addresses) if len(addresses.starts) <= MANY else Spans()
             sooner, later = _parted(here, list(map(first.__gt__, here.places)))
-            if len(sooner.lows) * 2 > len(self._spans.lows):
+            if len(sooner.lows) > len(later.lows):
                 self._settle_alone(sooner)
                 rest = addresses - Intervals.of_bounds(sooner.lows, sooner.highs)
             if later.lows or rest is addresses:
-                if not self._all_events:
-                    self._all_events, self._finals = self._spans.events(), self._plan.finals(self._wide + self._spans)
-                events = self._all_events
+                events = self._all_events = self._all_events or self._count_alone_in()
         if len(rest.starts) > MANY:
             self._over_many(rest, active, events)
         else:
             self._over_few(rest, active, events)
+
+    def _count_alone_in(self) -> list[Event]:
+        """The events of all stretches, for regions where those that lie alone are not settled at once."""
+        spans = self._alone + self._crowd
+        self._finals = self._plan.finals(self._wide + spans)
+        return spans.events()
 
     def _settle_alone(self, spans: Spans) -> None:
         """Note stretches where one rule ends the walk before any other has a say."""
