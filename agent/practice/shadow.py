@@ -145,6 +145,8 @@ class Earlier:
 
     def __init__(self) -> None:
         self._groups: dict[Guard, _Group] = {}
+        self._any = _Group()
+        """All of them together: mostly none has to do with a rule's destinations."""
         self._within: dict[tuple[Guard, Guard], bool] = {}
 
     def add(self, rule: Rule, mine: Box) -> None:
@@ -157,9 +159,12 @@ class Earlier:
                 return
             group = self._groups[mine.guard] = _Group()
         group.add(rule, mine)
+        self._any.add(rule, mine)
 
     def hiding(self, mine: Box) -> tuple[Rule, ...]:
         """The rules which together decide all that a rule could match; empty where they leave it something."""
+        if not self._any.touches(mine):
+            return ()
         left = mine.destinations
         found: dict[Rule, None] = {}
         for guard, group in self._groups.items():
