@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from agent.judge.blocks import End
 from agent.judge.flow import read_flow
 from agent.judge.path import Path
-from agent.judge.reach import Prover
+from agent.judge.reach import Prover, Question
 from agent.judge.routing import Routing
 from agent.judge.scalar import ScalarRunner
-from agent.model.intervals import Intervals, address_text
-from tests.judge.build import accept, drop, forward, gateway, match, ruleset
+from agent.model.intervals import Intervals, address_text, address_value
+from tests.judge.build import FORWARD, accept, drop, forward, gateway, match, ruleset
 from tests.judge.test_reach import HIGHEST, QUESTION, SEEN, as_if_many, random_list, random_rules, verdict_of
 
 if TYPE_CHECKING:
@@ -85,6 +85,34 @@ def test_proof_agrees_with_single_packets_at_every_boundary(seed: int) -> None:
     for point in points:
         verdict = verdict_of(reach, point)
         assert expected(one, point) == verdict or (mapped and verdict == "unknown"), address_text(point, 4)
+
+
+CLIENTS = (None, "192.168.7.20", "192.168.7.21", "8.1.2.3", "64.0.0.9", "200.7.1.4")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32))
+def test_what_was_asked_before_changes_no_answer(seed: int) -> None:
+    random = Random(seed)
+    chains = {"forward": rules(random, ["a"]), "a": rules(random, [])}
+    if random.random() < 0.5:  # rules about single clients, which are looked through when one of them is asked about
+        about = [match("ip", "saddr", client) for client in CLIENTS if client]
+        chains["forward"] = [[random.choice(about), *rule] for rule in chains["forward"]]
+    policy = random.choice(("accept", "drop"))
+    one = gateway(ruleset(chains, {"forward": FORWARD | {"policy": policy}}, sets=[SEEN]))
+    prover = Prover(one)
+    for _ in range(6):
+        client = random.choice(CLIENTS)
+        src = None if client is None else address_value(client)[1]
+        question = Question(4, random.choice((6, 17)), random.choice((80, 443)), "lan0", src, "wan0")
+        known, fresh = prover.connect(question), Prover(one).connect(question)
+        assert (known.accept, known.drop, known.reject, known.unknown) == (
+            fresh.accept,
+            fresh.drop,
+            fresh.reject,
+            fresh.unknown,
+        )
+        assert [part.source for part in known.decided] == [part.source for part in fresh.decided]
 
 
 @pytest.mark.parametrize(
