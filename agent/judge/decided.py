@@ -65,6 +65,8 @@ class Decided:
         """How many addresses the rules at several places decided."""
         sizes: dict[int, int] = {}
         if isinstance(self.decider, Patchwork):
+            if (only := self.decider.only) is not None:
+                return {only: self.addresses.size()}
             pieces = self.decider.within(self.addresses)
             for place, more in zip(pieces.places, map(sub, pieces.ends, pieces.starts), strict=True):
                 sizes[place] = sizes.get(place, 0) + more + 1
@@ -73,6 +75,10 @@ class Decided:
     def of(self, places: Container[int]) -> Iterator[Decided]:
         """A part for each of the rules at some of these places."""
         if isinstance(self.decider, Patchwork):
+            if (only := self.decider.only) is not None:
+                if only in places:
+                    yield replace(self, decider=self.decider.roll.decider(only))
+                return
             pieces = self.decider.within(self.addresses)
             mine: dict[int, list[Interval]] = defaultdict(list)
             for at in compress(count(), map(places.__contains__, pieces.places)):

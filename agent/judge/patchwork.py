@@ -100,10 +100,10 @@ class Patchwork:
     roll: Roll
 
     @property
-    def only(self) -> Decider | None:
-        """The rule that decided everywhere, where it is just one."""
+    def only(self) -> int | None:
+        """The place of the rule that decided everywhere, where it is just one, such as one of a long list."""
         places = self.pieces.places
-        return self.roll.decider(places[0]) if places.count(places[0]) == len(places) else None
+        return places[0] if places.count(places[0]) == len(places) else None
 
     def within(self, addresses: Intervals) -> Pieces:
         """The pieces in some of the addresses."""
