@@ -72,7 +72,7 @@ class Proof:
     def coverage(self) -> float:
         """Share of the public addresses that pass, for the clients that fare worst."""
         total = self.space.size()
-        return min(one.reach.accept.size() for one in self.classes) / total if total else 0.0
+        return min(one.reach.passing for one in self.classes) / total if total else 0.0
 
 
 def prove(prover: Prover, gateway: Gateway, zone: Zone, port: PortNeed, family: int) -> Proof:

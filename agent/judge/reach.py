@@ -63,6 +63,16 @@ class Reach:
         """The same with a part for each rule, in order of their first addresses."""
         return tuple(_merged([one for part in self.parts for one in part.by_rule()]))
 
+    @cached_property
+    def passing(self) -> int:
+        """How many addresses are accepted."""
+        return self.accept.size()
+
+    @cached_property
+    def stopped(self) -> int:
+        """How many addresses are dropped or rejected."""
+        return self.drop.size() + self.reject.size()
+
     def ranked(self, *verdicts: str) -> Ranking:
         """The parts with these verdicts, the widest first."""
         known = self._rankings.get(verdicts)

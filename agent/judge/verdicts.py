@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.names import NameTrouble, name_troubles, proxy_road
@@ -133,7 +134,7 @@ def _firewall(proof: Proof, gateway: Gateway) -> _Opinion:
         parts = proof.parts("drop", "reject")
         stages = tuple(sorted({Stage.ROUTE if part.stage == "route" else Stage.FIREWALL for part in parts}))
         whole = proof.space.size()
-        everything = all(one.reach.drop.size() + one.reach.reject.size() == whole for one in proof.classes)
+        everything = all(one.reach.stopped == whole for one in proof.classes)
         if everything and proof.complete:
             because = f"all of {where} is {stopped_by(stoppers[0])}"
             return _Opinion(Reach.BLOCKED, because, stages, 0.0, _sources(stoppers), road, stoppers[0].answers)
@@ -173,7 +174,7 @@ def _allow_list(proof: Proof, stoppers: Sequence[Decided], stages: tuple[Stage, 
     """Only some addresses pass: the rules that let them through, and what stops the rest."""
     ranked = proof.ranked("accept")
     passing = ranked.widest
-    passed = min((one.reach.accept for one in proof.classes), key=Intervals.size)
+    passed = min((one.reach for one in proof.classes), key=attrgetter("passing")).accept
     by = f" by {passing[0].source}" if passing and passing[0].source else ""
     more = f" and {ranked.count - 1} more rules" if ranked.count > 1 else ""
     few = share(passed, proof.space)

@@ -66,10 +66,10 @@ def find(case: Case) -> Iterator[Hit]:
 def _sort_out(proof: Proof, deny: _List, allow: _List) -> None:
     """Put the rules that make the verdict differ into one of the lists."""
     for one in proof.classes:
-        passed, stopped = one.reach.accept, one.reach.drop | one.reach.reject
+        passed, stopped = one.reach.passing, one.reach.stopped
         if not passed or not stopped:
             continue
-        into, verdicts = (allow, ("accept",)) if passed.size() < stopped.size() else (deny, ("drop", "reject"))
+        into, verdicts = (allow, ("accept",)) if passed < stopped else (deny, ("drop", "reject"))
         into.proofs.append(proof)
         into.rankings.append(one.reach.ranked(*verdicts))
 
