@@ -7,18 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agent.model.expression import (
-    Binary,
-    Box,
-    BoxTable,
-    Concat,
-    CtState,
-    Field,
-    Literal,
-    NamedSet,
-    Opaque,
-    Read,
-)
+from agent.model.expression import Binary, Box, BoxTable, Concat, CtState, Field, Literal, NamedSet, Opaque, Read
 from agent.model.firewall import Match
 
 if TYPE_CHECKING:

@@ -9,13 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.model.firewall import (
-    Chain,
-    Firewall,
-    Rule,
-    Table,
-    Tool,
-)
+from agent.model.firewall import Chain, Firewall, Rule, Table, Tool
 from agent.model.source import Gap
 
 if TYPE_CHECKING:

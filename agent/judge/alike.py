@@ -10,28 +10,8 @@ from itertools import compress, count
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.packet import family_of, put
-from agent.model.expression import (
-    Binary,
-    Concat,
-    Device,
-    Fib,
-    Field,
-    IntervalTable,
-    Lookup,
-    NamedSet,
-    Read,
-)
-from agent.model.firewall import (
-    AddToSet,
-    AnyOf,
-    Assign,
-    Dnat,
-    Match,
-    Notrack,
-    Simple,
-    Snat,
-    Vmap,
-)
+from agent.model.expression import Binary, Concat, Device, Fib, Field, IntervalTable, Lookup, NamedSet, Read
+from agent.model.firewall import AddToSet, AnyOf, Assign, Dnat, Match, Notrack, Simple, Snat, Vmap
 from agent.model.intervals import Intervals, name_text
 
 if TYPE_CHECKING:

@@ -5,30 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.model.expression import (
-    Binary,
-    BoxTable,
-    Concat,
-    Expr,
-    Fib,
-    Field,
-    IntervalTable,
-    Lookup,
-    NamedSet,
-    Read,
-)
-from agent.model.firewall import (
-    AddToSet,
-    Assign,
-    Chain,
-    Jump,
-    Match,
-    Notrack,
-    Rule,
-    Simple,
-    Table,
-    Vmap,
-)
+from agent.model.expression import Binary, BoxTable, Concat, Expr, Fib, Field, IntervalTable, Lookup, NamedSet, Read
+from agent.model.firewall import AddToSet, Assign, Chain, Jump, Match, Notrack, Rule, Simple, Table, Vmap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -28,12 +28,7 @@ from agent.judge.packet import (
 from agent.judge.patchwork import Patchwork
 from agent.judge.replies import Connection, untranslated
 from agent.model.expression import CtState, Field
-from agent.model.firewall import (
-    ChainType,
-    Decider,
-    Hook,
-    Tool,
-)
+from agent.model.firewall import ChainType, Decider, Hook, Tool
 from agent.model.intervals import Intervals, address_text, name_text, name_value
 
 if TYPE_CHECKING:

@@ -18,16 +18,7 @@ from agent.model.expression import (
     NamedSet,
     Read,
 )
-from agent.model.firewall import (
-    AddToSet,
-    AnyOf,
-    Assign,
-    Dnat,
-    Match,
-    Snat,
-    Step,
-    Vmap,
-)
+from agent.model.firewall import AddToSet, AnyOf, Assign, Dnat, Match, Snat, Step, Vmap
 from agent.model.intervals import Intervals
 
 MAX_MASK_HOLES: Final = 12

@@ -13,22 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from agent.judge.blocks import End
 from agent.judge.interpret import MATCHES
-from agent.model.expression import (
-    BoxTable,
-    Field,
-    NamedSet,
-    Read,
-)
-from agent.model.firewall import (
-    AnyOf,
-    Jump,
-    Match,
-    NotUnderstood,
-    Reject,
-    Rule,
-    Simple,
-    Uncertain,
-)
+from agent.model.expression import BoxTable, Field, NamedSet, Read
+from agent.model.firewall import AnyOf, Jump, Match, NotUnderstood, Reject, Rule, Simple, Uncertain
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:

@@ -22,12 +22,7 @@ from agent.judge.packet import (
     Packet,
     put,
 )
-from agent.model.expression import (
-    CtState,
-    Device,
-    Fib,
-    Field,
-)
+from agent.model.expression import CtState, Device, Fib, Field
 from agent.model.firewall import (
     AddToSet,
     AnyOf,
@@ -51,12 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agent.judge.patchwork import Patchwork
-    from agent.model.firewall import (
-        Chain,
-        Rule,
-        Step,
-        Table,
-    )
+    from agent.model.firewall import Chain, Rule, Step, Table
     from agent.model.firewall import Verdict as RuleVerdict
 
 MATCHES = (Match, AnyOf, Uncertain)

@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent.judge.cuts import reads
 from agent.judge.packet import ADDED, DNATTED, UNKNOWN, Packet, Value, put
-from agent.model.expression import (
-    Concat,
-    Expr,
-    Field,
-    Read,
-)
+from agent.model.expression import Concat, Expr, Field, Read
 
 if TYPE_CHECKING:
     from agent.model.expression import NamedSet

@@ -16,12 +16,7 @@ from typing import TYPE_CHECKING, Final
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
-    from agent.model.firewall import (
-        Chain,
-        Decider,
-        Rule,
-        Table,
-    )
+    from agent.model.firewall import Chain, Decider, Rule, Table
 
 PLACE_BITS: Final = 32
 """A rule's place is its chain's number, shifted by so many bits, and its index there."""

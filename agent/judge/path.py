@@ -25,14 +25,7 @@ from agent.judge.packet import (
 )
 from agent.judge.replies import Connection, answer_to
 from agent.judge.routing import LOOPBACK, Road, Routing, Way
-from agent.model.expression import (
-    Concat,
-    Expr,
-    Field,
-    IntervalTable,
-    NamedSet,
-    Read,
-)
+from agent.model.expression import Concat, Expr, Field, IntervalTable, NamedSet, Read
 from agent.model.firewall import Hook, Match
 from agent.model.intervals import Intervals, name_text, name_value
 

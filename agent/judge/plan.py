@@ -17,26 +17,12 @@ from agent.judge.calls import BLOCK_BITS, Written, below, calls_of
 from agent.judge.entries import Action, Entry, Looker
 from agent.judge.patchwork import PLACE_BITS, Roll
 from agent.judge.spans import Spans
-from agent.model.expression import (
-    BoxTable,
-    Concat,
-    Expr,
-    Field,
-    Lookup,
-    NamedSet,
-    Read,
-)
-from agent.model.firewall import (
-    Chain,
-    Jump,
-    Match,
-    Rule,
-    Table,
-)
+from agent.model.expression import BoxTable, Concat, Expr, Field, Lookup, NamedSet, Read
+from agent.model.firewall import Chain, Jump, Match, Rule, Table
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Hashable, Iterator, Sequence
+    from collections.abc import Container, Hashable, Iterable, Iterator
 
     from agent.judge.atoms import Atoms
     from agent.judge.blocks import Block, Summary
@@ -292,28 +278,32 @@ class Planner:
         plan = Plan(self._rules, swept=self._axis.field, writes_swept=self._axis.field in self._written.fields)
         answers = plan.answers
         self._rules.unlock(packet)
-        self._ask(plan, packet, self._looker.open_to(packet, 0))
+        self._ask_open(plan, packet)
         for looked in self._rules.looked:
             chain, number = looked.chain, looked.number
             layout = plan.layouts[chain] = Layout(number, self._reached[chain])
             for at, entry in self._rules.special(looked, packet, answers):
                 if entry.guard >= plan.asked:
                     self._ask(plan, packet, range(plan.asked, entry.guard + 1))
+                    plan.asked = entry.guard + 1
                 if entry.guard in answers and self._ends(plan, layout, chain, at, entry, packet):
                     if number == BASE:
                         plan.last = at
                     break
             plan.always.append(sorted(number << PLACE_BITS | at for some in layout.always.values() for at in some))
-        self._ask(plan, packet, self._looker.open_to(packet, plan.asked))
+        self._ask_open(plan, packet)
         return plan
 
-    def _ask(self, plan: Plan, packet: Packet, guards: Sequence[int]) -> None:
-        """Ask guards; those of lower numbers have been asked, or do not hold."""
+    def _ask_open(self, plan: Plan, packet: Packet) -> None:
+        """Ask all guards that were not asked yet; most of them are refused at once."""
+        self._ask(plan, packet, self._looker.open_to(packet, plan.asked))
+        plan.asked = len(self._looker.guards)
+
+    def _ask(self, plan: Plan, packet: Packet, guards: Iterable[int]) -> None:
         for guard in guards:
             held = self._holds(self._looker.guards[guard], packet)
             if held is not False:
                 plan.answers[guard] = held
-        plan.asked = guards[-1] + 1 if isinstance(guards, range) else len(self._looker.guards)
 
     def _ends(  # noqa: PLR0913, PLR0917 - a rule, where it stands, and the packet
         self, plan: Plan, layout: Layout, chain: Chain, at: int, entry: Entry, packet: Packet

@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from agent.model.expression import Field, Read
-from agent.model.firewall import (
-    AnyOf,
-    Assign,
-    Match,
-    Vmap,
-)
+from agent.model.firewall import AnyOf, Assign, Match, Vmap
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:

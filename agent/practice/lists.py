@@ -6,13 +6,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from agent.model.expression import (
-    Concat,
-    Field,
-    IntervalTable,
-    NamedSet,
-    Read,
-)
+from agent.model.expression import Concat, Field, IntervalTable, NamedSet, Read
 from agent.model.firewall import Match
 from agent.model.public import PUBLIC
 

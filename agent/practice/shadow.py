@@ -10,13 +10,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.judge.calls import Written
-from agent.model.expression import (
-    Concat,
-    Field,
-    IntervalTable,
-    NamedSet,
-    Read,
-)
+from agent.model.expression import Concat, Field, IntervalTable, NamedSet, Read
 from agent.model.firewall import Match, Reject, Simple
 from agent.model.intervals import Intervals
 

@@ -11,19 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agent.model.expression import (
-    BoxTable,
-    Field,
-    IntervalTable,
-    NamedSet,
-    Read,
-)
-from agent.model.firewall import (
-    ChainType,
-    Match,
-    Simple,
-    source_of,
-)
+from agent.model.expression import BoxTable, Field, IntervalTable, NamedSet, Read
+from agent.model.firewall import ChainType, Match, Simple, source_of
 from agent.model.intervals import Intervals
 from agent.model.vocabulary import Severity
 from agent.practice import Case, Hit, Rule

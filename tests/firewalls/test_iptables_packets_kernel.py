@@ -14,12 +14,7 @@ from agent.firewalls.iptables.read import read
 from agent.judge.evaluate import Evaluator
 from agent.judge.packet import ABSENT, WITH_PORTS, Packet, followed, packet, put
 from agent.model.expression import CtState, Field
-from agent.model.firewall import (
-    AnyOf,
-    Match,
-    Simple,
-    Tool,
-)
+from agent.model.firewall import AnyOf, Match, Simple, Tool
 from agent.model.intervals import address_value, name_value
 from tests.kernel import needs
 from tests.kernel.netns import Namespace

@@ -13,22 +13,8 @@ from agent.errors import Malformed
 from agent.firewalls.nftables import KIND
 from agent.firewalls.nftables.read import parse
 from agent.firewalls.nftables.statements import Reader
-from agent.model.expression import (
-    Binary,
-    BoxTable,
-    Field,
-    IntervalTable,
-    Literal,
-    NamedSet,
-    Read,
-)
-from agent.model.firewall import (
-    Match,
-    NotUnderstood,
-    Step,
-    Uncertain,
-    Vmap,
-)
+from agent.model.expression import Binary, BoxTable, Field, IntervalTable, Literal, NamedSet, Read
+from agent.model.firewall import Match, NotUnderstood, Step, Uncertain, Vmap
 from agent.model.intervals import Intervals
 from tests.judge.build import FORWARD, drop, match, ruleset
 

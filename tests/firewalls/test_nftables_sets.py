@@ -13,12 +13,7 @@ from hypothesis import strategies as st
 
 from agent.firewalls import nftables
 from agent.firewalls.nftables import setlist
-from agent.model.expression import (
-    BoxTable,
-    IntervalTable,
-    NamedSet,
-    UnknownTable,
-)
+from agent.model.expression import BoxTable, IntervalTable, NamedSet, UnknownTable
 from agent.model.intervals import Intervals, address_text
 from agent.snapshot import Artifact, Command, Snapshot, Status
 from tests.kernel import needs

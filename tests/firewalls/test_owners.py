@@ -13,12 +13,7 @@ import pytest
 from agent.firewalls import iptables, nftables
 from agent.firewalls.merge import merge
 from agent.firewalls.owners import Owner, Owners
-from agent.model.firewall import (
-    Firewall,
-    Table,
-    Tool,
-    source_of,
-)
+from agent.model.firewall import Firewall, Table, Tool, source_of
 from agent.model.source import Source
 from agent.snapshot import Artifact, Snapshot, Status
 from tests.judge.build import FORWARD, drop, gateway, match, ruleset

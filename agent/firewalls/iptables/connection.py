@@ -8,14 +8,7 @@ from agent.firewalls.conntrack import HOLDS, OWN_STATES, RELATED, STATE, boxes, 
 from agent.firewalls.iptables import names
 from agent.firewalls.iptables.context import READ, any_of, equal, opposite, within
 from agent.firewalls.iptables.headers import network
-from agent.model.expression import (
-    Binary,
-    CtState,
-    Expr,
-    Field,
-    Literal,
-    Opaque,
-)
+from agent.model.expression import Binary, CtState, Expr, Field, Literal, Opaque
 from agent.model.firewall import AnyOf, Match, Step
 
 if TYPE_CHECKING:

@@ -7,19 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from agent.firewalls.iptables import names
 from agent.firewalls.iptables.context import NEVER, READ, any_of, equal, within
-from agent.model.expression import (
-    Binary,
-    Field,
-    Literal,
-    NamedSet,
-    UnknownTable,
-)
-from agent.model.firewall import (
-    AnyOf,
-    Match,
-    Step,
-    Uncertain,
-)
+from agent.model.expression import Binary, Field, Literal, NamedSet, UnknownTable
+from agent.model.firewall import AnyOf, Match, Step, Uncertain
 from agent.model.intervals import Intervals, name_prefix, name_value
 
 if TYPE_CHECKING:

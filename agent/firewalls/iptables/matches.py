@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.firewalls.iptables import connection, headers, names, setmatch
 from agent.firewalls.iptables.context import NEVER, READ, any_of, opposite
-from agent.model.expression import (
-    Binary,
-    Device,
-    Fib,
-    Field,
-    Literal,
-    NamedSet,
-    UnknownTable,
-)
+from agent.model.expression import Binary, Device, Fib, Field, Literal, NamedSet, UnknownTable
 from agent.model.firewall import Match, Step, Uncertain
 from agent.model.intervals import Intervals
 

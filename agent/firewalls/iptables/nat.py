@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent.firewalls.iptables import names
 from agent.firewalls.iptables.headers import ALL_BITS, address, network
 from agent.model.expression import Field, Opaque
-from agent.model.firewall import (
-    Assign,
-    Dnat,
-    Snat,
-    Step,
-)
+from agent.model.firewall import Assign, Dnat, Snat, Step
 from agent.model.intervals import Interval, Intervals
 
 if TYPE_CHECKING:

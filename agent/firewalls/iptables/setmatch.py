@@ -6,22 +6,8 @@ from typing import TYPE_CHECKING
 
 from agent.firewalls.iptables.context import NEVER, READ, any_of
 from agent.firewalls.iptables.headers import TYPE_AND_CODE
-from agent.model.expression import (
-    Binary,
-    Concat,
-    Expr,
-    Field,
-    Literal,
-    NamedSet,
-    Opaque,
-    UnknownTable,
-)
-from agent.model.firewall import (
-    AddToSet,
-    Match,
-    NotUnderstood,
-    Step,
-)
+from agent.model.expression import Binary, Concat, Expr, Field, Literal, NamedSet, Opaque, UnknownTable
+from agent.model.firewall import AddToSet, Match, NotUnderstood, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,24 +7,8 @@ from typing import TYPE_CHECKING, Final
 from agent.firewalls.iptables import names, nat, setmatch
 from agent.firewalls.iptables.context import READ
 from agent.firewalls.iptables.headers import address, dscp_value
-from agent.model.expression import (
-    Binary,
-    Expr,
-    Field,
-    Literal,
-    Opaque,
-)
-from agent.model.firewall import (
-    Assign,
-    Notrack,
-    NotUnderstood,
-    Queue,
-    Reject,
-    Simple,
-    Step,
-    Tproxy,
-    Uncertain,
-)
+from agent.model.expression import Binary, Expr, Field, Literal, Opaque
+from agent.model.firewall import Assign, Notrack, NotUnderstood, Queue, Reject, Simple, Step, Tproxy, Uncertain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

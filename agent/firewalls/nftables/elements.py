@@ -9,16 +9,7 @@ from agent.errors import Malformed
 from agent.firewalls.nftables import selectors, symbols
 from agent.firewalls.nftables.selectors import Selector
 from agent.firewalls.protocols import PROTOCOLS
-from agent.model.expression import (
-    Box,
-    BoxTable,
-    Datum,
-    Elements,
-    IntervalTable,
-    Literal,
-    UnknownTable,
-    interval_map,
-)
+from agent.model.expression import Box, BoxTable, Datum, Elements, IntervalTable, Literal, UnknownTable, interval_map
 from agent.model.intervals import Interval, Intervals
 
 if TYPE_CHECKING:

@@ -14,15 +14,7 @@ from agent.firewalls.nftables.setlist import Stretch, artifact_of, body_of, is_o
 from agent.firewalls.nftables.statements import Reader, read_data
 from agent.firewalls.nftables.text import Statements
 from agent.model.expression import Elements, NamedSet, UnknownTable
-from agent.model.firewall import (
-    Base,
-    Chain,
-    ChainType,
-    Hook,
-    Rule,
-    Table,
-    Tool,
-)
+from agent.model.firewall import Base, Chain, ChainType, Hook, Rule, Table, Tool
 from agent.model.source import Gap, Source
 from agent.snapshot import Artifact
 

@@ -8,17 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agent.errors import Malformed
 from agent.firewalls.nftables import symbols
 from agent.firewalls.protocols import PROTOCOLS
-from agent.model.expression import (
-    Binary,
-    Concat,
-    Device,
-    Expr,
-    Fib,
-    Field,
-    Literal,
-    Opaque,
-    Read,
-)
+from agent.model.expression import Binary, Concat, Device, Expr, Fib, Field, Literal, Opaque, Read
 from agent.model.firewall import Match
 from agent.model.intervals import Interval, Intervals, address_value, name_prefix, name_value
 

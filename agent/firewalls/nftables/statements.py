@@ -8,15 +8,7 @@ from agent.errors import Malformed
 from agent.firewalls.nftables import elements, joined, selectors
 from agent.firewalls.nftables.matches import Matcher, data_value
 from agent.firewalls.nftables.selectors import Selector
-from agent.model.expression import (
-    Datum,
-    Expr,
-    Field,
-    Literal,
-    Lookup,
-    NamedSet,
-    Read,
-)
+from agent.model.expression import Datum, Expr, Field, Literal, Lookup, NamedSet, Read
 from agent.model.firewall import (
     AddToSet,
     Assign,

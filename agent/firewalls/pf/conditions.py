@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Final
 from agent.errors import Malformed
 from agent.firewalls.pf.ports import ports
 from agent.firewalls.protocols import PROTOCOLS
-from agent.model.expression import (
-    Binary,
-    Field,
-    Literal,
-    Read,
-)
+from agent.model.expression import Binary, Field, Literal, Read
 from agent.model.firewall import AnyOf, Match, Uncertain
 from agent.model.intervals import Intervals
 

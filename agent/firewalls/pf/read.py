@@ -18,13 +18,7 @@ from agent.errors import Malformed
 from agent.firewalls.pf.conditions import conditions, families
 from agent.firewalls.pf.hosts import Hosts
 from agent.firewalls.pf.ports import ports
-from agent.model.expression import (
-    Binary,
-    CtState,
-    Field,
-    Literal,
-    Read,
-)
+from agent.model.expression import Binary, CtState, Field, Literal, Read
 from agent.model.firewall import (
     Base,
     Chain,
