@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from agent.judge.cuts import Axis
     from agent.judge.packet import Packet
     from agent.model.firewall import Step
+    from agent.model.intervals import Interval
 
 ADDRESSES: Final = frozenset({Field.SADDR, Field.DADDR})
 Condition = Match | AnyOf
 Guard = tuple[Condition, ...]
+Shape = tuple[int, ...]
+"""Identities of steps."""
 Action = End | Simple | Jump
 """What a rule does that only decides, calls or returns."""
 ACTIONS: Final[dict[Simple, Action]] = {
@@ -71,6 +74,7 @@ class Looker:
         self.beside = Field.SADDR if axis.field is Field.DADDR else Field.DADDR
         """The other address."""
         self._axis = axis
+        self._highest = axis.highest
         self._written = written
         self._steady = not written.fields and not written.sets
 
@@ -122,6 +126,31 @@ class Looker:
             steps = tuple(self._blurred(step) for step in rule.steps)
             stand_in = Rule(steps, rule.wording, rule.handle, rule.line, rule.comment)
         return Entry(number, span, None, tuple(boxes), cuts, stand_in)
+
+    def shape(self, rule: Rule) -> tuple[Shape, Interval | None]:
+        """What a rule consists of besides the one stretch of the swept address that it asks for, and that stretch.
+
+        The rules of a long list share their other conditions, and differ in the address alone.
+        """
+        field, highest = self._axis.field, self._highest
+        asked: Interval | None = None
+        others: list[int] = []
+        for step in rule.steps:
+            if (
+                type(step) is Match
+                and asked is None
+                and type(step.expr) is Read
+                and step.expr.field is field
+                and type(step.members) is Intervals
+                and not step.negated
+                and len(step.members.starts) == 1
+                and step.members.ends[0] <= highest
+            ):
+                asked = step.members.starts[0], step.members.ends[0]
+                others.append(0)
+            else:
+                others.append(id(step))
+        return tuple(others), asked if self._steady else None
 
     def gate(self, rule: Rule) -> tuple[int, int] | None:
         """The one stretch of the address beside the swept one that a rule asks for, if it is such a rule."""

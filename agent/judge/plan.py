@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agent.judge.atoms import Atoms
     from agent.judge.blocks import Block, Summary
     from agent.judge.cuts import Axis
-    from agent.judge.entries import Guard
+    from agent.judge.entries import Guard, Shape
     from agent.judge.evaluate import Evaluator
     from agent.judge.packet import Packet
 
@@ -169,6 +169,8 @@ class _Rules:
         self.kinds: list[Kind] = []
         """By number."""
         self._numbers: dict[Kind, int] = {}
+        self._shapes: dict[Shape, int] = {}
+        """The kinds of plain rules."""
         self._looker = looker
         self.looked = [_Looked(chain, number) for chain, number in chains.items()]
         self.broad: list[tuple[int, Intervals, int]] = []
@@ -183,15 +185,12 @@ class _Rules:
         """
         yield from list(compress(looked.special, map(answers.__contains__, looked.guards)))
         value = packet[self._looker.beside]
-        gate = self._looker.gate
-        rules = looked.chain.rules
-        for at in range(looked.until, len(rules)):
+        for at in range(looked.until, len(looked.chain.rules)):
             looked.until = at + 1
-            stretch = gate(rules[at])
-            if stretch is not None and not stretch[0] <= value <= stretch[1] and value >= 0:
-                looked.shut.add((stretch,), at, 0)
-            elif (entry := self._enter(looked, at)) is not None:
-                yield at, entry
+            if not self._repeats(looked, at) and not self._shuts(looked, at, value):
+                entry = self._enter(looked, at)
+                if entry is not None:
+                    yield at, entry
 
     def unlock(self, packet: Packet) -> None:
         """Look through the rules that were shut for all packets so far, and are open to this one."""
@@ -207,6 +206,27 @@ class _Rules:
                     self._enter(looked, at)
                 looked.sort()
 
+    def _repeats(self, looked: _Looked, at: int) -> bool:
+        """Enter a rule that asks for other addresses than an earlier one, and is like it in all else."""
+        shape, asked = self._looker.shape(looked.chain.rules[at])
+        number = None if asked is None else self._shapes.get(shape)
+        if asked is None or number is None:
+            return False
+        place = looked.number << PLACE_BITS | at
+        self._spans.add(asked[0], asked[1], place, number)
+        kind = self.kinds[number]
+        if kind[1] is not None:
+            self.actions[place] = kind
+        return True
+
+    def _shuts(self, looked: _Looked, at: int, value: int) -> bool:
+        """Put a rule aside that asks for another address beside the swept one than the packet has."""
+        stretch = self._looker.gate(looked.chain.rules[at])
+        if stretch is None or stretch[0] <= value <= stretch[1] or value < 0:
+            return False
+        looked.shut.add(*stretch, at, 0)
+        return True
+
     def _enter(self, looked: _Looked, at: int) -> Entry | None:
         """Look through one rule; give it if it is special."""
         entry = self._looker.entry(looked.chain.rules[at])
@@ -220,7 +240,11 @@ class _Rules:
                 if number == len(self.kinds):
                     self.kinds.append(kind)
                 kind = self.kinds[number]
-                self._spans.add(entry.span, place, number)
+                for low, high in entry.span:
+                    self._spans.add(low, high, place, number)
+                shape, asked = self._looker.shape(looked.chain.rules[at])
+                if asked is not None and [asked] == [*entry.span]:
+                    self._shapes[shape] = number
             else:
                 self.broad.append((place, entry.span, entry.guard))
         if entry.action is not None:
@@ -332,7 +356,8 @@ class Planner:
             if len(span.starts) > BROAD:
                 plan.extra_broad.append((place, span))
             else:
-                plan.extra.add(span, place, OTHER)
+                for low, high in span:
+                    plan.extra.add(low, high, place, OTHER)
             return False
         layout.always.setdefault(at >> BLOCK_BITS, []).append(at)
         final = not isinstance(action, Jump) or action.goto

@@ -34,13 +34,12 @@ class Spans:
     places: list[int] = field(default_factory=list)
     kinds: list[int] = field(default_factory=list)
 
-    def add(self, some: Iterable[Interval], place: int, kind: int) -> None:
-        """Note the stretches of one rule."""
-        for low, high in some:
-            self.lows.append(low)
-            self.highs.append(high)
-            self.places.append(place)
-            self.kinds.append(kind)
+    def add(self, low: int, high: int, place: int, kind: int) -> None:
+        """Note one stretch of one rule."""
+        self.lows.append(low)
+        self.highs.append(high)
+        self.places.append(place)
+        self.kinds.append(kind)
 
     def where(self, chosen: Iterable[object]) -> Spans:
         """Those for which the parallel ``chosen`` is true."""

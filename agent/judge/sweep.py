@@ -21,7 +21,7 @@ from agent.judge.patchwork import PLACE_BITS, Patchwork, Pieces
 from agent.judge.plan import Plan, Planner
 from agent.model.expression import Field
 from agent.model.firewall import Dnat
-from agent.model.intervals import Interval, Intervals
+from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,7 +74,7 @@ class SweepRunner:
 
     def _open(self, station: Station, packet: Packet, plan: Plan, atoms: Atoms) -> Iterator[Part]:
         """What the interpreter makes of the other addresses."""
-        found: dict[tuple[Doubt, ...], dict[Ending, list[Interval]]] = {}
+        found: dict[tuple[Doubt, ...], dict[tuple[Ending, ...], Pieces]] = {}
         tails: dict[tuple[Doubt, ...], dict[tuple[End, Packet], list[tuple[int, int, int]]]] = {}
         for (active, _, passed, how), pieces in atoms.open.items():
             here, last = pieces.starts[0], pieces.places[0]
@@ -82,20 +82,32 @@ class SweepRunner:
             rules = _Atom(self, plan, with_last, passed, here)
             endings, doubts = self._scalar.interpret(station, put(packet, plan.swept, here), rules)
             last_rule = None if how is None else plan.rules.roll.decider(last)[2]
-            alike = found.setdefault(doubts, defaultdict(list))  # looked up once, not for every ending
-            some = list(zip(pieces.starts, pieces.ends, strict=True))
+            sooner: list[Ending] = []
+            fallen: list[Ending] = []
             for ending in endings:
                 if how is not None and ending.rule is last_rule:
                     tail = tails.setdefault(doubts, defaultdict(list))[how, ending.packet]
                     tail += zip(pieces.starts, pieces.ends, pieces.places, strict=True)
+                elif ending.rule:
+                    sooner.append(ending)
                 else:
-                    alike[ending if ending.rule else self.mapped(ending, plan)].extend(some)
+                    fallen.append(self.mapped(ending, plan))
+            alike = found.setdefault(doubts, defaultdict(Pieces))
+            for some in (tuple(sooner), tuple(fallen)):
+                if some:
+                    alike[some].starts += pieces.starts
+                    alike[some].ends += pieces.ends
         for doubts, alike in found.items():
-            for ending, some in alike.items():
-                yield ending, doubts, Intervals.span(*some[0]) if len(some) == 1 else Intervals.of(some)
+            parts: dict[Ending, list[Intervals]] = defaultdict(list)
+            for some, pieces in alike.items():  # what wide rules leave open is whole again, where narrow ones cut it
+                addresses = Intervals.of_bounds(sorted(pieces.starts), sorted(pieces.ends))
+                for ending in some:
+                    parts[ending].append(addresses)
+            for ending, several in parts.items():
+                yield ending, doubts, Intervals.union(several)
         for doubts, ends in tails.items():
-            for (how, after), parts in ends.items():
-                starts, stops, places = map(list, zip(*sorted(parts), strict=True))
+            for (how, after), rows in ends.items():
+                starts, stops, places = map(list, zip(*sorted(rows), strict=True))
                 pieces = Pieces(starts, stops, places)
                 addresses = pieces.addresses()
                 patchwork = Patchwork(addresses, pieces, plan.rules.roll)
