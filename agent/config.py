@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final
@@ -11,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Final
 from agent.errors import ConfigError
 from agent.model.intervals import prefix_interval
 from agent.model.limits import STRICT, Checked, Limits, Written
+from agent.model.record import record
 from agent.model.vocabulary import Severity
 from agent.strict import parse_toml, read_bytes, validate
 
@@ -64,7 +64,7 @@ Prefix = Annotated[str, Checked(_prefix)]
 ZoneName = Annotated[str, Limits(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ZoneSettings:
     """One zone as the administrator names it; without ``sources``, the clients found behind the interface."""
 
@@ -74,7 +74,7 @@ class ZoneSettings:
     sources: tuple[Prefix, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Schedule:
     """When the daemon audits: ``every`` so often, each time up to ``jitter`` later."""
 
@@ -90,7 +90,7 @@ class Schedule:
             raise ValueError("jitter must be shorter than every")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Settings:
     """All settings; ``Settings()`` are the defaults."""
 

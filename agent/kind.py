@@ -6,8 +6,10 @@ top-level ``KIND``. It is found by looking (see catalog.py); nothing is register
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from agent.snapshot import Snapshot, Want
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Piece:
     """What one kind read: any part of the gateway, and what it did not understand."""
 
@@ -33,7 +35,7 @@ class Piece:
     gaps: tuple[Gap, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kind:
     """One kind of firewall, proxy, resolver or fact."""
 

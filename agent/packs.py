@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import re
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
@@ -16,6 +15,7 @@ from agent.errors import ConfigError, UsageError
 from agent.model.intervals import prefix_interval
 from agent.model.limits import STRICT, Checked, Limits
 from agent.model.names import apex_of, normalise
+from agent.model.record import record
 from agent.model.requirement import PortNeed, Requirement
 from agent.strict import parse_yaml, read_bytes, suggest, trusted, validate
 
@@ -60,7 +60,7 @@ Name = Annotated[str, Limits(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)
 Line = Annotated[str, Limits(min_length=1, max_length=500)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Ports:
     """Ports that must be open, and ports that should be."""
 
@@ -76,7 +76,7 @@ class Ports:
             raise ValueError(f"names {twice} twice")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Addresses:
     """What the vendor says about its addresses; ``published`` is empty where it publishes none."""
 
@@ -85,7 +85,7 @@ class Addresses:
     note: Line
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Discouraged:
     """A practice that the vendor discourages, by the id of the rule that finds it, and why."""
 
@@ -95,7 +95,7 @@ class Discouraged:
     because: tuple[Line, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Webhooks:
     """How the service identifies itself when it calls the customer."""
 
@@ -103,7 +103,7 @@ class Webhooks:
     user_agents: Annotated[tuple[Line, ...], Limits(min_length=1)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Citation:
     """Where the facts of a pack come from."""
 
@@ -112,7 +112,7 @@ class Citation:
     url: Annotated[str, Limits(pattern=r"^https://[^\s]+$")] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Pack:
     """What one service requires of a gateway."""
 
@@ -160,7 +160,7 @@ class Pack:
         return [source.url or source.title for source in self.sources]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FoundPack:
     """A pack and where it was found; ``replaces`` is the place of the built-in pack that it hides."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from datetime import date
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin, get_type_hints
@@ -18,6 +18,7 @@ import orjson
 import yaml
 
 from agent.errors import ConfigError
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,7 +45,7 @@ Place = tuple[str | int, ...]
 Model = TypeVar("Model")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Document:
     """Parsed data, with the line (from 1) of each key and list item."""
 

@@ -7,9 +7,10 @@ names are those of the tools themselves; tests read dumps that the real tools ma
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ LAST: Final = 8
 """Rules at the end of a chain: few enough to read them in any table."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Owner:
     """The tool that a rule belongs to, and where an administrator changes it."""
 
@@ -33,7 +34,7 @@ class Owner:
     """In the order in which they are typed."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Sign:
     """One way in which a tool shows; all patterns that are given must match whole names, or be found in texts."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -23,7 +24,7 @@ class End(StrEnum):
     REJECT = "reject"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Ending:
     """One possible end: the packet as it is then, and the rule that decided (None: the policy).
 

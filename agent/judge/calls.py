@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.model.expression import Binary, BoxTable, Concat, Expr, Fib, Field, IntervalTable, Lookup, NamedSet, Read
 from agent.model.firewall import AddToSet, Assign, Chain, Jump, Match, Notrack, Rule, Simple, Table, Vmap
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,7 +60,7 @@ def _targets(rule: Rule) -> Iterator[str]:
             yield from (datum.chain for datum in data if isinstance(datum, Jump))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Written:
     """What rules of these chains may change while a packet passes: conditions on it stay open."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from agent.model.expression import (
@@ -20,6 +19,7 @@ from agent.model.expression import (
 )
 from agent.model.firewall import AddToSet, AnyOf, Assign, Dnat, Match, Snat, Step, Vmap
 from agent.model.intervals import Intervals
+from agent.model.record import record
 
 MAX_MASK_HOLES: Final = 12
 """Bits that a mask may leave out in its middle: more would cut the space into more than 4096 pieces."""
@@ -42,7 +42,7 @@ def reads(expr: Expr, field: Field) -> bool:
             return False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Axis:
     """One address field of one family; ``route_bounds`` are the points where routing may change."""
 

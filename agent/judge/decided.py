@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from agent.judge.patchwork import Patchwork
 from agent.model.firewall import source_of
 from agent.model.intervals import Intervals
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
@@ -30,7 +31,7 @@ RANKED: Final = 50
 """Parts that a ranking names one by one."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decided:
     """Destinations with one verdict by one rule, or by rules of one chain that divide them among themselves."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agent.model.expression import (
     Binary,
     Concat,
@@ -31,10 +29,11 @@ from agent.model.firewall import (
     Vmap,
     source_of,
 )
+from agent.model.record import record
 from agent.model.source import Source  # noqa: TC001 - a return type that callers resolve
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Doubt:
     """Something that leaves an answer open: a rule, or (``where`` None) a missing fact.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -11,6 +10,7 @@ from agent.errors import Malformed
 from agent.judge.packet import ABSENT, ICMP, ICMPV6, TCP, WITH_PORTS, Packet, packet
 from agent.model.expression import CtState
 from agent.model.intervals import address_text, address_value, name_value
+from agent.model.record import record
 
 PROTOCOLS: Final = {
     "icmp": ICMP, "igmp": 2, "ipip": 4, "tcp": TCP, "udp": 17, "dccp": 33, "gre": 47, "esp": 50, "ah": 51,
@@ -27,7 +27,7 @@ KEYS: Final = frozenset({
 ECHO_REQUEST: Final = {ICMP: 8, ICMPV6: 128}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flow:
     """One packet of a flow: addresses as integers, ``proto`` as number, no ``in_iface`` = from this host."""
 

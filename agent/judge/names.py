@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ from agent.model.intervals import Intervals, address_text, address_value
 from agent.model.names import apex_of, covers
 from agent.model.network import ProxyScheme
 from agent.model.public import PUBLIC
+from agent.model.record import record
 from agent.model.vocabulary import HOST, Reach
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ OBEYED = ("environment", "systemd")
 """Audiences that mean the host's programs at large; apt's settings are apt's."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NameTrouble:
     """A name of a required domain that a hosts file sends where the service is not."""
 
@@ -52,7 +52,7 @@ def name_troubles(gateway: Gateway, requirement: Requirement, zone: Zone) -> tup
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProxyRoad:
     """The way through an explicit proxy."""
 

@@ -14,6 +14,7 @@ from operator import lt
 from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import Intervals
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from agent.model.firewall import Chain, Decider, Rule, Table
@@ -85,7 +86,7 @@ class Pieces:
         return found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Patchwork:
     """The pieces of many addresses, each with the rule that decided it."""
 

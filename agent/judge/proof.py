@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.judge.decided import rank
@@ -10,6 +9,7 @@ from agent.judge.reach import Prover, Question, Reach
 from agent.judge.zones import own_addresses, uplinks
 from agent.model.intervals import Intervals
 from agent.model.public import PUBLIC
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PROTOCOLS = {"tcp": 6, "udp": 17}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClassProof:
     """The partition of the public space for clients that no rule tells apart (None: the host, or unknown)."""
 
@@ -31,7 +31,7 @@ class ClassProof:
     reach: Reach
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Proof:
     """All classes of one zone for one port and family; ``space`` is what was asked about."""
 

@@ -18,6 +18,7 @@ from agent.judge.sources import Sources
 from agent.judge.sweep import SweepRunner
 from agent.model.expression import Field
 from agent.model.intervals import Intervals, name_value, prefixes
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +32,7 @@ EPHEMERAL = 40000  # a client's port; rules about client ports are read literall
 ANY = "any"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Question:
     """One way in: interface (None: this host itself; ``any``), source, protocol, port, family.
 

@@ -5,13 +5,13 @@ Sources: net/ipv4/fib_rules.c, fib_frontend.c, route.c; net/ipv6/route.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.packet import ABSENT, UNKNOWN, Packet, family_of
 from agent.model.expression import Device, Fib, Field
 from agent.model.intervals import name_text, name_value
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Way(StrEnum):
     """Answered with an ICMP error: no route, unreachable, prohibit."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Road:
     """One possible way; ``device`` is an interface name as integer; ``because`` names route or rule."""
 
@@ -55,7 +55,7 @@ class Road:
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Selector:
     """What routing looks at. Values may be UNKNOWN."""
 

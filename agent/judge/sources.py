@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from agent.model.expression import Field, Read
 from agent.model.firewall import AnyOf, Assign, Match, Vmap
 from agent.model.intervals import Intervals
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -26,7 +26,7 @@ MAX_RULES: Final = 20
 """Rules named that tell clients apart, where there are more classes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceClass:
     """Clients that no rule tells apart; ``sample`` stands for all of them."""
 
@@ -34,7 +34,7 @@ class SourceClass:
     addresses: Intervals
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Classes:
     """The classes of a zone, largest first; ``told_apart_by`` is empty unless there were more."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.judge.packet import UNKNOWN, family_of
@@ -12,6 +11,7 @@ from agent.judge.scalar import ScalarRunner
 from agent.model.expression import Field
 from agent.model.firewall import source_of
 from agent.model.intervals import Intervals, address_text, name_text
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from agent.judge.crossing import Outcome
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agent.model.source import Source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """The verdict of one flow: ``accept``, ``drop``, ``reject`` or ``unknown``, and why."""
 

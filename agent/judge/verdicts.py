@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +14,7 @@ from agent.judge.zones import uplinks
 from agent.model.firewall import source_of
 from agent.model.intervals import Intervals
 from agent.model.judgement import Judgement
+from agent.model.record import record
 from agent.model.vocabulary import HOST, Reach, Stage
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ MAX_SOURCES: Final = 20
 DIRECT, TRANSPARENT = "direct", "transparent-proxy"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judged:
     """All verdicts of one gateway, and the proofs they rest on."""
 
@@ -37,7 +38,7 @@ class Judged:
     proofs: tuple[Proof, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Opinion:
     """What one stage says, before the name and the road are known."""
 

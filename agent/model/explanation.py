@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from agent.model.source import Source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hop:
     """One stage: what was looked at, what it says, and the deciding rule."""
 
@@ -19,7 +20,7 @@ class Hop:
     sources: tuple[Source, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Explanation:
     """All hops of one domain from one zone."""
 

@@ -5,11 +5,11 @@ Values are integers of the field's width.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from agent.model.intervals import Intervals
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,21 +62,21 @@ class CtState(IntEnum):
 # ---- values -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Read:
     """The value of one field; a rule that reads a field its packet lacks does not match."""
 
     field: Field
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Literal:
     """A constant."""
 
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Binary:
     """``left op right`` with op one of ``& | ^ << >>`` (shifts keep the field's 32 bits)."""
 
@@ -85,14 +85,14 @@ class Binary:
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Concat:
     """Several values side by side, matched against a :class:`BoxTable`."""
 
     parts: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lookup:
     """The data that a map holds for a key; no element means the rule does not match."""
 
@@ -100,7 +100,7 @@ class Lookup:
     table: NamedSet
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fib:
     """A routing question about an address: its type, or the interface that leads to it.
 
@@ -116,7 +116,7 @@ class Fib:
     mark: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Device:
     """A property of the interface in IIFNAME or OIFNAME.
 
@@ -127,7 +127,7 @@ class Device:
     property: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Opaque:
     """A value that an audit cannot know; ``name`` says what it is, for example ``meta cgroup``."""
 
@@ -143,7 +143,7 @@ Datum: TypeAlias = "int | tuple[int, ...] | Verdict"
 """What a map holds for a key."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IntervalTable:
     """A set or map over one value: disjoint intervals, sorted; ``data`` is parallel, or None for a set."""
 
@@ -151,7 +151,7 @@ class IntervalTable:
     data: tuple[Datum, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Box:
     """One element of a concatenation: an interval for each part; the first box that holds a key decides."""
 
@@ -161,14 +161,14 @@ class Box:
     """An ipset element that excludes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BoxTable:
     """A set or map over several values, in its owner's order (ipset: longest prefix first)."""
 
     boxes: tuple[Box, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnknownTable:
     """Elements that were not read."""
 
@@ -178,7 +178,7 @@ class UnknownTable:
 Elements = IntervalTable | BoxTable | UnknownTable
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class NamedSet:
     """A set or map with its elements; anonymous ones have no name. Compared by identity."""
 

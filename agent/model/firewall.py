@@ -7,10 +7,11 @@ sees (counter, log, comment) are not steps. What rules look at and compare with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from agent.model.record import record
 from agent.model.source import Gap, Source
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from agent.model.intervals import Intervals
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Match:
     """Go on if ``expr`` is in ``members``, or with ``negated`` if it is not.
 
@@ -34,7 +35,7 @@ class Match:
     absent_is_outside: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AnyOf:
     """Go on if any of these matches, or with ``negated`` if none does (multiport ``--ports``)."""
 
@@ -42,7 +43,7 @@ class AnyOf:
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Uncertain:
     """A condition that an audit cannot know: limit, recent, time, string...; both outcomes are followed."""
 
@@ -51,7 +52,7 @@ class Uncertain:
     """False where the reader does not know the condition at all."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assign:
     """Write a field: MARK, CT_MARK, or an address, port, TTL or DSCP of the packet."""
 
@@ -59,7 +60,7 @@ class Assign:
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AddToSet:
     """Put ``key`` into (or take it out of) a set while the packet passes."""
 
@@ -83,7 +84,7 @@ class Simple(StrEnum):
     CONTINUE = "continue"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Jump:
     """Go to a chain of the same table; ``goto`` does not come back to this chain."""
 
@@ -91,21 +92,21 @@ class Jump:
     goto: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reject:
     """Refuse with an answer: ``tcp reset`` or an ICMP kind such as ``icmp port-unreachable``."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Queue:
     """A program in user space decides; with ``bypass`` the packet is accepted where none listens."""
 
     bypass: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dnat:
     """A new destination for the flow; ends the chain with accept.
 
@@ -122,7 +123,7 @@ class Dnat:
     """A map that gives the address, or a concatenation of address and port, for the packet."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snat:
     """A new source for the flow (snat, masquerade); ends the chain with accept. ``netmap`` keeps the host bits."""
 
@@ -134,7 +135,7 @@ class Snat:
     """A map that gives the address for the packet."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tproxy:
     """Hand the packet to a local listening socket. With ``terminal`` (iptables) the chain ends here."""
 
@@ -143,7 +144,7 @@ class Tproxy:
     terminal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Vmap:
     """Look the key up in a verdict map; no element means the rule does not match."""
 
@@ -151,7 +152,7 @@ class Vmap:
     table: NamedSet
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NotUnderstood:
     """A statement, not a condition, that the reader does not know: anything could happen; the reason names it."""
 
@@ -171,7 +172,7 @@ class Wording(Protocol):
     def __str__(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Rule:
     """One rule: its steps in order, and where it stands. Compared by identity."""
 
@@ -202,7 +203,7 @@ class ChainType(StrEnum):
     ROUTE = "route"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Base:
     """What ties a chain to a hook. Lower priority runs first; at equal priority the last registered."""
 
@@ -215,7 +216,7 @@ class Base:
     """For ingress and egress chains."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Chain:
     """Rules in order; a base chain is entered by packets, the others by jump and goto."""
 
@@ -234,7 +235,7 @@ class Tool(StrEnum):
     PF = "pf"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Table:
     """A table and its chains. ``family`` is ``ip ip6 inet netdev bridge arp`` as nftables names it."""
 
@@ -258,7 +259,7 @@ class Table:
         return self.family in ("inet", "netdev", "bridge", "ip" if family == 4 else "ip6")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Firewall:
     """All tables that a packet may cross, in the order in which they were registered."""
 

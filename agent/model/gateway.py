@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from agent.model.firewall import Firewall
 from agent.model.network import Network
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from agent.model.intervals import Intervals
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from agent.model.source import Gap
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Zone:
     """Clients that share a way in: an interface and their addresses, or the host itself.
 
@@ -31,7 +32,7 @@ class Zone:
         return dict(self.sources).get(family)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gateway:
     """Immutable; every element carries its Source."""
 

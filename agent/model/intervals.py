@@ -7,12 +7,13 @@ bytes read big-endian, as the kernel compares it, so that ``lan*`` is an interva
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from itertools import chain, compress, islice
 from operator import le, lt
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import TYPE_CHECKING
+
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +26,7 @@ MANY = 64
 Interval = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Intervals:
     """A set of integers; ``starts`` and ``ends`` are parallel, sorted, inclusive and not adjacent."""
 

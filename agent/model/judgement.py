@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from agent.model.requirement import PortNeed, Requirement
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from agent.model.vocabulary import Reach, Stage
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judgement:
     """The verdict for one required domain from one zone by one road, port and address family."""
 

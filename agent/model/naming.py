@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from agent.model.source import Source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FilledSet:
     """A set that a resolver fills with the addresses it answers for some names."""
 
@@ -21,7 +22,7 @@ class FilledSet:
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ResolvedName:
     """A host name that a script put into a rule or a set; it was resolved when the script ran."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from agent.model.source import Source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Address:
     """An address of an interface: ``value`` is the host's own, ``network`` the interval of its prefix."""
 
@@ -27,7 +29,7 @@ class Address:
     peer: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Interface:
     """A network interface. ``kind`` is iproute2's ``linkinfo.info_kind`` (bridge, veth, wireguard...)."""
 
@@ -42,7 +44,7 @@ class Interface:
     """None where it is a name of this host's own (/etc/iproute2/group)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Route:
     """One route. ``type`` as iproute2 prints it: unicast, local, broadcast, blackhole, unreachable..."""
 
@@ -60,7 +62,7 @@ class Route:
     source: Source | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RoutingRule:
     """One policy-routing rule (``ip rule``); conditions that are None always hold."""
 
@@ -92,7 +94,7 @@ class RoutingRule:
         return bool(self.unknown) or any(one is not None for one in found)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Network:
     """All that routing depends on; ``known`` is False for bare dumps, where no road can be computed."""
 
@@ -104,7 +106,7 @@ class Network:
     known: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostsEntry:
     """One name of one line of a hosts file, lower case, without trailing dot."""
 
@@ -123,7 +125,7 @@ class ProxyScheme(StrEnum):
     FTP = "ftp"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProxySetting:
     """A system-wide proxy for the programs of this host; passwords never get here."""
 
@@ -136,7 +138,7 @@ class ProxySetting:
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Listener:
     """A listening socket; ``address`` is ``0.0.0.0`` or ``::`` for every address."""
 
@@ -145,7 +147,7 @@ class Listener:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Service:
     """A program that may decide about web access: a proxy, a resolver, a firewall manager."""
 

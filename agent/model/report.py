@@ -8,13 +8,14 @@ schema from the same annotations.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import orjson
 
 from agent.model.limits import CLOSED, Limits
+from agent.model.record import record
 from agent.model.vocabulary import Reach, Severity, Stage, SubjectKind
 
 Summary = Annotated[str, Limits(min_length=1, max_length=200)]
@@ -25,7 +26,7 @@ FINDING: Final = "gateproof.finding/1"
 REPORT: Final = "gateproof.report/1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class SourceOut:
     """A place in the configuration, as in model.source.Source."""
 
@@ -38,7 +39,7 @@ class SourceOut:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Verdict:
     """One required domain pattern from one zone by one road, port and address family."""
 
@@ -58,7 +59,7 @@ class Verdict:
     because: Annotated[str, Limits(min_length=1)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class RuleOut:
     """The rule that a finding comes from."""
 
@@ -70,7 +71,7 @@ class RuleOut:
     manual: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Subject:
     """What a finding is about."""
 
@@ -79,7 +80,7 @@ class Subject:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Evidence:
     """Something that speaks for a finding; no secrets, no payload."""
 
@@ -89,7 +90,7 @@ class Evidence:
     data: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Remedy:
     """What to do about it, in the owner's own tool."""
 
@@ -100,7 +101,7 @@ class Remedy:
     proven: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Host:
     """The audited host; ``id`` is derived from the machine id, never the raw one."""
 
@@ -111,7 +112,7 @@ class Host:
     agent_version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Suppression:
     """Somebody's decision to live with a finding for a while."""
 
@@ -121,7 +122,7 @@ class Suppression:
     expires: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Finding:
     """What a person should act on (schema ``gateproof.finding/1``); ``uid`` is stable over runs."""
 
@@ -155,7 +156,7 @@ class Finding:
     references: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Scan:
     """One audit: when the snapshot was taken, by whom, and how long judging took."""
 
@@ -165,7 +166,7 @@ class Scan:
     """Artifact name to status (ok, absent, denied, failed, timeout)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class GapOut:
     """What could not be read or understood."""
 
@@ -176,7 +177,7 @@ class GapOut:
     source: SourceOut | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class PolicyOut:
     """One pack that was audited."""
 
@@ -187,7 +188,7 @@ class PolicyOut:
     domains: list[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Report:
     """One audit, whole."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from agent.model.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PortNeed:
     """A port that must (``required``) or should (preferred) be open; ``text`` is ``tcp/443``."""
 
@@ -19,7 +19,7 @@ class PortNeed:
         return f"{self.proto}/{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Requirement:
     """One required domain of one pack. ``pattern`` is ``*.livechat.com`` or a plain name, lower case."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from agent.model.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """The place an administrator would look at: an artifact and a line, or a rule by its handle."""
 
@@ -28,7 +28,7 @@ class Source:
         return f"{place}: {self.text}" if self.text else place
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gap:
     """Something that could not be read or understood; verdicts that depend on it become unknown."""
 

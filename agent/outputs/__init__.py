@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from agent.errors import UsageError
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agent.model.report import Report
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Screen:
     """A terminal: its width in columns, and whether it may show colours."""
 

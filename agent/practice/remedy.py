@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from agent.model.record import record
 from agent.model.vocabulary import Reach, Stage
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agent.model.source import Source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Advice:
     """Words, and the commands that would do it."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from agent.model.vocabulary import Severity, Stage, SubjectKind
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Case:
     """All that a rule may look at."""
 
@@ -28,7 +30,7 @@ class Case:
     owners: Owners
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hit:
     """One trouble that a rule found; becomes one finding."""
 
@@ -56,7 +58,7 @@ class Hit:
     """Names and values that speak for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """A rule: ``id`` is its file's name with dashes."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,21 +24,21 @@ class Status(StrEnum):
     TIMEOUT = "timeout"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """Run a program with fixed arguments and keep its standard output."""
 
     argv: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Files:
     """Read a file, or all files that match a glob pattern; each becomes an artifact ``files/<path>``."""
 
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Processes:
     """Programs of the given names that run here, with arguments and listening sockets, as JSON."""
 
@@ -46,7 +48,7 @@ class Processes:
 Ask = Command | Files | Processes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Want:
     """One question to the host; ``name`` is the artifact's name (for Files: the prefix ``files``)."""
 
@@ -56,7 +58,7 @@ class Want:
     """What an administrator can do when it is denied, for example ``run as root``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Artifact:
     """One answer. ``data`` is empty unless ``status`` is ``ok``; ``detail`` is one line for people."""
 
@@ -77,7 +79,7 @@ class Artifact:
         return self.data.decode("utf-8", errors="replace")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snapshot:
     """All answers of one host at one time."""
 

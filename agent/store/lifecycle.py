@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +21,7 @@ SAID: Final = frozenset({"severity", "verdict", "summary", "road", "family", "po
 """What a person would read; a change of these is an event. A moved line or a new handle alone is none."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Event:
     """One change of one finding; ``seq`` grows by one from event to event, for ever."""
 
@@ -29,7 +31,7 @@ class Event:
     finding: Finding
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class State:
     """All findings by uid, and the number of the last event."""
 

@@ -75,7 +75,8 @@ def _alternatives(option: Option, context: Context) -> tuple[Match, ...]:
         case "--ctproto":
             return _protocol(names.protocol(value), str(option))
         case "--ctorigsrc" | "--ctorigdst":
-            return original(OF_THE_PACKET[option.name], (network(value, context.family)[0],), str(option))
+            host, _, length = value.partition("/")
+            return original(OF_THE_PACKET[option.name], (network(host, length, context.family),), str(option))
         case "--ctorigsrcport" | "--ctorigdstport":
             return original(OF_THE_PACKET[option.name], (names.numbers(value),), str(option))
         case _:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from agent.firewalls.iptables.save import Option
 from agent.model.expression import Expr, Field, Read
 from agent.model.firewall import AnyOf, Match, Step
 from agent.model.intervals import Interval, Intervals
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ NEVER: Final = Match(Read(Field.NFPROTO), Intervals())
 READ: Final = {one: Read(one) for one in Field}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Context:
     """The family of the dump, the sets of the host, and why sets are missing where they are."""
 

@@ -20,6 +20,7 @@ ICMP: Final = frozenset({1, 58})
 """Protocols with type and code in place of a port (get_port in ip_set_getport.c)."""
 PORTED: Final = frozenset({6, 17, 132, 136})
 """Protocols whose ports are compared: tcp, udp, sctp, udplite; all others have port 0."""
+WIDTHS: Final = {4: 32, 6: 128}
 ANY_NAME: Final = (0, (1 << 128) - 1)
 ANY_MAC: Final = (0, (1 << 48) - 1)
 
@@ -60,12 +61,13 @@ def element(parts: Sequence[str], dimensions: Sequence[str], family: int, *, nom
 
 def _addresses(text: str, family: int, *, net: bool) -> tuple[Interval, int]:
     if "-" not in text:
-        return network(text, family)
+        host, _, length = text.partition("/")
+        return network(host, length, family), int(length) if length else WIDTHS[family]
     low, _, high = text.partition("-")
     span = address(low, family), address(high, family)
     if net or span[0] > span[1]:  # the kernel would make prefixes of it; ipset save prints those
         raise ValueError("a range of networks")
-    return span, 32 if family == 4 else 128
+    return span, WIDTHS[family]
 
 
 def _port(text: str) -> tuple[Interval, Interval]:

@@ -64,15 +64,14 @@ def address(text: str, family: int) -> int:
         raise ValueError(f"{text!r} is no IPv{family} address") from error
 
 
-def network(text: str, family: int) -> tuple[Interval, int]:
-    """``address[/length]`` as interval and length; host bits are cleared. Raises ValueError."""
-    width = 32 if family == 4 else 128
-    host, slash, tail = text.partition("/")
+def network(host: str, length: str, family: int) -> Interval:
+    """The first and last address of ``host/length``; the whole address without length. Raises ValueError."""
     value = address(host, family)
-    if not slash:
-        return (value, value), width
-    mask = names.netmask(tail, width)
-    return (value & mask, value | mask ^ ALL_BITS[family]), int(tail)
+    if not length:
+        return value, value
+    highest = ALL_BITS[family]
+    mask = names.netmask(length, highest.bit_length())
+    return value & mask, value | mask ^ highest
 
 
 def addresses(where: Field, text: str, family: int, *, negated: bool) -> Step:
@@ -84,9 +83,9 @@ def addresses(where: Field, text: str, family: int, *, negated: bool) -> Step:
 
 
 def _address(where: Field, text: str, family: int) -> Match:
-    host, slash, mask = text.partition("/")
-    if not slash or mask.isdecimal():
-        return within(where, network(text, family)[0])
+    host, _, mask = text.partition("/")
+    if not mask or mask.isdecimal():
+        return within(where, network(host, mask, family))
     bits = address(mask, family)
     value = address(host, family) & bits
     rest = bits ^ ALL_BITS[family]

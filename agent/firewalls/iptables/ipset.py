@@ -13,6 +13,7 @@ from agent.firewalls.iptables.elements import ICMP, PORTED, Element, box_table, 
 from agent.firewalls.iptables.headers import ALL_BITS, address
 from agent.firewalls.iptables.listings import SETS
 from agent.model.expression import Elements, NamedSet, UnknownTable
+from agent.model.record import record
 from agent.model.source import Source
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Tables(NamedTuple):
     excluded: NamedSet
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IpSet:
     """One set: what its elements are made of, and the elements."""
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from agent.firewalls.iptables import names
 from agent.firewalls.iptables import options as known
-from agent.firewalls.iptables.context import Context
-from agent.firewalls.iptables.headers import BASIC, addresses, basic
+from agent.firewalls.iptables.context import READ, Context
+from agent.firewalls.iptables.headers import BASIC, basic, network
 from agent.firewalls.iptables.matches import extension
 from agent.firewalls.iptables.save import Line, Option, Section, options, parse, words
 from agent.firewalls.iptables.targets import target
@@ -28,6 +28,7 @@ from agent.model.firewall import (
     Tool,
     Uncertain,
 )
+from agent.model.intervals import Intervals
 from agent.model.source import Gap, Source
 
 if TYPE_CHECKING:
@@ -47,9 +48,8 @@ CERTAIN: Final = frozenset({Match, AnyOf})
 ORDER: Final = {Match: 0, AnyOf: 0, Uncertain: 1}
 """All conditions of a rule must hold, so those that can be decided come first and spare doubts about the rest."""
 
-ADDRESSES: Final = re.compile(r"(?:(?:! )?-[sd] [0-9a-f.:/]+ )+")
-ADDRESS: Final = re.compile(r"(! )?(-[sd]) (\S+)")
-WHERE: Final = {"-s": Field.SADDR, "-d": Field.DADDR}
+ADDRESS: Final = re.compile(r"(! )?(-[sd]) ([0-9a-f.:]+)(?:/(\d+))? ")
+WHERE: Final = {"-s": READ[Field.SADDR], "-d": READ[Field.DADDR]}
 
 Group = tuple[str, list[Option]]
 """An extension or a target with its options."""
@@ -111,20 +111,19 @@ class _Reader:
 
     def _rule(self, line: Line, chain: str) -> Rule:
         """Long lists differ in addresses only, which iptables-save prints first: the rest is read once."""
-        at = 0
-        first: tuple[Step, ...] = ()
-        if line.plain and (found := ADDRESSES.match(line.rest)) is not None:
-            try:
-                first = tuple(
-                    [
-                        addresses(WHERE[option], value, self._context.family, negated=negation != "")
-                        for negation, option, value in ADDRESS.findall(found[0])
-                    ]
-                )
+        rest = line.rest
+        first: list[Step] = []
+        if line.plain:
+            at = 0
+            while (found := ADDRESS.match(rest, at)) is not None:
+                negation, option, host, length = found.groups()
+                try:
+                    low, high = network(host, length or "", self._context.family)
+                except ValueError:  # said by who reads the words
+                    break
+                first.append(Match(WHERE[option], Intervals((low,), (high,)), negation is not None))
                 at = found.end()
-            except ValueError:  # said below, by who reads the whole line
-                pass
-        rest = line.rest[at:]
+            rest = rest[at:]
         ending = self._endings.get(rest)
         if ending is None:
             ending = self._endings[rest] = self._ending(line._replace(rest=rest), chain)

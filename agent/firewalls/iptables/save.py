@@ -112,6 +112,9 @@ def _line(section: Section, line: str, number: int) -> None:
 
 
 def _command(section: Section, line: str, number: int) -> None:
+    if line[:3] == "-A " and '"' not in line and len(parts := line.split(" ", 2)) == 3 and parts[1]:  # by far the most
+        section.rules.setdefault(parts[1], []).append(Line(parts[2], line, number))
+        return
     text = line
     if text[0] == "[":  # counters in front, iptables-save -c
         _, _, text = text.partition("] ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import Malformed
@@ -11,6 +10,7 @@ from agent.firewalls.nftables.selectors import Selector
 from agent.firewalls.protocols import PROTOCOLS
 from agent.model.expression import Box, BoxTable, Datum, Elements, IntervalTable, Literal, UnknownTable, interval_map
 from agent.model.intervals import Interval, Intervals
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ TYPES = {
 """Datatypes of declared sets; only how a value is written matters here."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Key:
     """How the keys of a set are written: one selector for each dimension."""
 

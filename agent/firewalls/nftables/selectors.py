@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.errors import Malformed
@@ -11,6 +10,7 @@ from agent.firewalls.protocols import PROTOCOLS
 from agent.model.expression import Binary, Concat, Device, Expr, Fib, Field, Literal, Opaque, Read
 from agent.model.firewall import Match
 from agent.model.intervals import Interval, Intervals, address_value, name_prefix, name_value
+from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def protocol(number: int) -> Match:
     return Match(Read(Field.L4PROTO), Intervals.single(number))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Selector:
     """A field: how it is read, what must hold before it can be, how one value is written, its highest value."""
 

@@ -5,12 +5,12 @@ Where versions differ it is that of nft 1.1, whichever listed the rules, so that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from agent.firewalls.nftables.symbols import GROUPS
+from agent.model.record import record
 
 SILENT: Final = frozenset({"counter", "comment"})
 ARITHMETIC: Final = frozenset({"&", "|", "^", "<<", ">>"})
@@ -22,7 +22,7 @@ BIT_KEYS: Final = frozenset({"flags", "state", "status"})
 """Where a plain value asks for any of its bits, and ``==`` has to be said."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Statements:
     """The JSON of one rule; ``str`` gives its text, made only when somebody reads it.
 

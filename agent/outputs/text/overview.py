@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from agent.model.record import record
 from agent.model.vocabulary import HOST, Reach, from_zone
 from agent.outputs.text.layout import clean, shorten
 from agent.outputs.text.words import (
@@ -34,7 +34,7 @@ SHORTFALLS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reason:
     """Why a domain does not pass, and where that is decided."""
 
@@ -42,7 +42,7 @@ class Reason:
     where: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """One domain from one zone."""
 
