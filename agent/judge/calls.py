@@ -68,10 +68,10 @@ class Written:
     sets: frozenset[NamedSet]
 
     @classmethod
-    def of(cls, rules: Iterable[Rule], changed: Iterable[NamedSet]) -> Written:
-        """Of these rules; ``changed`` are sets that were written before."""
+    def of(cls, rules: Iterable[Rule]) -> Written:
+        """Of these rules."""
         fields: set[Field] = set()
-        sets = set(changed)
+        sets: set[NamedSet] = set()
         for rule in rules:
             for step in rule.steps:
                 kind = type(step)
@@ -84,6 +84,10 @@ class Written:
                 elif isinstance(step, AddToSet):
                     sets.add(step.target)
         return cls(frozenset(fields), frozenset(sets))
+
+    def after(self, changed: frozenset[NamedSet]) -> Written:
+        """The same where these sets were written before."""
+        return Written(self.fields, self.sets | changed)
 
     def settles(self, match: Match) -> bool:
         """Whether a condition gives the same answer wherever in these chains it is asked."""

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 ADDRESSES: Final = frozenset({Field.SADDR, Field.DADDR})
 Condition = Match | AnyOf
 Guard = tuple[Condition, ...]
-Shape = tuple[int, ...]
-"""Identities of steps."""
+Outline = tuple["Interval | None", "Interval | None", tuple[int, ...]]
+"""The one stretch of the swept address that a rule asks for, that of the other address, and all its other steps by
+their identities."""
+VAGUE: Final[Outline] = None, None, ()
 Action = End | Simple | Jump
 """What a rule does that only decides, calls or returns."""
 ACTIONS: Final[dict[Simple, Action]] = {
@@ -74,6 +76,7 @@ class Looker:
         self.beside = Field.SADDR if axis.field is Field.DADDR else Field.DADDR
         """The other address."""
         self._axis = axis
+        self.swept = axis.field
         self._highest = axis.highest
         self._written = written
         self._steady = not written.fields and not written.sets
@@ -127,43 +130,29 @@ class Looker:
             stand_in = Rule(steps, rule.wording, rule.handle, rule.line, rule.comment)
         return Entry(number, span, None, tuple(boxes), cuts, stand_in)
 
-    def shape(self, rule: Rule) -> tuple[Shape, Interval | None]:
-        """What a rule consists of besides the one stretch of the swept address that it asks for, and that stretch.
+    def outline(self, rule: Rule) -> Outline:
+        """See what a rule asks for plainly, and what it consists of besides.
 
         The rules of a long list share their other conditions, and differ in the address alone.
         """
-        field, highest = self._axis.field, self._highest
-        asked: Interval | None = None
+        asked = beside = None
         others: list[int] = []
+        only_conditions = True
         for step in rule.steps:
-            if (
-                type(step) is Match
-                and asked is None
-                and type(step.expr) is Read
-                and step.expr.field is field
-                and type(step.members) is Intervals
-                and not step.negated
-                and len(step.members.starts) == 1
-                and step.members.ends[0] <= highest
-            ):
-                asked = step.members.starts[0], step.members.ends[0]
-                others.append(0)
-            else:
-                others.append(id(step))
-        return tuple(others), asked if self._steady else None
-
-    def gate(self, rule: Rule) -> tuple[int, int] | None:
-        """The one stretch of the address beside the swept one that a rule asks for, if it is such a rule."""
-        if self._steady:
-            for step in rule.steps:
-                if type(step) is not Match:
-                    return None
-                if type(step.expr) is Read and step.expr.field is self.beside:
-                    members = step.members
-                    if type(members) is not Intervals or step.negated or len(members.starts) != 1:
-                        return None
-                    return members.starts[0], members.ends[0]
-        return None
+            if type(step) is Match and type(step.expr) is Read:  # by far the most
+                field, members = step.expr.field, step.members
+                if step.negated or type(members) is not Intervals or len(members.starts) != 1:
+                    pass
+                elif field is self.swept and asked is None and members.ends[0] <= self._highest:
+                    asked = members.starts[0], members.ends[0]
+                    others.append(0)
+                    continue
+                elif field is self.beside and beside is None and only_conditions:
+                    beside = members.starts[0], members.ends[0]
+            elif type(step) is not Match:
+                only_conditions = False
+            others.append(id(step))
+        return (asked, beside, tuple(others)) if self._steady else VAGUE
 
     def open_to(self, packet: Packet, since: int) -> list[int]:
         """The guards from a number on that a packet may pass, as far as one value in one stretch tells.

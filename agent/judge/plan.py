@@ -13,7 +13,7 @@ from operator import and_, itemgetter, not_
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.blocks import End
-from agent.judge.calls import BLOCK_BITS, Written, below, calls_of
+from agent.judge.calls import BLOCK_BITS, below
 from agent.judge.entries import Action, Entry, Looker
 from agent.judge.patchwork import PLACE_BITS, Roll
 from agent.judge.spans import Spans
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
     from agent.judge.atoms import Atoms
     from agent.judge.blocks import Block, Summary
+    from agent.judge.calls import Calls, Written
     from agent.judge.cuts import Axis
-    from agent.judge.entries import Guard, Shape
+    from agent.judge.entries import Guard, Outline
     from agent.judge.evaluate import Evaluator
     from agent.judge.packet import Packet
+    from agent.model.intervals import Interval
 
 
 BASE: Final = 0
@@ -169,8 +171,8 @@ class _Rules:
         self.kinds: list[Kind] = []
         """By number."""
         self._numbers: dict[Kind, int] = {}
-        self._shapes: dict[Shape, int] = {}
-        """The kinds of plain rules."""
+        self._alike: dict[tuple[int, ...], int] = {}
+        """The kinds of plain rules that ask for one stretch, by all their other steps."""
         self._looker = looker
         self.looked = [_Looked(chain, number) for chain, number in chains.items()]
         self.broad: list[tuple[int, Intervals, int]] = []
@@ -187,10 +189,13 @@ class _Rules:
         value = packet[self._looker.beside]
         for at in range(looked.until, len(looked.chain.rules)):
             looked.until = at + 1
-            if not self._repeats(looked, at) and not self._shuts(looked, at, value):
-                entry = self._enter(looked, at)
-                if entry is not None:
-                    yield at, entry
+            asked, beside, others = outline = self._looker.outline(looked.chain.rules[at])
+            if beside is not None and not beside[0] <= value <= beside[1] and value >= 0:
+                looked.shut.add(*beside, at, 0)
+            elif asked is not None and (number := self._alike.get(others)) is not None:
+                self._add(looked.number << PLACE_BITS | at, asked, number)
+            elif (entry := self._enter(looked, at, outline)) is not None:
+                yield at, entry
 
     def unlock(self, packet: Packet) -> None:
         """Look through the rules that were shut for all packets so far, and are open to this one."""
@@ -203,31 +208,10 @@ class _Rules:
             if True in inside:
                 looked.shut = shut.where(map(not_, inside))
                 for at in compress(shut.places, inside):
-                    self._enter(looked, at)
+                    self._enter(looked, at, self._looker.outline(looked.chain.rules[at]))
                 looked.sort()
 
-    def _repeats(self, looked: _Looked, at: int) -> bool:
-        """Enter a rule that asks for other addresses than an earlier one, and is like it in all else."""
-        shape, asked = self._looker.shape(looked.chain.rules[at])
-        number = None if asked is None else self._shapes.get(shape)
-        if asked is None or number is None:
-            return False
-        place = looked.number << PLACE_BITS | at
-        self._spans.add(asked[0], asked[1], place, number)
-        kind = self.kinds[number]
-        if kind[1] is not None:
-            self.actions[place] = kind
-        return True
-
-    def _shuts(self, looked: _Looked, at: int, value: int) -> bool:
-        """Put a rule aside that asks for another address beside the swept one than the packet has."""
-        stretch = self._looker.gate(looked.chain.rules[at])
-        if stretch is None or stretch[0] <= value <= stretch[1] or value < 0:
-            return False
-        looked.shut.add(*stretch, at, 0)
-        return True
-
-    def _enter(self, looked: _Looked, at: int) -> Entry | None:
+    def _enter(self, looked: _Looked, at: int, outline: Outline) -> Entry | None:
         """Look through one rule; give it if it is special."""
         entry = self._looker.entry(looked.chain.rules[at])
         if entry is None:
@@ -239,12 +223,10 @@ class _Rules:
                 number = self._numbers.setdefault(kind, len(self.kinds))
                 if number == len(self.kinds):
                     self.kinds.append(kind)
-                kind = self.kinds[number]
-                for low, high in entry.span:
-                    self._spans.add(low, high, place, number)
-                shape, asked = self._looker.shape(looked.chain.rules[at])
-                if asked is not None and [asked] == [*entry.span]:
-                    self._shapes[shape] = number
+                for one in entry.span:
+                    self._add(place, one, number)
+                if outline[0] is not None and [outline[0]] == [*entry.span]:
+                    self._alike[outline[2]] = number
             else:
                 self.broad.append((place, entry.span, entry.guard))
         if entry.action is not None:
@@ -254,6 +236,13 @@ class _Rules:
         looked.special.append((at, entry))
         looked.guards.append(entry.guard)
         return entry
+
+    def _add(self, place: int, stretch: Interval, number: int) -> None:
+        """Enter a stretch of a plain rule."""
+        self._spans.add(*stretch, place, number)
+        kind = self.kinds[number]
+        if kind[1] is not None:
+            self.actions[place] = kind
 
     def spans(self) -> Spans:
         """The addresses of the other plain rules, in order."""
@@ -269,11 +258,8 @@ class Planner:
     same answers share a plan.
     """
 
-    def __init__(
-        self, table: Table, base: Chain, evaluator: Evaluator, axis: Axis, changed: frozenset[NamedSet]
-    ) -> None:
-        calls = calls_of(table, base)
-        self._written = Written.of((rule for chain in calls for rule in chain.rules), changed)
+    def __init__(self, table: Table, calls: Calls, written: Written, evaluator: Evaluator, axis: Axis) -> None:
+        self._written = written
         self._evaluator = evaluator
         self._axis = axis
         self._numbers = {chain: number for number, chain in enumerate(calls)}

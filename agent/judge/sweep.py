@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.judge.atoms import Atoms, cut
 from agent.judge.blocks import Block, End, Ending
-from agent.judge.calls import BLOCK_BITS
+from agent.judge.calls import BLOCK_BITS, Written, calls_of
 from agent.judge.cuts import Axis
 from agent.judge.interpret import policy_of
 from agent.judge.packet import SWEPT, UNKNOWN, family_of, put
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from agent.judge.blocks import Summary
+    from agent.judge.calls import Calls
     from agent.judge.crossing import Load
     from agent.judge.doubt import Doubt
     from agent.judge.hooks import Station
@@ -50,6 +51,7 @@ class SweepRunner:
         self._routing = routing
         self._scalar = scalar
         self._planners: dict[tuple[Chain, Field, int, frozenset[NamedSet]], Planner] = {}
+        self._reached: dict[Chain, tuple[Calls, Written]] = {}
         self._road_maps: dict[Packet, list[tuple[Intervals, tuple[Road, ...]]]] = {}
 
     def run(self, station: Station, load: Load, addresses: Intervals) -> Iterable[Part]:
@@ -119,8 +121,19 @@ class SweepRunner:
         planner = self._planners.get(key)
         if planner is None:
             axis = Axis(field, family, self._routing.bounds(family))
-            planner = self._planners[key] = Planner(station.table, station.chain, interpreter.evaluator, axis, key[3])
+            calls, written = self._below(station)
+            planner = Planner(station.table, calls, written.after(key[3]), interpreter.evaluator, axis)
+            self._planners[key] = planner
         return planner.plan(packet)
+
+    def _below(self, station: Station) -> tuple[Calls, Written]:
+        """The chains that a base chain can reach, and what their rules write."""
+        known = self._reached.get(station.chain)
+        if known is None:
+            calls = calls_of(station.table, station.chain)
+            written = Written.of(rule for chain in calls for rule in chain.rules)
+            known = self._reached[station.chain] = calls, written
+        return known
 
     def swept(self, packet: Packet, field: Field) -> Packet:
         """Give a packet that stands for every address of its atom."""

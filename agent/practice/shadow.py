@@ -87,7 +87,7 @@ def may_touch(rule: Rule, destinations: Intervals) -> bool:
 
 def changed(table: Table) -> frozenset[Field]:
     """The fields that rules of a table write: a condition on them may hold for one rule and not for the next."""
-    return Written.of((rule for chain in table.chains.values() for rule in chain.rules), ()).fields
+    return Written.of(rule for chain in table.chains.values() for rule in chain.rules).fields
 
 
 def box(rule: Rule, written: frozenset[Field]) -> Box:
