@@ -7,17 +7,19 @@ not look at the swept field.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import compress
+from itertools import chain, compress
 from operator import or_
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.blocks import End
 from agent.judge.interpret import MATCHES
 from agent.model.expression import BoxTable, Field, NamedSet, Read
-from agent.model.firewall import AnyOf, Jump, Match, NotUnderstood, Reject, Rule, Simple, Uncertain
+from agent.model.firewall import AnyOf, Dnat, Jump, Match, NotUnderstood, Reject, Rule, Simple, Uncertain
 from agent.model.intervals import Intervals
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from agent.judge.calls import Written
     from agent.judge.cuts import Axis
     from agent.judge.packet import Packet
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from agent.model.intervals import Interval
 
 ADDRESSES: Final = frozenset({Field.SADDR, Field.DADDR})
+MAPPED: Final = 1024
+"""Addresses up to which the mapping of a whole network is followed for each of them."""
 Condition = Match | AnyOf
 Guard = tuple[Condition, ...]
 Outline = tuple["Interval | None", "Interval | None", tuple[int, ...]]
@@ -123,7 +127,7 @@ class Looker:
         if not left_open:
             return Entry(number, span, action, tuple(boxes))
         points = [axis.step_cuts(step) for step in left_open]
-        cuts = frozenset().union(*(some for some in points if some))
+        cuts = frozenset().union(*(some for some in points if some), _each_address(left_open, span))
         stand_in = None
         if None in points:
             steps = tuple(self._blurred(step) for step in rule.steps)
@@ -201,6 +205,13 @@ class Looker:
             return step
         what = "an address mask with holes"
         return Uncertain(what) if isinstance(step, MATCHES) else NotUnderstood(what)
+
+
+def _each_address(steps: list[Step], span: Intervals | None) -> Iterable[int]:
+    """Cuts around each of few addresses that are mapped each to another one."""
+    if span is None or span.size() > MAPPED or not any(isinstance(step, Dnat) and step.netmap for step in steps):
+        return ()
+    return chain.from_iterable(range(low, high + 2) for low, high in span)
 
 
 def _action(step: Step) -> Action | None:

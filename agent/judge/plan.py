@@ -96,6 +96,10 @@ class Plan:
         """The chains by name."""
         return self.rules.called
 
+    def single(self, address: int) -> bool:
+        """Whether an atom is this address alone."""
+        return address in self.cuts and address + 1 in self.cuts
+
     def certain(self, place: int) -> Action | None:
         """What a rule does wherever it is active; None where that is not certain."""
         known = self.rules.actions.get(place)

@@ -145,7 +145,8 @@ class SweepRunner:
         mapped = self._scalar.mapped(ending)
         packet = self._scalar.interpreter.ledger.swept(mapped.packet, plan.swept)
         if isinstance(nat, Dnat) and nat.netmap:
-            packet = put(packet, plan.swept, UNKNOWN)
+            if not plan.single(ending.packet[plan.swept]):
+                packet = put(packet, plan.swept, UNKNOWN)
         elif not (isinstance(nat, Dnat) and (nat.addresses or nat.redirect or nat.lookup)):
             packet = put(packet, plan.swept, UNKNOWN if plan.writes_swept else SWEPT)
         return self._scalar.interpreter.ending(mapped.end, packet, mapped.chain, mapped.rule)

@@ -181,3 +181,37 @@ def test_every_part_names_its_rule() -> None:
     (part,) = (one for one in answer["decided"] if one["verdict"] == "drop")
     assert part["rule"] == "ip daddr 23.32.0.0/11 drop"
     assert part["handle"] == 101
+
+
+def mapped_onto(length: int) -> Reach:
+    """What is reached where a network is mapped onto one of which a part is closed."""
+
+    def network(address: str) -> dict[str, Any]:
+        return {"prefix": {"addr": address, "len": length}}
+
+    chains = {
+        "mapped": [
+            [
+                match("ip", "daddr", network("23.40.0.0")),
+                {"dnat": {"family": "ip", "addr": network("192.168.0.0"), "flags": "netmap"}},
+            ]
+        ],
+        "forward": [
+            [match("ip", "daddr", {"range": ["192.168.0.16", "192.168.0.18"]}), drop()],
+            [match("ip", "daddr", network("23.40.0.0")), drop()],  # no longer its address
+        ],
+    }
+    bases = {
+        "mapped": {"type": "nat", "hook": "prerouting", "prio": -100, "policy": "accept"},
+        "forward": {"type": "filter", "hook": "forward", "prio": 0, "policy": "accept"},
+    }
+    return Prover(gateway(ruleset(chains, bases))).connect(QUESTION, Intervals.span(0x17280000, 0x1728FFFF))
+
+
+def test_each_address_of_a_network_that_is_mapped_is_followed() -> None:
+    # without routes nobody knows whether those three are this host's own
+    assert mapped_onto(24).unknown == Intervals.span(0x17280010, 0x17280012)
+
+
+def test_a_large_network_that_is_mapped_stays_open() -> None:
+    assert mapped_onto(20).unknown == Intervals.span(0x17280000, 0x17280FFF)

@@ -43,7 +43,7 @@ def points(reach: Reach, family: int, random: Random) -> list[int]:
 
 
 def disagreements(gateway: Gateway, ruleset: Ruleset, random: Random) -> list[str]:
-    # which address NETMAP makes of which, in a whole address space, takes too many intervals
+    # which address NETMAP makes of which is not followed for all of a large network
     folds = "NETMAP" in str(ruleset)
     prover, tracer = Prover(gateway), Tracer(gateway)
     found = []
