@@ -107,8 +107,8 @@ class Likeness:
                         looks[Field.IIFNAME].otherwise = True
                     for rule in chain.rules:
                         for step in rule.steps:
-                            if type(step) is Match and type(step.expr) is Read and type(step.members) is Intervals:
-                                looks[step.expr.field].compare(step.members)  # by far the most
+                            if type(step) is Match:  # by far the most
+                                _compared(step.expr, step.members, looks)
                             elif type(step) is not Simple:
                                 _note(step, looks)
         return looks
@@ -135,8 +135,6 @@ class Likeness:
 
 def _note(step: Step, looks: dict[Field, _Looks]) -> None:
     match step:
-        case Match():
-            _compared(step.expr, step.members, looks)
         case AnyOf():
             for one in step.matches:
                 _compared(one.expr, one.members, looks)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent.errors import Malformed
 from agent.firewalls.iptables import ipset
+from agent.firewalls.iptables.headers import addresses, network
 from agent.firewalls.iptables.read import read
 from agent.model.expression import (
     Binary,
@@ -542,3 +543,11 @@ def test_no_rule_breaks_the_reader(rule: list[str], family: int) -> None:
     (table,), gaps = read(text, Tool.IPTABLES_LEGACY, family, "x", ipset.parse(SETS))
     assert not gaps
     assert len(table.chains["FORWARD"].rules) == 1
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1/", "10.0.0.1/33", "10.0.0/24", "/24", "10.0.0.1/-1"])
+def test_what_is_no_prefix_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        network(text, 4)
+    with pytest.raises(ValueError, match=r"."):
+        addresses(Field.DADDR, text, 4, negated=False)

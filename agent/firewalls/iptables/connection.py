@@ -75,8 +75,7 @@ def _alternatives(option: Option, context: Context) -> tuple[Match, ...]:
         case "--ctproto":
             return _protocol(names.protocol(value), str(option))
         case "--ctorigsrc" | "--ctorigdst":
-            host, _, length = value.partition("/")
-            return original(OF_THE_PACKET[option.name], (network(host, length, context.family),), str(option))
+            return original(OF_THE_PACKET[option.name], (network(value, context.family),), str(option))
         case "--ctorigsrcport" | "--ctorigdstport":
             return original(OF_THE_PACKET[option.name], (names.numbers(value),), str(option))
         case _:

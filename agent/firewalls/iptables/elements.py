@@ -61,8 +61,8 @@ def element(parts: Sequence[str], dimensions: Sequence[str], family: int, *, nom
 
 def _addresses(text: str, family: int, *, net: bool) -> tuple[Interval, int]:
     if "-" not in text:
-        host, _, length = text.partition("/")
-        return network(host, length, family), int(length) if length else WIDTHS[family]
+        _, slash, length = text.partition("/")
+        return network(text, family), int(length) if slash else WIDTHS[family]
     low, _, high = text.partition("-")
     span = address(low, family), address(high, family)
     if net or span[0] > span[1]:  # the kernel would make prefixes of it; ipset save prints those

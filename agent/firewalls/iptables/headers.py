@@ -64,10 +64,15 @@ def address(text: str, family: int) -> int:
         raise ValueError(f"{text!r} is no IPv{family} address") from error
 
 
-def network(host: str, length: str, family: int) -> Interval:
-    """The first and last address of ``host/length``; the whole address without length. Raises ValueError."""
+def network(text: str, family: int) -> Interval:
+    """The first and last address of ``address[/length]``; raises ValueError."""
+    host, slash, length = text.partition("/")
+    return _prefix(host, length if slash else None, family)
+
+
+def _prefix(host: str, length: str | None, family: int) -> Interval:
     value = address(host, family)
-    if not length:
+    if length is None:
         return value, value
     highest = ALL_BITS[family]
     mask = names.netmask(length, highest.bit_length())
@@ -77,21 +82,20 @@ def network(host: str, length: str, family: int) -> Interval:
 def addresses(where: Field, text: str, family: int, *, negated: bool) -> Step:
     """``address[/length|/mask]``, or several with commas; a mask with holes compares the masked bits."""
     if "," not in text:
-        one = _address(where, text, family)
-        return Match(one.expr, one.members, negated) if negated else one
+        return _address(where, text, family, negated=negated)
     return AnyOf(tuple(_address(where, part, family) for part in text.split(",")), negated)
 
 
-def _address(where: Field, text: str, family: int) -> Match:
-    host, _, mask = text.partition("/")
-    if not mask or mask.isdecimal():
-        return within(where, network(host, mask, family))
+def _address(where: Field, text: str, family: int, *, negated: bool = False) -> Match:
+    host, slash, mask = text.partition("/")
+    if not slash or mask.isdecimal():
+        return within(where, _prefix(host, mask if slash else None, family), negated=negated)
     bits = address(mask, family)
     value = address(host, family) & bits
     rest = bits ^ ALL_BITS[family]
     if rest & (rest + 1):
-        return equal(Binary("&", READ[where], Literal(bits)), value)
-    return within(where, (value, value | rest))
+        return equal(Binary("&", READ[where], Literal(bits)), value, negated=negated)
+    return within(where, (value, value | rest), negated=negated)
 
 
 def _interface(where: Field, name: str, *, negated: bool) -> tuple[Step, ...]:

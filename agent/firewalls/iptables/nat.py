@@ -92,9 +92,9 @@ def _range(text: str, family: int) -> _Range:
 
 def _network(text: str, family: int) -> Interval:
     """``address[/length|/mask]``."""
-    host, _, mask = text.partition("/")
-    if not mask or mask.isdecimal():
-        return network(host, mask, family)
+    host, slash, mask = text.partition("/")
+    if not slash or mask.isdecimal():
+        return network(text, family)
     bits = address(mask, family)
     rest = bits ^ ALL_BITS[family]
     if rest & (rest + 1):

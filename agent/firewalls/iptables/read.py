@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from agent.firewalls.iptables import names
 from agent.firewalls.iptables import options as known
-from agent.firewalls.iptables.context import READ, Context
-from agent.firewalls.iptables.headers import BASIC, basic, network
+from agent.firewalls.iptables.context import Context
+from agent.firewalls.iptables.headers import BASIC, addresses, basic
 from agent.firewalls.iptables.matches import extension
 from agent.firewalls.iptables.save import Line, Option, Section, options, parse, words
 from agent.firewalls.iptables.targets import target
@@ -28,7 +28,6 @@ from agent.model.firewall import (
     Tool,
     Uncertain,
 )
-from agent.model.intervals import Intervals
 from agent.model.source import Gap, Source
 
 if TYPE_CHECKING:
@@ -48,8 +47,8 @@ CERTAIN: Final = frozenset({Match, AnyOf})
 ORDER: Final = {Match: 0, AnyOf: 0, Uncertain: 1}
 """All conditions of a rule must hold, so those that can be decided come first and spare doubts about the rest."""
 
-ADDRESS: Final = re.compile(r"(! )?(-[sd]) ([0-9a-f.:]+)(?:/(\d+))? ")
-WHERE: Final = {"-s": READ[Field.SADDR], "-d": READ[Field.DADDR]}
+ADDRESS: Final = re.compile(r"(! )?(-[sd]) ([0-9a-f.:/]+) ")
+WHERE: Final = {"-s": Field.SADDR, "-d": Field.DADDR}
 
 Group = tuple[str, list[Option]]
 """An extension or a target with its options."""
@@ -116,12 +115,11 @@ class _Reader:
         if line.plain:
             at = 0
             while (found := ADDRESS.match(rest, at)) is not None:
-                negation, option, host, length = found.groups()
+                negation, option, text = found.groups()
                 try:
-                    low, high = network(host, length or "", self._context.family)
+                    first.append(addresses(WHERE[option], text, self._context.family, negated=negation is not None))
                 except ValueError:  # said by who reads the words
                     break
-                first.append(Match(WHERE[option], Intervals((low,), (high,)), negation is not None))
                 at = found.end()
             rest = rest[at:]
         ending = self._endings.get(rest)
