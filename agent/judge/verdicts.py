@@ -32,10 +32,11 @@ DIRECT, TRANSPARENT = "direct", "transparent-proxy"
 
 @record
 class Judged:
-    """All verdicts of one gateway, and the proofs they rest on."""
+    """All verdicts of one gateway, the proofs they rest on, and what has found these."""
 
     judgements: tuple[Judgement, ...]
     proofs: tuple[Proof, ...]
+    prover: Prover
 
 
 @record
@@ -78,7 +79,7 @@ def judge(gateway: Gateway, requirements: Sequence[Requirement]) -> Judged:
                         opinion = _by_proxy(gateway, prover, requirement, port, opinion)
                     opinion = _with_names(opinion, troubles)
                     judgements.append(_judgement(requirement, zone, port, family, opinion))
-    return Judged(tuple(judgements), tuple(proofs))
+    return Judged(tuple(judgements), tuple(proofs), prover)
 
 
 def _port_order(port: PortNeed) -> tuple[bool, str, int]:
