@@ -72,6 +72,8 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Gateway:
         hosts=tuple(entry for _, piece in pieces for entry in piece.hosts),
         proxy_settings=tuple(setting for _, piece in pieces for setting in piece.proxy_settings),
         services=tuple(service for _, piece in pieces for service in piece.services),
+        resolvers=tuple(one for _, piece in pieces for one in piece.resolvers),
+        nameservers=tuple(one for _, piece in pieces for one in piece.nameservers),
         filled_sets=tuple(one for _, piece in pieces for one in piece.filled_sets),
         resolved_names=tuple(one for _, piece in pieces for one in piece.resolved_names),
         gaps=tuple(gap for name, piece in pieces if name not in filters for gap in piece.gaps),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agent.model.firewall import Table
     from agent.model.naming import FilledSet, ResolvedName
     from agent.model.network import HostsEntry, Network, ProxySetting, Service
+    from agent.model.resolver import Nameserver, Resolver
     from agent.model.source import Gap
     from agent.snapshot import Snapshot, Want
 
@@ -30,6 +31,8 @@ class Piece:
     hosts: tuple[HostsEntry, ...] = ()
     proxy_settings: tuple[ProxySetting, ...] = ()
     services: tuple[Service, ...] = ()
+    resolvers: tuple[Resolver, ...] = ()
+    nameservers: tuple[Nameserver, ...] = ()
     filled_sets: tuple[FilledSet, ...] = ()
     resolved_names: tuple[ResolvedName, ...] = ()
     gaps: tuple[Gap, ...] = ()

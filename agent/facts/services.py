@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
 from agent.kind import Kind, Piece
-from agent.model.network import Listener, Service
+from agent.model.network import Service
 from agent.model.source import Gap, Source
 from agent.snapshot import Files, Processes, Status, Want
+from agent.snapshot.programs import ARTIFACT, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agent.snapshot import Snapshot
+    from agent.snapshot.programs import Program
 
-ARTIFACT: Final = "processes.json"
 PROXY, RESOLVER, FIREWALL = "proxy", "resolver", "firewall-manager"
 PROGRAMS: Final = {
     "squid": (PROXY, "-f", "/etc/squid/squid.conf"),
@@ -63,8 +62,8 @@ def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
     artifact = snapshot.get(ARTIFACT)
     if artifact.status is Status.OK:
         try:
-            found = [_service(one) for one in orjson.loads(artifact.data) if one["name"] in PROGRAMS]
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            found = [_service(one) for one in running(snapshot) if one.name in PROGRAMS]
+        except ValueError as error:
             gaps.append(Gap("services", f"the list of programs is not understood: {error}", Source(ARTIFACT, "")))
         if artifact.detail:
             gaps.append(Gap("services", artifact.detail, Source(ARTIFACT, ""), artifact.remedy))
@@ -74,17 +73,10 @@ def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
     return Piece(services=tuple(found), gaps=tuple(gaps))
 
 
-def _service(one: dict[str, object]) -> Service:
-    name = str(one["name"])
-    role, option, default = PROGRAMS[name]
-    listed = one.get("arguments", [])
-    arguments = tuple(str(part) for part in listed) if isinstance(listed, list) else ()
-    sockets = one.get("listeners", [])
-    listeners = tuple(
-        Listener(str(socket["proto"]), str(socket["address"]), int(socket["port"]))
-        for socket in (sockets if isinstance(sockets, list) else [])
-    )
-    return Service(name, role, int(str(one["pid"])), arguments, _config(arguments, option) or default, listeners)
+def _service(one: Program) -> Service:
+    role, option, default = PROGRAMS[one.name]
+    config = _config(one.arguments, option) or default
+    return Service(one.name, role, one.pid, one.arguments, config, one.listeners)
 
 
 def _config(arguments: tuple[str, ...], option: str) -> str:

@@ -33,40 +33,6 @@ def may_ask(argv: tuple[str, ...]) -> bool:
 
 
 FILES: Final = (
-    "/etc/hosts",
-    "/etc/resolv.conf",
-    "/etc/nsswitch.conf",
-    "/etc/environment",
-    "/etc/profile.d/*.sh",
-    "/etc/apt/apt.conf",
-    "/etc/apt/apt.conf.d/*",
-    "/etc/systemd/system.conf",
-    "/etc/systemd/system.conf.d/*.conf",
-    "/etc/ufw/ufw.conf",
-    "/etc/dnsmasq.conf",
-    "/etc/dnsmasq.d/*",
-    "/tmp/etc/dnsmasq.conf.*",  # noqa: S108 - where OpenWrt keeps it; it is only read
-    "/var/etc/dnsmasq.conf.*",
-    "/etc/unbound/unbound.conf",
-    "/etc/unbound/unbound.conf.d/*.conf",
-    "/etc/nftables.conf",
-    "/etc/nftables.d/*",
-    "/etc/nftables/*",
-    "/etc/iptables/*",
-    "/etc/iptables.rules",
-    "/etc/sysconfig/iptables",
-    "/etc/sysconfig/ip6tables",
-    "/etc/sysconfig/nftables.conf",
-    "/etc/firewall",
-    "/etc/firewall.sh",
-    "/etc/firewall.user",
-    "/etc/firewall/*",
-    "/etc/init.d/*firewall*",
-    "/etc/init.d/*iptables*",
-    "/etc/rc.local",
-    "/etc/network/if-pre-up.d/*",
-    "/etc/network/if-up.d/*",
-    "/etc/NetworkManager/dispatcher.d/*",
     "/proc/modules",
     "/proc/net/ip_tables_names",
     "/proc/net/ip6_tables_names",
@@ -78,6 +44,20 @@ FILES: Final = (
     "/proc/sys/net/bridge/bridge-nf-call-*",
     "/proc/sys/net/netfilter/nf_conntrack_tcp_loose",
 )
+"""What the kernel says."""
+_CONFIGURATION: Final = re.compile(r"/(?:etc|usr|lib|var|opt|run|srv|tmp|home|nix)(?:/(?!\.\.(?:/|$))[^/\0\n]+)+")
+"""Where programs keep configuration and lists, and what their configuration may name."""
+_SECRET: Final = re.compile(
+    r"/(?:g?shadow-?|opasswd|sudoers[^/]*)$|/(?:private|\.ssh|\.gnupg|secrets?)/|/ssh/|\.(?:key|keytab|p12|pfx|jks)$|_key$"
+    r"|htpasswd|/id_[a-z0-9]+$"
+)
+
+
+def may_read(pattern: str) -> bool:
+    """Whether a file, or all that match a pattern, may be read: never what is there to be kept secret."""
+    return pattern in FILES or bool(_CONFIGURATION.fullmatch(pattern) and not _SECRET.search(pattern))
+
+
 DENIED: Final = re.compile(
     r"permission denied|operation not permitted|must be root|you need to be root|not permitted|\bEPERM\b", re.IGNORECASE
 )

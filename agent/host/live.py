@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent.host.allowed import DENIED, FILES, UNSUPPORTED, may_ask
+from agent.host.allowed import DENIED, UNSUPPORTED, may_ask, may_read
 from agent.host.processes import running
 from agent.snapshot import Artifact, Command, Files, Processes, Status, Want
 from agent.snapshot.redact import redact
@@ -77,13 +77,15 @@ class LiveHost:
             return _classified(name, argv, remedy, (code, out.read(), err.read(65536).decode(errors="replace")))
 
     def _files(self, pattern: str, remedy: str) -> Iterator[Artifact]:
-        if pattern not in FILES:
-            raise ValueError(f"file is not on the list of what may be asked: {pattern}")
+        if not may_read(pattern if glob.has_magic(pattern) else os.path.realpath(pattern)):
+            yield Artifact(f"files{pattern}", Status.DENIED, detail="not a place that configuration is read from")
+            return
         found = sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern is absolute
-        if not found and not glob.has_magic(pattern):
+        if not found:
             yield _read(pattern, remedy)
         for path in found:
-            yield _read(path, remedy)
+            if may_read(os.path.realpath(path)) or pattern.startswith("/proc/"):
+                yield _read(path, remedy)
 
 
 def _classified(name: str, argv: tuple[str, ...], remedy: str, result: tuple[int, bytes, str]) -> Artifact:

@@ -1,9 +1,13 @@
-"""Programs that run here, as JSON: ``[{name, pid, arguments, listeners: [{proto, address, port}]}]``."""
+"""Programs that run here, as JSON: ``[{name, pid, arguments, namespace, listeners: [{proto, address, port}]}]``.
+
+``namespace`` is empty for programs of this network namespace, else ``net:[4026532007]``.
+"""
 
 from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.snapshot import Artifact, Processes, Status, Want
@@ -31,12 +35,22 @@ def running(want: Want) -> Artifact:
             "name": process.info["name"],
             "pid": process.info["pid"],
             "arguments": redact_arguments(tuple(process.info["cmdline"] or ())),
+            "namespace": _namespace(process.info["pid"]),
             "listeners": listeners,
         })  # fmt: skip
     found.sort(key=lambda one: (one["name"], one["pid"]))
     detail = "the listening sockets of other users' programs were not readable" if hidden else ""
     data = json.dumps(found, indent=1, sort_keys=True).encode()
     return Artifact(want.name, Status.OK, data, detail, want.remedy if hidden else "")
+
+
+def _namespace(pid: int) -> str:
+    """The network namespace of a program, where it is another than ours and may be known."""
+    try:
+        found = str(Path(f"/proc/{pid}/ns/net").readlink())
+    except OSError:
+        return ""
+    return "" if found == str(Path("/proc/self/ns/net").readlink()) else found
 
 
 def _listeners(process: psutil.Process) -> tuple[list[dict[str, Any]], bool]:

@@ -1,118 +1,250 @@
-"""What the host's own name sources and proxy settings do to a required domain."""
+"""What becomes of a required domain's names before any packet is sent: hosts files and resolvers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final
 
-from agent.judge.proof import PROTOCOLS, own_source
+from agent.judge.namespace import parts
+from agent.judge.proof import PROTOCOLS
 from agent.judge.reach import Prover, Question
+from agent.judge.zones import own_addresses
 from agent.model.intervals import Intervals, address_text, address_value
-from agent.model.names import apex_of, covers
-from agent.model.network import ProxyScheme
+from agent.model.names import covers
 from agent.model.public import PUBLIC
 from agent.model.record import record
+from agent.model.resolver import Fate, Outcome
 from agent.model.vocabulary import HOST, Reach
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agent.model.gateway import Gateway, Zone
-    from agent.model.network import ProxySetting
-    from agent.model.requirement import PortNeed, Requirement
+    from agent.model.requirement import Requirement
+    from agent.model.resolver import NameRule, Resolver
     from agent.model.source import Source
 
-DEFAULT_PORTS = {"http": 80, "https": 443, "socks": 1080, "socks5": 1080, "socks5h": 1080, "socks4": 1080}
-OBEYED = ("environment", "systemd")
-"""Audiences that mean the host's programs at large; apt's settings are apt's."""
+PORT: Final = 53
+EVERYWHERE: Final = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104 - compared, not bound
+MAX_NAMES: Final = 3
+"""Names listed in a sentence."""
+MAX_HOPS: Final = 8
+"""Resolvers of this host that pass a question on to each other."""
 
 
 @record
-class NameTrouble:
-    """A name of a required domain that a hosts file sends where the service is not."""
+class NameOpinion:
+    """What the sources of names say about one requirement, zone and family.
 
-    name: str
-    address: str
-    whole: bool
-    """The requirement is just this name."""
-    source: Source
+    ``not-routed``: no name of it has addresses of this family, though it has some of the other.
+    """
+
+    verdict: Reach
+    because: str = ""
+    sources: tuple[Source, ...] = ()
+    resolver: str = ""
+    """The kind of program that decides, ``hosts`` for a hosts file."""
 
 
-def name_troubles(gateway: Gateway, requirement: Requirement, zone: Zone) -> tuple[NameTrouble, ...]:
-    """Names that the hosts file misdirects; it speaks for the host itself alone."""
-    if zone.name != HOST:
-        return ()
-    return tuple(
-        NameTrouble(
-            entry.name,
-            address_text(entry.address, entry.family),
-            entry.name == requirement.pattern,
-            entry.source,
-        )
+FINE: Final = NameOpinion(Reach.ALLOWED)
+
+
+@record
+class _Fate:
+    """What becomes of some names: None is well."""
+
+    names: str
+    stopped: str | None
+    source: Source | None
+    nodata: bool = False
+    unknown: bool = False
+
+
+class NameStage:
+    """The sources of names of one gateway."""
+
+    def __init__(self, gateway: Gateway, prover: Prover) -> None:
+        self._gateway = gateway
+        self._prover = prover
+        self._serving: dict[str, tuple[Resolver, ...]] = {}
+
+    def opinions(self, requirement: Requirement, zone: Zone) -> dict[int, NameOpinion]:
+        """Give the opinion for each family, where it is not that all is well."""
+        if zone.name == HOST and (by_hosts := _hosts_file(self._gateway, requirement)):
+            return {4: by_hosts, 6: by_hosts}
+        found: dict[int, NameOpinion] = {}
+        for resolver in self.serving(zone):
+            asked = {family: tuple(_fates(self._gateway, resolver, requirement, family)) for family in (4, 6)}
+            for family in (4, 6):
+                opinion = _opinion(resolver, family, asked)
+                if opinion.verdict is not Reach.ALLOWED:
+                    found.setdefault(family, opinion)
+        return found
+
+    def serving(self, zone: Zone) -> tuple[Resolver, ...]:
+        """Give the resolvers of this host that a zone's clients ask."""
+        if zone.name not in self._serving:
+            self._serving[zone.name] = tuple(_serving(self._gateway, self._prover, zone))
+        return self._serving[zone.name]
+
+
+def _hosts_file(gateway: Gateway, requirement: Requirement) -> NameOpinion | None:
+    """Names that this host's own file sends where the service is not."""
+    wrong = [
+        entry
         for entry in gateway.hosts
         if covers(requirement.pattern, entry.name, apex=requirement.apex) and entry.address not in PUBLIC[entry.family]
+    ]
+    if not wrong:
+        return None
+    names = ", ".join(sorted({entry.name for entry in wrong})[:MAX_NAMES])
+    address = address_text(wrong[0].address, wrong[0].family)
+    because = f"the hosts file sends {names} to {address}: {wrong[0].source}"
+    whole = any(entry.name == requirement.pattern for entry in wrong)
+    return NameOpinion(
+        Reach.BLOCKED if whole else Reach.PARTIAL, because, tuple(entry.source for entry in wrong), "hosts"
     )
 
 
-@record
-class ProxyRoad:
-    """The way through an explicit proxy."""
-
-    address: str
-    """Host and port as the setting names them."""
-    verdict: Reach
-    because: str
-    sources: tuple[Source, ...]
+# ---- who is asked ----
 
 
-def proxy_road(gateway: Gateway, prover: Prover, requirement: Requirement, port: PortNeed) -> ProxyRoad | None:
-    """The proxy that this host's programs use for a requirement; None: they go directly."""
-    setting = _setting(gateway, requirement, port)
-    if setting is None:
-        return None
-    parts = urlsplit(setting.url if "://" in setting.url else f"http://{setting.url}")
-    try:
-        number = parts.port or DEFAULT_PORTS.get(parts.scheme, 80)
-    except ValueError:
-        number = 0
-    if not parts.hostname or not number:
-        because = f"the proxy setting cannot be read: {setting.source}"
-        return ProxyRoad(setting.url, Reach.UNKNOWN, because, (setting.source,))
-    address = f"{parts.hostname}:{number}"
-    stopped = _stopped(gateway, prover, parts.hostname, number)
-    if stopped is not None:
-        because = f"the proxy {address} cannot be reached: {stopped}"
-        return ProxyRoad(address, Reach.BLOCKED, because, (setting.source, stopped))
-    because = f"programs here use the proxy {address}; what it allows is not known: {setting.source}"
-    return ProxyRoad(address, Reach.UNKNOWN, because, (setting.source,))
+def _serving(gateway: Gateway, prover: Prover, zone: Zone) -> Iterator[Resolver]:
+    """Those that a zone's clients can reach; this host's own programs ask whom resolv.conf names."""
+    if not gateway.network.known:
+        return
+    for resolver in gateway.resolvers:
+        if zone.name == HOST:
+            if any(_listens(resolver, one.address) for one in gateway.nameservers):
+                yield resolver
+        elif any(_reaches(gateway, prover, zone, resolver, family) for family in (4, 6)):
+            yield resolver
 
 
-def _setting(gateway: Gateway, requirement: Requirement, port: PortNeed) -> ProxySetting | None:
-    """The setting that applies, if any: by scheme, unless no_proxy exempts the whole domain."""
-    if port.proto != "tcp":
-        return None
-    wanted = {80: ProxyScheme.HTTP, 443: ProxyScheme.HTTPS}.get(port.port)
-    for scheme in (wanted, ProxyScheme.ALL):
-        for setting in gateway.proxy_settings:
-            if setting.scheme is scheme and setting.audience in OBEYED and setting.url:
-                return None if _exempt(setting.no_proxy, requirement) else setting
-    return None
+def _listens(resolver: Resolver, address: str) -> bool:
+    """Whether questions to an address of this host get to a resolver."""
+    return any(
+        one.port == PORT and (one.address == address or (one.address in EVERYWHERE)) for one in resolver.listeners
+    )
 
 
-def _exempt(no_proxy: tuple[str, ...], requirement: Requirement) -> bool:
-    """Whether every name of the requirement is exempt, in the dialect that curl, Python and Go share."""
-    apex = apex_of(requirement.pattern)
-    for entry in no_proxy:
-        suffix = entry.strip().lower().removeprefix("*").lstrip(".")
-        if entry.strip() == "*" or (suffix and (apex == suffix or apex.endswith("." + suffix))):
+def _reaches(gateway: Gateway, prover: Prover, zone: Zone, resolver: Resolver, family: int) -> bool:
+    """Whether a zone's packets to port 53 of its own gateway get to a resolver there."""
+    clients = zone.source_addresses(family)
+    own = [
+        address.value
+        for interface in gateway.network.interfaces
+        if interface.name == zone.interface
+        for address in interface.addresses
+        if address.family == family and address.scope == "global"
+    ]
+    if clients is None:
+        return False
+    for value in own:
+        if not _listens(resolver, address_text(value, family)):
+            continue
+        source = next((start for start, end in clients if start != value), None)
+        reach = prover.reach(Question(family, PROTOCOLS["udp"], PORT, zone.interface, source), Intervals.single(value))
+        if not reach.stopped:
             return True
     return False
 
 
-def _stopped(gateway: Gateway, prover: Prover, host: str, port: int) -> Source | None:
-    """The rule that keeps this host from a proxy given by address; None where it passes or is a name."""
+# ---- what they answer ----
+
+
+def _fates(gateway: Gateway, resolver: Resolver, requirement: Requirement, family: int) -> Iterator[_Fate]:
+    """What becomes of each part of a requirement's names."""
+    sets = [rule.names for one in gateway.resolvers for rule in one.rules]
     try:
-        family, value = address_value(host)
+        found = parts(requirement, sets)
+    except ValueError as error:
+        yield _Fate(requirement.pattern, str(error), None, unknown=True)
+        return
+    for part in found:
+        outcome, rule, unknown = _followed(gateway, resolver, part.sample, family)
+        source = rule.source if rule else resolver.source
+        if unknown:
+            yield _Fate(part.text, unknown, source, unknown=True)
+        else:
+            yield _Fate(part.text, _stopped(outcome), source, outcome.fate is Fate.NODATA)
+
+
+def _followed(gateway: Gateway, resolver: Resolver, name: str, family: int) -> tuple[Outcome, NameRule | None, str]:
+    """Answer a question, by the resolvers of this host that it is passed on to; and why that cannot be known."""
+    for _ in range(MAX_HOPS):
+        outcome, rule = resolver.answer(name, family)
+        if outcome.fate is Fate.UNKNOWN:
+            return outcome, rule, outcome.because or "the resolver's configuration is not known"
+        behind = _behind(gateway, outcome) if outcome.fate is Fate.PASSED_ON else None
+        if behind is None or behind is resolver:
+            return outcome, rule, ""
+        resolver = behind
+    return outcome, rule, "resolvers pass questions round in a circle"
+
+
+def _behind(gateway: Gateway, outcome: Outcome) -> Resolver | None:
+    """The resolver of this host that a question is passed on to, where it is passed on to no other."""
+    if len(outcome.upstreams) != 1:
+        return None
+    address, _, port = next(iter(outcome.upstreams)).partition("#")
+    try:
+        family, value = address_value(address)
     except ValueError:
         return None
-    question = Question(family, PROTOCOLS["tcp"], port, None, own_source(gateway, family))
-    reach = prover.reach(question, Intervals.single(value))
-    return next((part.source for part in reach.ranked("drop", "reject").widest), None)
+    loopback = address.startswith("127.") or address == "::1"
+    if not loopback and value not in own_addresses(gateway.network, family):
+        return None
+    for resolver in gateway.resolvers:
+        for one in resolver.listeners:
+            if str(one.port) == (port or str(PORT)) and (one.address == address or one.address in EVERYWHERE):
+                return resolver
+    return None
+
+
+def _stopped(outcome: Outcome) -> str | None:
+    """What a client gets instead of the service's addresses; None where it gets these."""
+    match outcome.fate:
+        case Fate.ADDRESSES:
+            wrong = sorted((family, value) for family, value in outcome.addresses if value not in PUBLIC[family])
+            return f"answered with {address_text(wrong[0][1], wrong[0][0])}" if wrong else None
+        case Fate.NXDOMAIN:
+            return "said not to exist"
+        case Fate.NODATA:
+            return "said to have no address"
+        case Fate.REFUSED:
+            return "refused"
+        case _:
+            return None
+
+
+def _opinion(resolver: Resolver, family: int, asked: dict[int, tuple[_Fate, ...]]) -> NameOpinion:
+    """Sum up the parts for one family; no data for one family alone means that the other is used."""
+    mine, others = asked[family], asked[10 - family]
+    if all(one.nodata for one in mine) and not all(one.stopped for one in others):
+        because = f"{resolver.kind} gives no IPv{family} addresses: {mine[0].source}"
+        return NameOpinion(Reach.NOT_ROUTED, because, _sources(mine), resolver.kind)
+    stopped = [one for one in mine if one.stopped and not one.unknown]
+    unknown = [one for one in mine if one.unknown]
+    if not stopped and not unknown:
+        return FINE
+    first = (stopped or unknown)[0]
+    alike = [one for one in (stopped or unknown) if one.stopped == first.stopped and one.source == first.source]
+    every = len(stopped) == len(mine)
+    names = "every name" if every and len(alike) == len(mine) else _listed([one.names for one in alike])
+    verb = "is" if names == "every name" or len(alike) == 1 else "are"
+    where = f": {first.source}" if first.source else ""
+    if not stopped:
+        return NameOpinion(
+            Reach.UNKNOWN, f"{resolver.kind}: {names}: {first.stopped}{where}", _sources(unknown), resolver.kind
+        )
+    because = f"{names} {verb} {first.stopped} by {resolver.kind}{where}"
+    return NameOpinion(Reach.BLOCKED if every else Reach.PARTIAL, because, _sources(stopped), resolver.kind)
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _sources(fates: list[_Fate] | tuple[_Fate, ...]) -> tuple[Source, ...]:
+    return tuple(dict.fromkeys(one.source for one in fates if one.source))

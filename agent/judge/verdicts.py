@@ -6,7 +6,8 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from agent.judge.names import NameTrouble, name_troubles, proxy_road
+from agent.judge.names import FINE, NameOpinion, NameStage
+from agent.judge.own_proxy import proxy_road
 from agent.judge.proof import Proof, prove
 from agent.judge.reach import Prover
 from agent.judge.wording import share, some_prefixes, stopped_by
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 MAX_SOURCES: Final = 20
 """Rules listed with one verdict, widest first."""
-DIRECT, TRANSPARENT = "direct", "transparent-proxy"
+DIRECT, TRANSPARENT, PROXY = "direct", "transparent-proxy", "proxy:"
 
 
 @record
@@ -51,6 +52,8 @@ class _Opinion:
     road: str = DIRECT
     replies: bool = False
     """It is replies that are stopped, of connections that may begin."""
+    by: str = ""
+    """The kind of program that decides, where it is not the packet filter."""
 
 
 def judge(gateway: Gateway, requirements: Sequence[Requirement]) -> Judged:
@@ -69,15 +72,16 @@ def judge(gateway: Gateway, requirements: Sequence[Requirement]) -> Judged:
                 proof = prove(prover, gateway, zone, port, family)
                 proofs.append(proof)
                 opinions[zone.name, port, family] = _firewall(proof, gateway)
+    stage = NameStage(gateway, prover)
     for requirement in requirements:
         for zone in gateway.zones:
-            troubles = name_troubles(gateway, requirement, zone)
+            names = stage.opinions(requirement, zone)
             for port in requirement.ports:
                 for family in families(gateway):
                     opinion = opinions[zone.name, port, family]
                     if zone.name == HOST and opinion.verdict is not Reach.NOT_ROUTED:
                         opinion = _by_proxy(gateway, prover, requirement, port, opinion)
-                    opinion = _with_names(opinion, troubles)
+                    opinion = _with_names(opinion, names.get(family, FINE))
                     judgements.append(_judgement(requirement, zone, port, family, opinion))
     return Judged(tuple(judgements), tuple(proofs), prover)
 
@@ -118,6 +122,7 @@ def _judgement(requirement: Requirement, zone: Zone, port: PortNeed, family: int
         opinion.coverage,
         opinion.sources,
         opinion.replies,
+        opinion.by,
     )
 
 
@@ -220,19 +225,22 @@ def _by_proxy(gateway: Gateway, prover: Prover, requirement: Requirement, port: 
         (Stage.PAC,) if found.verdict is Reach.BLOCKED else (),
         None,
         found.sources,
-        f"proxy:{found.address}",
+        f"{PROXY}{found.address}",
     )
 
 
-def _with_names(opinion: _Opinion, troubles: Sequence[NameTrouble]) -> _Opinion:
-    """A hosts file that misdirects names makes an open road partial, or closes it."""
-    if not troubles or opinion.verdict is Reach.NOT_ROUTED:
+def _with_names(opinion: _Opinion, names: NameOpinion) -> _Opinion:
+    """Names that lead elsewhere, or nowhere, make an open road partial, or close it."""
+    if names.verdict is Reach.ALLOWED or opinion.verdict is Reach.NOT_ROUTED or opinion.road.startswith(PROXY):
         return opinion
-    names = ", ".join(sorted({trouble.name for trouble in troubles})[:3])
-    because = f"the hosts file sends {names} to {troubles[0].address}: {troubles[0].source}"
-    sources = (*(trouble.source for trouble in troubles[:MAX_SOURCES]), *opinion.sources)
-    verdict = Reach.BLOCKED if troubles[0].whole or opinion.verdict is Reach.BLOCKED else Reach.PARTIAL
+    if names.verdict is Reach.NOT_ROUTED:
+        return _Opinion(Reach.NOT_ROUTED, names.because, sources=names.sources)
+    sources = (*names.sources[:MAX_SOURCES], *opinion.sources)
+    if names.verdict is Reach.UNKNOWN:
+        if opinion.verdict is not Reach.ALLOWED:
+            return opinion
+        return replace(opinion, verdict=Reach.UNKNOWN, because=names.because, sources=sources)
+    verdict = Reach.BLOCKED if Reach.BLOCKED in (names.verdict, opinion.verdict) else Reach.PARTIAL
+    because = names.because if opinion.verdict is Reach.ALLOWED else f"{names.because}; {opinion.because}"
     stages = tuple(sorted({Stage.DNS, *opinion.blocked_at}))
-    if opinion.verdict is not Reach.ALLOWED:
-        because = f"{because}; {opinion.because}"
-    return replace(opinion, verdict=verdict, because=because, blocked_at=stages, sources=sources)
+    return replace(opinion, verdict=verdict, because=because, blocked_at=stages, sources=sources, by=names.resolver)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agent.model.intervals import Intervals
     from agent.model.naming import FilledSet, ResolvedName
     from agent.model.network import HostsEntry, ProxySetting, Service
+    from agent.model.resolver import Nameserver, Resolver
     from agent.model.source import Gap
 
 
@@ -41,6 +42,8 @@ class Gateway:
     hosts: tuple[HostsEntry, ...] = ()
     proxy_settings: tuple[ProxySetting, ...] = ()
     services: tuple[Service, ...] = ()
+    resolvers: tuple[Resolver, ...] = ()
+    nameservers: tuple[Nameserver, ...] = ()
     zones: tuple[Zone, ...] = ()
     filled_sets: tuple[FilledSet, ...] = ()
     resolved_names: tuple[ResolvedName, ...] = ()

@@ -31,3 +31,5 @@ class Judgement:
     decided_by: tuple[Source, ...] = ()
     replies: bool = False
     """It is replies that are stopped, of connections that may begin."""
+    by: str = ""
+    """The kind of program that decides, where it is not the packet filter: ``hosts``, ``dnsmasq``..."""

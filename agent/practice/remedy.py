@@ -6,6 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from agent.model.names import apex_of
 from agent.model.record import record
 from agent.model.vocabulary import Reach, Stage
 
@@ -33,6 +34,10 @@ REPLIES = (
     "Accept the packets of established connections first: `ct state established,related accept` in nftables, "
     "`-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT` in iptables."
 )
+EXCEPTIONS: Final = {
+    "dnsmasq": "; if it is meant for more than {apex}, add server=/{apex}/# instead: the longer domain wins",
+}
+"""Resolver to what makes an exception of one domain in its configuration."""
 PROXY = "let a proxy that filters by domain name decide about the web, and let the firewall pass its traffic"
 
 
@@ -42,8 +47,11 @@ def remedy_for(judgement: Judgement, sources: tuple[Source, ...], owners: Owners
     if judgement.verdict is Reach.UNKNOWN:
         return Advice(f"Find out what cannot be known from here: {judgement.because}")
     if Stage.DNS in judgement.blocked_at:
-        place = sources[0].artifact.removeprefix("files") if sources else "/etc/hosts"
-        return Advice(f"Remove the names of {domain} from {place}.", tool="hosts file")
+        place = sources[0].artifact.removeprefix("files") if sources else "its configuration"
+        if judgement.by == "hosts":
+            return Advice(f"Remove the names of {domain} from {place}.", tool="hosts file")
+        wider = EXCEPTIONS.get(judgement.by, "").format(apex=apex_of(domain))
+        return Advice(f"Remove the line from {place}{wider}.", tool=judgement.by)
     if Stage.PAC in judgement.blocked_at:
         return Advice("Let this host reach the proxy that its settings name, or correct the setting.")
     if Stage.ROUTE in judgement.blocked_at and not sources:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from agent.snapshot import Artifact, Snapshot
 
-FILES: Final = ("/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf")
+FILES: Final = ("/etc/hosts", "/etc/nsswitch.conf")
 
 
 def wants(snapshot: Snapshot) -> Iterable[Want]:
-    """The hosts file, who reads it, and the resolvers behind it."""
+    """The hosts file, and who reads it."""
     for path in FILES:
         if f"files{path}" not in snapshot.artifacts:
             yield Want("files", Files(path), "run as root")

@@ -1,0 +1,75 @@
+"""Files that name other files: what of them is there, what is still to be asked, what cannot be had."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final
+
+from agent.model.source import Gap, Source
+from agent.snapshot.snapshot import Files, Status, Want
+
+if TYPE_CHECKING:
+    from agent.snapshot.snapshot import Artifact, Snapshot
+
+FILES: Final = "files"
+NOT_A_FILE: Final = "not a regular file"
+"""What the host says of a folder."""
+
+
+class Following:
+    """One program's files. ``wants`` and ``gaps`` grow as they are asked for."""
+
+    def __init__(self, snapshot: Snapshot, program: str) -> None:
+        self._snapshot = snapshot
+        self._program = program
+        self._wants: dict[str, Want] = {}
+        self._gaps: dict[str, Gap] = {}
+
+    @property
+    def wants(self) -> tuple[Want, ...]:
+        """Files that were not asked for yet."""
+        return tuple(self._wants.values())
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Files that are needed and not there."""
+        return tuple(self._gaps.values())
+
+    def file(self, path: str, named_by: Source | None = None) -> Artifact | None:
+        """Give one file; None, and a gap unless nothing names it, where it is not there."""
+        artifact = self._snapshot.artifacts.get(FILES + path)
+        if artifact is None:
+            self._wants[path] = Want(FILES, Files(path), "run as root")
+        elif artifact.status is Status.OK:
+            return artifact
+        elif artifact.status is Status.ABSENT and named_by is None:
+            return None
+        trouble = artifact.trouble if artifact else "not in this snapshot"
+        remedy = artifact.remedy if artifact else "take the snapshot with gateproof collect"
+        self._gaps[path] = Gap(self._program, f"{path}: {trouble}", named_by, remedy)
+        return None
+
+    def matching(self, pattern: str, named_by: Source | None = None) -> tuple[Artifact, ...]:
+        """Give the readable files that match a pattern, by name; ``*`` does not match a slash."""
+        depth = pattern.count("/")
+        found = [
+            one
+            for name, one in sorted(self._snapshot.artifacts.items())
+            if name.count("/") == depth and name.startswith(FILES + "/") and fnmatchcase(name[len(FILES) :], pattern)
+        ]
+        if not found:
+            self._wants[pattern] = Want(FILES, Files(pattern), "run as root")
+            self._gaps[pattern] = Gap(self._program, f"{pattern}: not in this snapshot", named_by)
+        for one in found:
+            if one.status not in (Status.OK, Status.ABSENT):
+                self._gaps[one.name] = Gap(self._program, f"{one.name}: {one.trouble}", named_by, one.remedy)
+        return tuple(one for one in found if one.status is Status.OK)
+
+    def file_or_folder(self, path: str, named_by: Source) -> tuple[Artifact, ...]:
+        """Give a file, or the readable files of a folder."""
+        known = self._snapshot.artifacts.get(FILES + path)
+        folder = FILES + path.rstrip("/") + "/"
+        if any(name.startswith(folder) for name in self._snapshot.artifacts) or (known and known.detail == NOT_A_FILE):
+            return self.matching(f"{path.rstrip('/')}/*", named_by)
+        found = self.file(path, named_by)
+        return (found,) if found else ()
