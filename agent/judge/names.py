@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.namespace import parts
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from agent.model.gateway import Gateway, Zone
     from agent.model.requirement import Requirement
-    from agent.model.resolver import NameRule, Resolver
+    from agent.model.resolver import NameRule, Resolver, View
     from agent.model.source import Source
 
 PORT: Final = 53
@@ -65,23 +66,24 @@ class NameStage:
     def __init__(self, gateway: Gateway, prover: Prover) -> None:
         self._gateway = gateway
         self._prover = prover
-        self._serving: dict[str, tuple[Resolver, ...]] = {}
+        self._serving: dict[str, tuple[tuple[Resolver, tuple[View, ...]], ...]] = {}
 
     def opinions(self, requirement: Requirement, zone: Zone) -> dict[int, NameOpinion]:
         """Give the opinion for each family, where it is not that all is well."""
         if zone.name == HOST and (by_hosts := _hosts_file(self._gateway, requirement)):
             return {4: by_hosts, 6: by_hosts}
         found: dict[int, NameOpinion] = {}
-        for resolver in self.serving(zone):
-            asked = {family: tuple(_fates(self._gateway, resolver, requirement, family)) for family in (4, 6)}
-            for family in (4, 6):
-                opinion = _opinion(resolver, family, asked)
-                if opinion.verdict is not Reach.ALLOWED:
-                    found.setdefault(family, opinion)
+        for resolver, views in self.serving(zone):
+            for view in views:
+                asked = {family: tuple(_fates(self._gateway, resolver, view, requirement, family)) for family in (4, 6)}
+                for family in (4, 6):
+                    opinion = _opinion(resolver, family, asked)
+                    if opinion.verdict is not Reach.ALLOWED:
+                        found.setdefault(family, _for_some(opinion, view, views))
         return found
 
-    def serving(self, zone: Zone) -> tuple[Resolver, ...]:
-        """Give the resolvers of this host that a zone's clients ask."""
+    def serving(self, zone: Zone) -> tuple[tuple[Resolver, tuple[View, ...]], ...]:
+        """Give the resolvers of this host that a zone's clients ask, with the views that these see."""
         if zone.name not in self._serving:
             self._serving[zone.name] = tuple(_serving(self._gateway, self._prover, zone))
         return self._serving[zone.name]
@@ -108,16 +110,24 @@ def _hosts_file(gateway: Gateway, requirement: Requirement) -> NameOpinion | Non
 # ---- who is asked ----
 
 
-def _serving(gateway: Gateway, prover: Prover, zone: Zone) -> Iterator[Resolver]:
+def _serving(gateway: Gateway, prover: Prover, zone: Zone) -> Iterator[tuple[Resolver, tuple[View, ...]]]:
     """Those that a zone's clients can reach; this host's own programs ask whom resolv.conf names."""
     if not gateway.network.known:
         return
     for resolver in gateway.resolvers:
+        views: dict[View, None] = {}
         if zone.name == HOST:
-            if any(_listens(resolver, one.address) for one in gateway.nameservers):
-                yield resolver
-        elif any(_reaches(gateway, prover, zone, resolver, family) for family in (4, 6)):
-            yield resolver
+            for one in gateway.nameservers:
+                if _listens(resolver, one.address):  # a packet to an address of one's own comes from that address
+                    family, value = address_value(one.address)
+                    views |= dict.fromkeys(resolver.views_of(family, Intervals.single(value)))
+        else:
+            for family in (4, 6):
+                clients = zone.source_addresses(family)
+                if clients is not None and _reaches(gateway, prover, zone, resolver, family):
+                    views |= dict.fromkeys(resolver.views_of(family, clients))
+        if answering := tuple(view for view in views if view.serves):
+            yield resolver, answering
 
 
 def _listens(resolver: Resolver, address: str) -> bool:
@@ -152,16 +162,16 @@ def _reaches(gateway: Gateway, prover: Prover, zone: Zone, resolver: Resolver, f
 # ---- what they answer ----
 
 
-def _fates(gateway: Gateway, resolver: Resolver, requirement: Requirement, family: int) -> Iterator[_Fate]:
+def _fates(gateway: Gateway, resolver: Resolver, view: View, requirement: Requirement, family: int) -> Iterator[_Fate]:
     """What becomes of each part of a requirement's names."""
-    sets = [rule.names for one in gateway.resolvers for rule in one.rules]
+    sets = [rule.names for one in gateway.resolvers for each in one.views for stage in each.stages for rule in stage]
     try:
         found = parts(requirement, sets)
     except ValueError as error:
         yield _Fate(requirement.pattern, str(error), None, unknown=True)
         return
     for part in found:
-        outcome, rule, unknown = _followed(gateway, resolver, part.sample, family)
+        outcome, rule, unknown = _followed(gateway, view, part.sample, family)
         source = rule.source if rule else resolver.source
         if unknown:
             yield _Fate(part.text, unknown, source, unknown=True)
@@ -169,21 +179,21 @@ def _fates(gateway: Gateway, resolver: Resolver, requirement: Requirement, famil
             yield _Fate(part.text, _stopped(outcome), source, outcome.fate is Fate.NODATA)
 
 
-def _followed(gateway: Gateway, resolver: Resolver, name: str, family: int) -> tuple[Outcome, NameRule | None, str]:
+def _followed(gateway: Gateway, view: View, name: str, family: int) -> tuple[Outcome, NameRule | None, str]:
     """Answer a question, by the resolvers of this host that it is passed on to; and why that cannot be known."""
     for _ in range(MAX_HOPS):
-        outcome, rule = resolver.answer(name, family)
+        outcome, rule = view.answer(name, family)
         if outcome.fate is Fate.UNKNOWN:
             return outcome, rule, outcome.because or "the resolver's configuration is not known"
         behind = _behind(gateway, outcome) if outcome.fate is Fate.PASSED_ON else None
-        if behind is None or behind is resolver:
+        if behind is None or behind is view:
             return outcome, rule, ""
-        resolver = behind
+        view = behind
     return outcome, rule, "resolvers pass questions round in a circle"
 
 
-def _behind(gateway: Gateway, outcome: Outcome) -> Resolver | None:
-    """The resolver of this host that a question is passed on to, where it is passed on to no other."""
+def _behind(gateway: Gateway, outcome: Outcome) -> View | None:
+    """What a resolver of this host answers to this host, where a question is passed on to no other."""
     if len(outcome.upstreams) != 1:
         return None
     address, _, port = next(iter(outcome.upstreams)).partition("#")
@@ -197,7 +207,7 @@ def _behind(gateway: Gateway, outcome: Outcome) -> Resolver | None:
     for resolver in gateway.resolvers:
         for one in resolver.listeners:
             if str(one.port) == (port or str(PORT)) and (one.address == address or one.address in EVERYWHERE):
-                return resolver
+                return next(iter(resolver.views_of(family, Intervals.single(value))), None)
     return None
 
 
@@ -207,12 +217,16 @@ def _stopped(outcome: Outcome) -> str | None:
         case Fate.ADDRESSES:
             wrong = sorted((family, value) for family, value in outcome.addresses if value not in PUBLIC[family])
             return f"answered with {address_text(wrong[0][1], wrong[0][0])}" if wrong else None
+        case Fate.ALIAS:
+            return f"answered with the addresses of {outcome.target}"
         case Fate.NXDOMAIN:
             return "said not to exist"
         case Fate.NODATA:
             return "said to have no address"
         case Fate.REFUSED:
             return "refused"
+        case Fate.DROPPED:
+            return "not answered"
         case _:
             return None
 
@@ -239,6 +253,16 @@ def _opinion(resolver: Resolver, family: int, asked: dict[int, tuple[_Fate, ...]
         )
     because = f"{names} {verb} {first.stopped} by {resolver.kind}{where}"
     return NameOpinion(Reach.BLOCKED if every else Reach.PARTIAL, because, _sources(stopped), resolver.kind)
+
+
+def _for_some(opinion: NameOpinion, view: View, views: tuple[View, ...]) -> NameOpinion:
+    """The same for a part of the clients, where others see another view."""
+    if len(views) == 1 or opinion.verdict is Reach.NOT_ROUTED:
+        return opinion
+    whom = f"for the clients of {view.source}" if view.source else "for the other clients"
+    verdict = Reach.PARTIAL if opinion.verdict is Reach.BLOCKED else opinion.verdict
+    sources = (*opinion.sources, view.source) if view.source else opinion.sources
+    return replace(opinion, verdict=verdict, because=f"{opinion.because}, {whom}", sources=sources)
 
 
 def _listed(names: list[str]) -> str:

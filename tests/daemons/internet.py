@@ -91,12 +91,12 @@ class Internet:
             except OSError:
                 return
 
-    def ask(self, name: str, family: int, server: str = "127.0.0.1", timeout: float = 2.0) -> Answer:
-        """Ask a resolver for addresses; no answer is the code TIMEOUT."""
+    def ask(self, name: str, family: int, client: str = "127.0.0.1", timeout: float = 2.0) -> Answer:
+        """Ask the resolver on 127.0.0.1 for addresses, as some client; no answer is the code TIMEOUT."""
         query = dns.message.make_query(name, TYPES[family])
         with self.namespace.entered():
             try:
-                reply = dns.query.udp(query, server, timeout=timeout)
+                reply = dns.query.udp(query, "127.0.0.1", timeout=timeout, source=client)
             except dns.exception.Timeout:
                 return Answer("TIMEOUT")
         found = frozenset(

@@ -18,7 +18,7 @@ from tests.daemons.snapshots import snapshot
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.model.resolver import Resolver
+    from agent.model.resolver import Resolver, View
 
 pytestmark = pytest.mark.daemons
 RUNNING = {"name": "dnsmasq", "pid": 7, "arguments": ["dnsmasq", "-k"], "listeners": []}
@@ -46,8 +46,13 @@ def test_every_option_of_the_program_is_in_one_table() -> None:
     }
 
 
-def only(files: dict[str, str], **program: object) -> Resolver:
+def read(files: dict[str, str], **program: object) -> Resolver:
     (found,) = dnsmasq.read(snapshot(files, [RUNNING | program]), frozenset({"livechat.com"})).resolvers
+    return found
+
+
+def only(files: dict[str, str], **program: object) -> View:
+    (found,) = read(files, **program).views
     return found
 
 
@@ -69,7 +74,7 @@ def test_the_command_line_counts_like_a_file() -> None:
     assert found.answer("a.livechat.com", 4)[0].fate is Fate.NXDOMAIN
     assert found.answer("c.livechat.com", 4)[0].fate is Fate.NXDOMAIN
     assert found.answer("b.livechat.com", 4)[0].upstreams == {"1.1.1.1#53"}
-    assert not found.gaps
+    assert not read(files, arguments=arguments).gaps
 
 
 def test_what_is_not_followed_leaves_answers_open() -> None:
@@ -90,12 +95,12 @@ def test_what_is_not_followed_leaves_answers_open() -> None:
     ],
 )
 def test_what_cannot_be_read_is_a_gap_with_its_line(line: str, reason: str) -> None:
-    found = only({"/etc/dnsmasq.conf": f"no-hosts\nno-resolv\nserver=1.1.1.1\n{line}\n"})
+    found = read({"/etc/dnsmasq.conf": f"no-hosts\nno-resolv\nserver=1.1.1.1\n{line}\n"})
     (gap,) = found.gaps
     assert reason in str(gap)
     assert gap.source
     assert gap.source.line == 4 or "line 4" in gap.reason
-    assert found.answer("livechat.com", 4)[0].fate is Fate.UNKNOWN
+    assert found.views[0].answer("livechat.com", 4)[0].fate is Fate.UNKNOWN
 
 
 def test_files_that_name_each_other_are_read_once() -> None:
@@ -109,4 +114,4 @@ def test_files_that_name_each_other_are_read_once() -> None:
 def test_lists_are_searched_for_the_names_of_interest() -> None:
     hosts = "".join(f"0.0.0.0 ad{number}.example\n" for number in range(5000)) + "0.0.0.0 cdn.livechat.com\n"
     found = only({"/etc/dnsmasq.conf": "no-resolv\nserver=1.1.1.1\n", "/etc/hosts": hosts})
-    assert [rule.names.text for rule in found.rules if rule.names.text] == ["cdn.livechat.com"]
+    assert [rule.names.text for rule in found.stages[0] if rule.names.text] == ["cdn.livechat.com"]

@@ -1,0 +1,55 @@
+"""Unbound: local zones, views, tags, forwarding (unbound.conf(5))."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agent.kind import Kind, Piece
+from agent.resolvers.unbound.clauses import clauses
+from agent.resolvers.unbound.read import resolver
+from agent.snapshot import Files, Want
+from agent.snapshot.following import Following
+from agent.snapshot.programs import present, unit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agent.snapshot import Snapshot
+    from agent.snapshot.programs import Program
+
+NAME: Final = "unbound"
+DEFAULT: Final = "/etc/unbound/unbound.conf"
+
+
+def wants(snapshot: Snapshot) -> Iterable[Want]:
+    """The files of each Unbound that runs or starts at boot."""
+    if f"files{unit_of(NAME)}" not in snapshot.artifacts:
+        yield Want("files", Files(unit_of(NAME)))
+    for program in present(snapshot, NAME, DEFAULT):
+        following = Following(snapshot, NAME)
+        clauses(_file(program), following)
+        yield from following.wants
+
+
+def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
+    """One resolver for each."""
+    found = []
+    for program in present(snapshot, NAME, DEFAULT):
+        following = Following(snapshot, NAME)
+        written, gaps = clauses(_file(program), following)
+        found.append(resolver(written, (*gaps, *following.gaps), interest, program.listeners))
+    return Piece(resolvers=tuple(found), gaps=tuple(gap for one in found for gap in one.gaps))
+
+
+def _file(program: Program) -> str:
+    """The file that ``-c FILE`` names."""
+    arguments = program.arguments
+    for at, argument in enumerate(arguments):
+        if argument.startswith("-c") and len(argument) > 2:
+            return argument[2:]
+        if argument == "-c" and at + 1 < len(arguments):
+            return arguments[at + 1]
+    return DEFAULT
+
+
+KIND = Kind(NAME, wants, read)

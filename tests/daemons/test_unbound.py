@@ -1,0 +1,89 @@
+"""Unbound and our reading of its files answer alike."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from agent.model.intervals import Intervals, address_value
+from agent.model.resolver import Fate, Resolver, View
+from agent.resolvers import unbound
+from agent.resolvers.unbound.options import CLAUSES, HARMLESS, MODELLED, OPEN
+from tests.daemons.internet import internet, needs
+from tests.daemons.snapshots import snapshot
+from tests.daemons.unbound import Config, disagreements
+
+pytestmark = pytest.mark.daemons
+RUNNING = {"name": "unbound", "pid": 7, "arguments": ["/usr/sbin/unbound", "-d", "-p"], "listeners": []}
+DOCUMENTED = Path("/usr/share/doc/unbound/examples/unbound.conf")
+
+
+@pytest.mark.parametrize("first", range(0, 120, 10))
+@needs("unbound")
+def test_random_configurations(first: int, tmp_path: Path) -> None:
+    with internet() as world:
+        for seed in range(first, first + 10):
+            config = Config(seed, tmp_path / str(seed))
+            assert not disagreements(config, world), config.files
+
+
+@pytest.mark.skipif(not DOCUMENTED.exists(), reason="needs unbound: packaging/test --install-peers")
+def test_every_documented_attribute_is_in_one_table() -> None:
+    text = DOCUMENTED.read_text(encoding="utf-8")
+    named = set(re.findall(r"^\s*(?:# ?)?([a-z0-9][a-z0-9-]+):(?:\s|$)", text, re.MULTILINE)) - NOT_ATTRIBUTES
+    assert len(named) > 230
+    tables = (MODELLED, HARMLESS, OPEN.keys(), CLAUSES)
+    assert {name: sum(name in table for table in tables) for name in named} == dict.fromkeys(named, 1)
+
+
+NOT_ATTRIBUTES = {"fields", "default", "example", "http", "https", "note", "file"}
+"""Words of prose in front of a colon."""
+
+
+def read(files: dict[str, str | bytes]) -> Resolver:
+    (found,) = unbound.read(snapshot(files, [RUNNING]), frozenset({"livechat.com"})).resolvers
+    return found
+
+
+def seen(found: Resolver, client: str) -> View:
+    family, value = address_value(client)
+    (view,) = found.views_of(family, Intervals.single(value))
+    return view
+
+
+def test_clients_that_nobody_lets_in_are_refused() -> None:
+    found = read({"/etc/unbound/unbound.conf": "server:\naccess-control: 192.168.7.0/24 allow\n"})
+    assert seen(found, "192.168.7.9").serves
+    assert not seen(found, "192.168.8.9").serves
+    assert seen(found, "::1").serves
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("server:\n  }\n", "line 2 is not understood"),
+        ("server:\n  local-zone: x.com\n", "line 2: local-zone lacks a value"),
+        ("port: 53\n", "line 1: port stands before any clause"),
+        ("server:\n  frobnicate: yes\n", "unknown attribute frobnicate"),
+        ("server:\n  include: /etc/unbound/unbound.conf\n", "too many files include each other"),
+        ("server:\n  include: /etc/unbound/not-there.conf\n", "/etc/unbound/not-there.conf: not in this snapshot"),
+        ('server:\n  module-config: "python iterator"\n', "a module decides that is not followed"),
+        ("server:\n  response-ip: 23.0.0.0/8 deny\n", "answers with some public addresses are changed"),
+        ("server:\n  local-zone: livechat.com newfangled\n", "local-zone type newfangled"),
+        ("server:\n  access-control: nonsense allow\n", "nonsense"),
+        ("auth-zone:\n  name: livechat.com\n", "livechat.com is served from a file"),
+        ('server:\n  local-data: ""\n  port: dns\n', "not a port: dns"),
+    ],
+)
+def test_what_cannot_be_followed_leaves_names_open(text: str, reason: str) -> None:
+    found = read({"/etc/unbound/unbound.conf": text})
+    outcome, _ = seen(found, "127.0.0.1").answer("livechat.com", 4)
+    assert outcome.fate is Fate.UNKNOWN
+    assert reason in outcome.because
+
+
+def test_bytes_of_another_encoding_do_not_matter_in_comments() -> None:
+    found = read({"/etc/unbound/unbound.conf": b"server:\n# caf\xe9\nlocal-zone: livechat.com static\n"})
+    assert seen(found, "127.0.0.1").answer("livechat.com", 4)[0].fate is Fate.NXDOMAIN
