@@ -164,7 +164,8 @@ def _reaches(gateway: Gateway, prover: Prover, zone: Zone, resolver: Resolver, f
 
 def _fates(gateway: Gateway, resolver: Resolver, view: View, requirement: Requirement, family: int) -> Iterator[_Fate]:
     """What becomes of each part of a requirement's names."""
-    sets = [rule.names for one in gateway.resolvers for each in one.views for stage in each.stages for rule in stage]
+    stages = (stage for one in gateway.resolvers for each in one.views for stage in each.stages)
+    sets = {names for stage in stages for names in stage.sets}
     try:
         found = parts(requirement, sets)
     except ValueError as error:
@@ -266,6 +267,7 @@ def _for_some(opinion: NameOpinion, view: View, views: tuple[View, ...]) -> Name
 
 
 def _listed(names: list[str]) -> str:
+    names = list(dict.fromkeys(names))
     more = len(names) - MAX_NAMES
     return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 

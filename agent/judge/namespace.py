@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MAX_PARTS: Final = 10_000
 """Far more names of one required domain than any list has."""
 
+FIRST, LAST = "0", "z" * 63
+"""The labels that come first and last where short ones come before long ones."""
+
 
 @record
 class Part:
@@ -30,31 +33,38 @@ class Part:
 def parts(requirement: Requirement, sets: Iterable[NameSet]) -> tuple[Part, ...]:
     """Split the names of a requirement by these sets, exactly; the last part is all other names.
 
-    For every name that a set mentions there is the name itself, and one new name below it. Raises ValueError
-    where there are more than MAX_PARTS.
+    For every name that a set mentions there is the name itself, and one new name below it; where the order of names
+    matters there are two, before and after all others there. Raises ValueError where there are more than MAX_PARTS.
     """
     apex = apex_of(requirement.pattern)
     if apex == requirement.pattern:
         return (Part(apex, apex),)
     mentioned: set[str] = {apex}
     inside: set[str] = set()
+    ordered = False
     for one in sets:
+        ordered = ordered or one.scope is Scope.ORDERED
         if one.text.endswith("." + apex):
             (inside if one.scope is Scope.WITHIN else mentioned).add(one.text)
             above = one.text.partition(".")[2]
             while above != apex:  # a name between has no data, where others do not exist
                 mentioned.add(above)
                 above = above.partition(".")[2]
-    if 2 * (len(mentioned) + len(inside)) > MAX_PARTS:
-        raise ValueError(f"more than {MAX_PARTS} names")
-    new = _new_label(mentioned | inside, {name.partition(".")[0] for name in inside})
-    found = [Part(name, name) for name in sorted(mentioned - {apex})]
-    found += [Part(f"{new}.{name}", f"*.{name}") for name in sorted(mentioned - {apex})]
+    if 3 * (len(mentioned) + len(inside)) > MAX_PARTS:
+        raise ValueError(f"more than {MAX_PARTS // 3} names of {requirement.pattern} are mentioned")
+    every = mentioned | inside
+    new = _new_label(every, {name.partition(".")[0] for name in inside})
+    labels = (
+        [one for one in (FIRST, LAST) if not any(name.startswith(one + ".") for name in every)] if ordered else [new]
+    )
+    found = []
+    for name in sorted(mentioned - {apex}):
+        found += [Part(name, name), *(Part(f"{label}.{name}", f"*.{name}") for label in labels)]
     for name in sorted(inside):
         found += [Part(f"{new}{name}", f"*{name}"), Part(f"{new}.{new}{name}", f"*.*{name}")]
     if requirement.apex:
         found.append(Part(apex, apex))
-    return (*found, Part(f"{new}.{apex}", f"*.{apex}"))
+    return (*found, *(Part(f"{label}.{apex}", f"*.{apex}") for label in labels))
 
 
 def _new_label(names: set[str], endings: set[str]) -> str:

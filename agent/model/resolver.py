@@ -6,6 +6,7 @@ rules into that order, so that one interpreter serves all.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,8 @@ from agent.model.intervals import Intervals
 from agent.model.record import record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from agent.model.network import Listener
     from agent.model.source import Gap, Source
 
@@ -31,6 +34,8 @@ class Scope(StrEnum):
     """All below the name, without itself."""
     WITHIN = "within"
     """All that end in these characters without their beginning a label."""
+    ORDERED = "ordered"
+    """The name; and how names without an entry fare depends on whether they come before or after it."""
 
 
 @record
@@ -43,7 +48,7 @@ class NameSet:
     def __contains__(self, name: str) -> bool:
         """Whether a name of the same spelling belongs to it."""
         match self.scope:
-            case Scope.EXACT:
+            case Scope.EXACT | Scope.ORDERED:
                 return name == self.text
             case Scope.SUBTREE:
                 return not self.text or name == self.text or name.endswith("." + self.text)
@@ -71,8 +76,6 @@ class Fate(StrEnum):
     UNKNOWN = "unknown"
     GOES_ON = "goes-on"
     """This list has nothing more to say: the next one decides."""
-    GOES_OUT = "goes-out"
-    """No list of this resolver says more: the last, about whom questions are passed on to, decides."""
 
 
 @record
@@ -88,6 +91,10 @@ class Outcome:
     """The name behind an alias."""
     because: str = ""
     """Why it is unknown."""
+    tentative: bool = False
+    """It holds unless one of the next lists, but for the last, has an answer too."""
+    skips: int = 0
+    """How many of the next lists are not asked; the last, about whom questions are passed on to, always is."""
 
 
 @record
@@ -109,10 +116,74 @@ class Nameserver:
 
 
 @record
+class RuleList:
+    """Rules of which the first that fits decides."""
+
+    rules: tuple[NameRule, ...]
+
+    @property
+    def sets(self) -> Iterator[NameSet]:
+        """What tells names apart."""
+        return (rule.names for rule in self.rules)
+
+    def find(self, name: str, family: int) -> NameRule | None:
+        """Give the rule that decides about a question, if any."""
+        return next((one for one in self.rules if family in one.families and name in one.names), None)
+
+
+@record
+class TriggerTree:
+    """Entries for single names and for ``*.name``, in Unbound's order.
+
+    A name without an entry gets the wildcard of the ancestor that it shares with the entry before it, and no other.
+    """
+
+    entries: tuple[tuple[NameRule, ...], ...]
+    """For each name its rules, one for each family."""
+    keys: tuple[tuple[tuple[int, str], ...], ...]
+
+    @classmethod
+    def of(cls, entries: Iterable[tuple[NameRule, ...]]) -> TriggerTree:
+        """Make a tree; each entry is about one name."""
+        found = sorted(entries, key=lambda rules: order(rules[0].names.text))
+        return cls(tuple(found), tuple(order(rules[0].names.text) for rules in found))
+
+    @property
+    def sets(self) -> Iterator[NameSet]:
+        """What tells names apart."""
+        names = (rules[0].names.text for rules in self.entries)
+        return (NameSet(Scope.ORDERED, name.removeprefix("*").removeprefix(".")) for name in names)
+
+    def find(self, name: str, family: int) -> NameRule | None:
+        """Give the entry that decides about a question, if any."""
+        wanted = order(name)
+        at = bisect_right(self.keys, wanted) - 1
+        if at < 0:
+            return None
+        if self.keys[at] != wanted:
+            before = self.keys[at]
+            shared = next((i for i, pair in enumerate(zip(wanted, before, strict=False)) if pair[0] != pair[1]), None)
+            shared = min(len(wanted), len(before)) if shared is None else shared
+            wildcard = (*wanted[:shared], (1, "*"))
+            at = bisect_left(self.keys, wildcard)
+            if at == len(self.keys) or self.keys[at] != wildcard:
+                return None
+        return next((rule for rule in self.entries[at] if family in rule.families), None)
+
+
+Stage = RuleList | TriggerTree
+
+
+def order(name: str) -> tuple[tuple[int, str], ...]:
+    """The place of a name in Unbound's order: by labels from the right, short ones first (``dname_lab_cmp``)."""
+    return tuple((len(label), label) for label in reversed(name.split("."))) if name else ()
+
+
+@record
 class View:
     """What some clients get: lists of rules one after the other, and in each the first that fits."""
 
-    stages: tuple[tuple[NameRule, ...], ...]
+    stages: tuple[Stage, ...]
     """Only rules that touch the names of interest are kept."""
     otherwise: Outcome
     """For what no rule fits."""
@@ -123,14 +194,21 @@ class View:
 
     def answer(self, name: str, family: int) -> tuple[Outcome, NameRule | None]:
         """Give what becomes of a question for addresses of one family, and the rule that decides (None: no rule)."""
-        out = False
-        for at, stage in enumerate(self.stages, 1):
-            if out and at < len(self.stages):
-                continue
-            rule = next((one for one in stage if family in one.families and name in one.names), None)
-            if rule is not None and rule.outcome.fate not in (Fate.GOES_ON, Fate.GOES_OUT):
-                return rule.outcome, rule
-            out = out or (rule is not None and rule.outcome.fate is Fate.GOES_OUT)
+        held: NameRule | None = None
+        last = len(self.stages) - 1
+        at = 0
+        while at <= last and not (held and at == last):
+            rule = self.stages[at].find(name, family)
+            skips = 0
+            if rule is not None:
+                if rule.outcome.tentative:
+                    held = rule
+                elif rule.outcome.fate is not Fate.GOES_ON:
+                    return rule.outcome, rule
+                skips = rule.outcome.skips
+            at = at + 1 if at == last else min(at + 1 + skips, last)
+        if held:
+            return held.outcome, held
         return self.otherwise, None
 
     @property

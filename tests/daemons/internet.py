@@ -96,7 +96,7 @@ class Internet:
         query = dns.message.make_query(name, TYPES[family])
         with self.namespace.entered():
             try:
-                reply = dns.query.udp(query, "127.0.0.1", timeout=timeout, source=client)
+                reply, _ = dns.query.udp_with_fallback(query, "127.0.0.1", timeout=timeout, source=client)
             except dns.exception.Timeout:
                 return Answer("TIMEOUT")
         found = frozenset(

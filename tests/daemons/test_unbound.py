@@ -87,3 +87,40 @@ def test_what_cannot_be_followed_leaves_names_open(text: str, reason: str) -> No
 def test_bytes_of_another_encoding_do_not_matter_in_comments() -> None:
     found = read({"/etc/unbound/unbound.conf": b"server:\n# caf\xe9\nlocal-zone: livechat.com static\n"})
     assert seen(found, "127.0.0.1").answer("livechat.com", 4)[0].fate is Fate.NXDOMAIN
+
+
+def zone(*records: str) -> dict[str, str | bytes]:
+    text = "\n".join(("@ SOA a. b. 1 2 3 4 5", *records, ""))
+    return {"/etc/unbound/unbound.conf": "rpz:\n name: p.\n zonefile: /p.zone\n", "/p.zone": text}
+
+
+def test_what_stands_before_a_name_elsewhere_says_which_wildcard_it_gets() -> None:
+    wild = zone("* CNAME .", "*.livechat.com CNAME rpz-passthru.", "longer-name.com CNAME .")
+    assert seen(read(wild), "::1").answer("livechat.com", 4)[0].fate is Fate.NXDOMAIN
+    # k.com comes before livechat.com in Unbound's order, shares com with it, and there is no *.com
+    beside = zone("* CNAME .", "k.com CNAME .")
+    assert seen(read(beside), "::1").answer("livechat.com", 4)[0].fate is Fate.PASSED_ON
+
+
+@pytest.mark.parametrize(
+    ("records", "reason"),
+    [
+        (("24.0.0.8.8.rpz-ip CNAME .",), "rpz-ip: answers with some public addresses are changed"),
+        (("ns.example.rpz-nsdname CNAME .",), "rpz-nsdname: names are judged by their name servers"),
+        (("32.1.7.168.192.rpz-client-ip CNAME rpz-passthru.",), "rpz-client-ip: clients are told apart"),
+        (("$INCLUDE other",), "$INCLUDE is not followed"),
+        (("livechat.com",), "a record has no type"),
+        (("livechat.com CNAME (",), "a parenthesis is not closed"),
+        (("livechat.com.other. CNAME .",), "is not in the zone p"),
+        (("livechat.com A nonsense",), "line 2"),
+    ],
+)
+def test_policies_that_are_not_followed_leave_names_open(records: tuple[str, ...], reason: str) -> None:
+    outcome, _ = seen(read(zone(*records)), "::1").answer("chatbot.livechat.com", 4)
+    assert outcome.fate is Fate.UNKNOWN
+    assert reason in outcome.because
+
+
+def test_answers_with_private_addresses_are_no_matter() -> None:
+    found = read(zone("16.0.0.168.192.rpz-ip CNAME .", "48.zz.fd00.rpz-ip CNAME ."))
+    assert seen(found, "::1").answer("livechat.com", 4)[0].fate is Fate.PASSED_ON

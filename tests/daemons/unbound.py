@@ -40,7 +40,7 @@ class Config:
         self.tags = self.random.random() < 0.3
         lines = [
             "server:", "interface: 127.0.0.1", "interface: ::1", "port: 53", "do-daemonize: no", 'chroot: ""', 'username: ""',
-            'pidfile: ""', "use-syslog: no", "do-not-query-localhost: no", "verbosity: 0", 'module-config: "iterator"',
+            'pidfile: ""', "use-syslog: no", "do-not-query-localhost: no", "verbosity: 0", 'module-config: "respip iterator"',
         ]  # fmt: skip
         if self.tags:
             lines.append('define-tag: "one two"')
@@ -65,6 +65,8 @@ class Config:
                 *self._zones(tags=False),
             ]
         lines += self._forwards()
+        for number in range(self.random.choice((0, 0, 1, 2))):
+            lines += self._policy(f"rpz{number}.test", f"{root}/rpz{number}.zone")
         self.files[self.main] = "\n".join((*lines, ""))
 
     @property
@@ -111,6 +113,45 @@ class Config:
                     lines.append(f'local-data: "{name} 60 IN A 10.9.9.{random.randrange(9)}"')
         return lines
 
+    def _policy(self, name: str, path: str) -> list[str]:
+        random = self.random
+        records = [f"$ORIGIN {name}." if random.random() < 0.5 else "; no origin", "$TTL 60"]
+        records.append(
+            "@ SOA localhost. root.localhost. (1 ; words\n 2 3 4 5)"
+            if random.random() < 0.5
+            else "@ SOA a. b. 1 2 3 4 5"
+        )
+        for _ in range(random.randrange(1, 9)):
+            owner = random.choice((*DOMAINS[1:], *NAMES, "k.com", "zz.org")).rstrip(".")
+            owner = random.choice(("", "", "*.")) + owner if random.random() < 0.95 else "*"
+            value = random.choice(
+                (
+                    "CNAME .",
+                    "CNAME .",
+                    "CNAME *.",
+                    "CNAME rpz-passthru.",
+                    "CNAME rpz-tcp-only.",
+                    "A 10.5.5.5",
+                    "AAAA fd00::5",
+                    "CNAME free.example.org.",
+                    "TXT words",
+                    "CNAME *.garden.example.",
+                )
+            )
+            records.append(
+                f"{owner}{random.choice(('', f'.{name}.'))} {random.choice(('', '60 ', '1h IN '))}{value}"
+                + random.choice(("", " ; why"))
+            )
+            if value.startswith("A ") and random.random() < 0.4:
+                records.append("\tA 10.5.5.6")
+        self.files[path] = "\n".join((*records, ""))
+        lines = ["rpz:", f"  name: {name}", f'  zonefile: "{path}"']
+        if random.random() < 0.2:
+            lines.append(f"  rpz-action-override: {random.choice(('nxdomain', 'nodata', 'passthru', 'disabled'))}")
+        if self.tags and random.random() < 0.5:
+            lines.append('  tags: "one"')
+        return lines
+
     def _value(self) -> str:
         return self.random.choice(
             ("A 10.1.1.1", "IN A 10.1.1.2", "300 IN AAAA fd00::1", "A 0.0.0.0", "CNAME free.example.org", "TXT words")
@@ -149,7 +190,7 @@ def disagreements(config: Config, world: Internet) -> list[str]:
     piece = unbound.read(taken, frozenset())
     assert not piece.gaps, piece.gaps
     (resolver,) = piece.resolvers
-    found = []
+    found: list[str] = []
     with world.running(config.argv):
         for client in CLIENTS:
             (view,) = resolver.views_of(4, Intervals.single(address_value(client)[1]))

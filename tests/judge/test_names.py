@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.judge.namespace import MAX_PARTS, parts
 from agent.model.requirement import Requirement
-from agent.model.resolver import NameSet, Scope
+from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Scope, TriggerTree
 
 LABELS = st.sampled_from(["a", "b", "ab", "new", "neww", "x"])
 BELOW = st.lists(LABELS, max_size=3).map(lambda labels: ".".join((*labels, "livechat.com")))
@@ -53,3 +53,22 @@ def test_more_names_than_anybody_lists_are_refused() -> None:
     sets = [NameSet(Scope.EXACT, f"n{number}.x.com") for number in range(MAX_PARTS)]
     with pytest.raises(ValueError, match="more than"):
         parts(Requirement("p", "*.x.com", ()), sets)
+
+
+OWNERS = st.lists(
+    st.one_of(BELOW, BELOW.map("*.{}".format), st.sampled_from(["*", "com", "*.com", "k.com"])), unique=True, max_size=6
+)
+
+
+@given(OWNERS, BELOW)
+def test_every_name_fares_in_a_tree_like_the_sample_of_some_part(owners: list[str], name: str) -> None:
+    tree = TriggerTree.of((NameRule(NameSet(Scope.EXACT, owner), Outcome(Fate.NXDOMAIN), None),) for owner in owners)
+    known = {tree.find(part.sample, 4) for part in parts(Requirement("p", "*.livechat.com", (), apex=True), tree.sets)}
+    assert tree.find(name, 4) in known
+
+
+def test_a_tree_asks_the_wildcard_of_one_ancestor_alone() -> None:
+    owners = ("*.com", "x.y.com", "new.com")
+    tree = TriggerTree.of((NameRule(NameSet(Scope.EXACT, owner), Outcome(Fate.NXDOMAIN), None),) for owner in owners)
+    found = {name: tree.find(name, 4) for name in ("a.y.com", "z.y.com", "zz.com", "b.new.com", "new.com", "x.org")}
+    assert {name for name, rule in found.items() if rule} == {"a.y.com", "zz.com", "new.com"}

@@ -15,7 +15,7 @@ from agent.model.intervals import address_value
 from agent.model.names import normalise
 from agent.model.network import Listener
 from agent.model.record import record
-from agent.model.resolver import BOTH, Fate, NameRule, NameSet, Outcome, Resolver, Scope, View
+from agent.model.resolver import BOTH, Fate, NameRule, NameSet, Outcome, Resolver, RuleList, Scope, View
 from agent.model.source import Gap, Source
 from agent.resolvers.dnsmasq.lines import plain
 from agent.resolvers.dnsmasq.options import HARMLESS, MODELLED, OPEN
@@ -61,7 +61,7 @@ def resolver(config: Configuration, interest: frozenset[str], listeners: tuple[L
         rules = tuple(replace(one, outcome=unknown) if one.outcome.fate is Fate.PASSED_ON else one for one in rules)
         otherwise = unknown
     source = next((option.source for option in config.options), None)
-    return Resolver("dnsmasq", (View((rules,), otherwise),), listeners or _listeners(config), source, gaps)
+    return Resolver("dnsmasq", (View((RuleList(rules),), otherwise),), listeners or _listeners(config), source, gaps)
 
 
 def _filtered(config: Configuration, rules: Iterable[NameRule], otherwise: Outcome) -> Iterator[NameRule]:
@@ -173,7 +173,7 @@ class _Reader:
     def _alias_rules(self, others: tuple[NameRule, ...]) -> Iterator[NameRule]:
         """``cname``: dnsmasq asks nobody about the name behind it, but takes what its cache happens to hold."""
         keeps = not any(value == "0" for value, _ in self._config.values("cache-size"))
-        without = View((others,), self.general()[1])
+        without = View((RuleList(others),), self.general()[1])
         for alias, (target, source) in self._aliases.items():
             scope = NameSet(Scope.BELOW, alias[2:]) if alias.startswith("*.") else NameSet(Scope.EXACT, alias)
             for family in (4, 6):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
@@ -12,8 +13,9 @@ from agent.snapshot.following import Following
 from agent.snapshot.programs import present, unit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from agent.model.resolver import Resolver
     from agent.snapshot import Snapshot
     from agent.snapshot.programs import Program
 
@@ -25,20 +27,23 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     """The files of each Unbound that runs or starts at boot."""
     if f"files{unit_of(NAME)}" not in snapshot.artifacts:
         yield Want("files", Files(unit_of(NAME)))
-    for program in present(snapshot, NAME, DEFAULT):
-        following = Following(snapshot, NAME)
-        clauses(_file(program), following)
+    for _, following in _found(snapshot, frozenset()):
         yield from following.wants
 
 
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     """One resolver for each."""
-    found = []
+    found = tuple(resolver for resolver, _ in _found(snapshot, interest))
+    return Piece(resolvers=found, gaps=tuple(gap for one in found for gap in one.gaps))
+
+
+def _found(snapshot: Snapshot, interest: frozenset[str]) -> Iterator[tuple[Resolver, Following]]:
+    """The resolvers, and the files that were followed for each."""
     for program in present(snapshot, NAME, DEFAULT):
         following = Following(snapshot, NAME)
         written, gaps = clauses(_file(program), following)
-        found.append(resolver(written, (*gaps, *following.gaps), interest, program.listeners))
-    return Piece(resolvers=tuple(found), gaps=tuple(gap for one in found for gap in one.gaps))
+        found = resolver(written, following, gaps, interest)
+        yield replace(found, listeners=program.listeners or found.listeners), following
 
 
 def _file(program: Program) -> str:

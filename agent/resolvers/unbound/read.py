@@ -15,19 +15,22 @@ from agent.model.names import normalise
 from agent.model.network import Listener
 from agent.model.public import PUBLIC
 from agent.model.record import record
-from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Resolver, Scope, View
+from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Resolver, RuleList, Scope, View
 from agent.model.source import Gap, Source
 from agent.resolvers.unbound.options import CLAUSES, HARMLESS, MODELLED, OPEN
+from agent.resolvers.unbound.policy import policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from agent.model.resolver import Stage
     from agent.resolvers.unbound.clauses import Attribute, Clause
+    from agent.snapshot.following import Following
 
 FAMILIES: Final = (4, 6)
 NULL: Final = {4: frozenset({(4, 0)}), 6: frozenset({(6, 0)})}
 RESOLVED: Final = Outcome(Fate.PASSED_ON)
-ON, OUT = Outcome(Fate.GOES_ON), Outcome(Fate.GOES_OUT)
+ON, PAST = Outcome(Fate.GOES_ON), Outcome(Fate.GOES_ON, skips=1)
 NXDOMAIN, NODATA = Outcome(Fate.NXDOMAIN), Outcome(Fate.NODATA)
 REFUSED, DROPPED = Outcome(Fate.REFUSED), Outcome(Fate.DROPPED)
 SILENT: Final = frozenset({
@@ -39,7 +42,7 @@ ENDS: Final = {
     "deny": DROPPED, "inform_deny": DROPPED, "always_deny": DROPPED, "refuse": REFUSED, "always_refuse": REFUSED,
     "static": NXDOMAIN, "always_nxdomain": NXDOMAIN, "always_nodata": NODATA, "redirect": NODATA,
     "inform_redirect": NODATA, "transparent": ON, "typetransparent": ON, "inform": ON, "always_transparent": ON,
-    "ipset": ON, "noview": ON, "nodefault": OUT,
+    "ipset": ON, "noview": ON, "nodefault": PAST,
 }  # fmt: skip
 """What a type says to names without data; always_null and block_a depend on the family."""
 ACTIONS: Final = {
@@ -128,6 +131,12 @@ class _Zones:
         elif kind == "CNAME" and known.alias is None:
             self.data[name] = _Data(known.addresses, (_name(value), one.source), known.source)
 
+    def rules_of_view(self, *, first: bool) -> Iterator[NameRule]:
+        """The rules of a view; where it is just asked first, what it covers is no matter for the zones for all."""
+        for rule in self.rules(None):
+            skips = int(first and (rule.outcome == PAST or rule.outcome.tentative))
+            yield rule if rule.outcome.skips == skips else replace(rule, outcome=replace(rule.outcome, skips=skips))
+
     def rules(self, client: _Client | None) -> Iterator[NameRule]:
         """The rules for one kind of client (None: of a view, where tags do not count), closest zones first."""
         inside: dict[str | None, list[str]] = defaultdict(list)
@@ -151,8 +160,8 @@ class _Zones:
             for name in sorted(between):
                 if kind == "static":
                     yield NameRule(NameSet(Scope.EXACT, name), NODATA, zone.source)
-                elif kind in ("transparent", "inform"):
-                    yield NameRule(NameSet(Scope.EXACT, name), OUT, zone.source)
+                elif in_view and kind in ("transparent", "inform"):
+                    yield NameRule(NameSet(Scope.EXACT, name), PAST, zone.source)
         if kind == "always_null":
             for family in FAMILIES:
                 yield NameRule(whole, Outcome(Fate.ADDRESSES, NULL[family]), zone.source, frozenset({family}))
@@ -180,7 +189,8 @@ class _Zones:
                 yield _fixed(names, data, family)
             elif data and data.alias:
                 target, source = data.alias
-                yield NameRule(names, Outcome(Fate.ALIAS, target=target), source, frozenset({family}))
+                outcome = Outcome(Fate.ALIAS, target=target, tentative=True)  # policy zones still see the name itself
+                yield NameRule(names, outcome, source, frozenset({family}))
 
     def _of_name(self, name: str, kind: str, data: _Data) -> Iterator[NameRule]:
         names = NameSet(Scope.EXACT, name)
@@ -193,12 +203,12 @@ class _Zones:
                 yield NameRule(names, NODATA, data.source, frozenset({family}))
 
 
-def resolver(
-    found: Sequence[Clause], gaps: Sequence[Gap], interest: frozenset[str], listeners: tuple[Listener, ...]
-) -> Resolver:
-    """Give the resolver, with rules for the names of interest (empty: all) alone."""
+def resolver(found: Sequence[Clause], following: Following, gaps: Sequence[Gap], interest: frozenset[str]) -> Resolver:
+    """Give the resolver, with rules for the names of interest (empty: all) alone, and where it will listen."""
     every = [one for clause in found for one in clause.attributes]
-    open_ends = (*gaps, *_open(found, every, interest))
+    policies = [(clause, *policy(clause, following, interest)) for clause in found if clause.kind == "rpz"]
+    of_policies = [gap for _, _, some in policies for gap in some]
+    open_ends = (*gaps, *following.gaps, *_open(found, every, interest), *of_policies)
     server = [one for clause in found if clause.kind == "server" for one in clause.attributes if not _misread(one)]
     forwards = tuple(_forwards(found, interest))
     zones = _Zones(server, interest)
@@ -212,20 +222,22 @@ def resolver(
     def view(client: _Client, clients: tuple[tuple[int, Intervals], ...] | None) -> View:
         if client.action in ACTIONS:
             return View((), ACTIONS[client.action], clients, client.source)
-        stages: list[tuple[NameRule, ...]] = []
+        stages: list[Stage] = []
         own, first = views.get(client.view, (None, False))
         if own is not None and own.any:
-            stages.append(tuple(own.rules(None)))
+            stages.append(RuleList(tuple(own.rules_of_view(first=first))))
         if own is None or not own.any or first:
-            stages.append(tuple(zones.rules(client)))
-        stages.append(forwards)
-        if doubt:
-            stages = [tuple(_doubted(rule, doubt) for rule in stage) for stage in stages]
+            stages.append(RuleList(tuple(zones.rules(client))))
+        for clause, tree, _ in policies:
+            tags = clause.text("tags").split()
+            if tree is not None and (not tags or set(tags) & set(client.tags)):
+                stages.append(tree)
+        stages.append(RuleList(tuple(_doubted(rule, doubt) for rule in forwards) if doubt else forwards))
         return View(tuple(stages), doubt or RESOLVED, clients, client.source)
 
     made = tuple(view(client, clients) for client, clients in _clients(server))
     source = found[0].source if found else None
-    return Resolver("unbound", made, listeners or tuple(_listeners(server)), source, tuple(open_ends))
+    return Resolver("unbound", made, tuple(_listeners(server)), source, open_ends)
 
 
 def _doubted(rule: NameRule, doubt: Outcome) -> NameRule:
@@ -377,8 +389,6 @@ def _open(found: Sequence[Clause], every: Sequence[Attribute], interest: frozens
         name = _name(clause.text("name"))
         if clause.kind == "auth-zone" and name and _touches(name, interest):
             yield Gap("unbound", f"auth-zone: {name} is served from a file", clause.source)
-        elif clause.kind == "rpz":
-            yield Gap("unbound", "rpz: response policy zones are not followed", clause.source)
 
 
 def _misread(one: Attribute) -> str:

@@ -1,0 +1,174 @@
+"""Response policy zones as Unbound reads them (``services/rpz.c`` of version 1.17).
+
+The first record of an owner sets the kind of action. A name without an entry of its own gets the wildcard of just one
+ancestor: that which it shares with the entry before it in Unbound's order of names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agent.errors import Malformed
+from agent.model.intervals import Intervals, address_value
+from agent.model.public import PUBLIC
+from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Scope, TriggerTree, order
+from agent.model.source import Gap, Source
+from agent.resolvers.zonefile import ZoneRecord, records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.resolvers.unbound.clauses import Clause
+    from agent.snapshot import Artifact
+    from agent.snapshot.following import Following
+
+LET_THROUGH: Final = Outcome(Fate.GOES_ON, skips=1000)
+ACTIONS: Final = {
+    "": Outcome(Fate.NXDOMAIN), "*": Outcome(Fate.NODATA), "rpz-passthru": LET_THROUGH,
+    "rpz-tcp-only": LET_THROUGH, "rpz-drop": Outcome(Fate.DROPPED),
+}  # fmt: skip
+"""Targets of CNAME records; tcp-only makes a client ask again, and then lets it through."""
+OVERRIDES: Final = {
+    "nxdomain": Outcome(Fate.NXDOMAIN), "nodata": Outcome(Fate.NODATA), "passthru": LET_THROUGH,
+    "drop": Outcome(Fate.DROPPED),
+}  # fmt: skip
+OTHER: Final = {
+    "rpz-client-ip": "clients are told apart by address",
+    "rpz-nsdname": "names are judged by their name servers",
+    "rpz-nsip": "names are judged by the addresses of their name servers",
+}
+
+
+def policy(
+    clause: Clause, following: Following, interest: frozenset[str]
+) -> tuple[TriggerTree | None, tuple[Gap, ...]]:
+    """One ``rpz:`` clause; no tree where it decides nothing."""
+    zone = clause.text("name").rstrip(".").lower()
+    override = clause.text("rpz-action-override")
+    if override == "disabled":
+        return None, ()
+    path = clause.text("zonefile")
+    artifact = following.file(path) if path else None
+    if artifact is None:
+        if clause.get("url") or clause.get("primary") or clause.get("master"):
+            return None, (Gap("unbound", f"rpz {zone}: its records were not saved to a file", clause.source),)
+        return None, ()
+    reader = _Reader(zone, interest)
+    try:
+        reader.read(artifact)
+    except Malformed as error:
+        source = Source(artifact.name, "", error.line)
+        return None, (Gap("unbound", f"rpz {zone}: line {error.line}: {error}", source),)
+    fixed = OVERRIDES.get(override)
+    if override == "cname":
+        fixed = Outcome(Fate.ALIAS, target=clause.text("rpz-cname-override").rstrip(".").lower())
+    return reader.tree(fixed), tuple(reader.gaps)
+
+
+class _Reader:
+    def __init__(self, zone: str, interest: frozenset[str]) -> None:
+        self._end = f".{zone}"
+        self._zone = zone
+        self._interest = interest
+        self._found: dict[str, list[ZoneRecord]] = {}
+        self._source = ""
+        self.gaps: list[Gap] = []
+
+    def read(self, artifact: Artifact) -> None:
+        """Take the records that touch the names of interest; raises Malformed."""
+        self._source = artifact.name
+        self._take(artifact, self._matters)
+        above = {name.partition(".")[2] for name in self._found if name.startswith("*")}
+        for apex in self._interest:
+            if any(apex != name and (not name or apex.endswith("." + name)) for name in above):
+                before = self._before(artifact, apex)  # it says how far up a name without an entry looks for a wildcard
+                self._take(artifact, frozenset({before}).__contains__)
+
+    def _before(self, artifact: Artifact, apex: str) -> str:
+        """The owner that comes before a name and all below it; empty where there is none."""
+        limit = order(apex)
+        owners = {one.owner for one in records(artifact.text, self._zone, lambda owner: owner.endswith(self._end))}
+        keys = {order(owner[: -len(self._end)]): owner for owner in owners}
+        return keys[max(found)] if (found := [key for key in keys if key < limit]) else ""
+
+    def _take(self, artifact: Artifact, matters: Callable[[str], bool]) -> None:
+        for one in records(artifact.text, self._zone, matters):
+            if not one.owner.endswith(self._end):
+                raise Malformed(f"{one.owner} is not in the zone {self._zone}", line=one.line)
+            owner = one.owner[: -len(self._end)]
+            kind = owner.rpartition(".")[2]
+            if kind in OTHER:
+                self._gap(f"{kind}: {OTHER[kind]}", one)
+            elif kind == "rpz-ip":
+                if _is_public(owner):
+                    self._gap("rpz-ip: answers with some public addresses are changed", one)
+            elif one.type in ("A", "AAAA") and _address(one) is None:
+                raise Malformed(f"not an address: {one.text}", line=one.line)
+            else:
+                self._found.setdefault(owner, []).append(one)
+
+    def _gap(self, reason: str, one: ZoneRecord) -> None:
+        if not self.gaps:
+            self.gaps.append(Gap("unbound", f"rpz {self._zone}: {reason}", self._where(one)))
+
+    def _where(self, one: ZoneRecord) -> Source:
+        return Source(self._source, one.text, one.line)
+
+    def _matters(self, owner: str) -> bool:
+        if owner == self._zone:
+            return False
+        if not owner.endswith(self._end) or not self._interest:
+            return True
+        name = owner[: -len(self._end)]
+        if name.rpartition(".")[2] in ("rpz-ip", *OTHER):
+            return True
+        above = name.removeprefix("*").removeprefix(".")
+        return any(
+            name == one or name.endswith("." + one) or not above or one == above or one.endswith("." + above)
+            for one in self._interest
+        )
+
+    def tree(self, fixed: Outcome | None) -> TriggerTree:
+        """The entries; an override takes the place of every action."""
+        return TriggerTree.of(
+            tuple(self._rule(owner, fixed or _outcome(found, family), found[0], family) for family in (4, 6))
+            for owner, found in self._found.items()
+        )
+
+    def _rule(self, owner: str, outcome: Outcome, first: ZoneRecord, family: int) -> NameRule:
+        return NameRule(NameSet(Scope.EXACT, owner), outcome, self._where(first), frozenset({family}))
+
+
+def _outcome(found: list[ZoneRecord], family: int) -> Outcome:
+    """What the records of one owner say."""
+    first = found[0]
+    if first.type == "CNAME":
+        target = first.data[0] if first.data else ""
+        return ACTIONS.get(target) or Outcome(Fate.ALIAS, target=target.removeprefix("*."))
+    wanted = "A" if family == 4 else "AAAA"
+    addresses = frozenset(address for one in found if one.type == wanted and (address := _address(one)))
+    return Outcome(Fate.ADDRESSES, addresses) if addresses else Outcome(Fate.NODATA)
+
+
+def _address(one: ZoneRecord) -> tuple[int, int] | None:
+    try:
+        return address_value(one.data[0])
+    except (ValueError, IndexError):
+        return None
+
+
+def _is_public(owner: str) -> bool:
+    """Whether ``24.0.2.0.192.rpz-ip`` touches public addresses; so it counts where it cannot be read."""
+    length, *labels = owner.split(".")[:-1]
+    try:
+        if len(labels) == 4:
+            family, low = address_value(".".join(reversed(labels)))
+        else:
+            text = ":".join("" if label == "zz" else label for label in reversed(labels))
+            family, low = address_value(
+                f":{text}" if text.startswith(":") else f"{text}:" if text.endswith(":") else text
+            )
+        size = 1 << ((32 if family == 4 else 128) - int(length))
+    except ValueError:
+        return True
+    return bool(Intervals.span(low, low + size - 1) & PUBLIC[family])
