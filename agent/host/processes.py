@@ -29,13 +29,17 @@ def running(want: Want) -> Artifact:
     for process in psutil.process_iter(["name", "pid", "cmdline"]):
         if process.info["name"] not in names:
             continue
+        try:
+            namespace = _namespace(process.info["pid"])
+        except FileNotFoundError:
+            continue  # it has ended
         listeners, denied = _listeners(process)
         hidden = hidden or denied
         found.append({
             "name": process.info["name"],
             "pid": process.info["pid"],
             "arguments": redact_arguments(tuple(process.info["cmdline"] or ())),
-            "namespace": _namespace(process.info["pid"]),
+            "namespace": namespace,
             "listeners": listeners,
         })  # fmt: skip
     found.sort(key=lambda one: (one["name"], one["pid"]))
@@ -45,10 +49,13 @@ def running(want: Want) -> Artifact:
 
 
 def _namespace(pid: int) -> str:
-    """The network namespace of a program, where it is another than ours and may be known."""
+    """The network namespace of a program, where it is another than ours and may be known.
+
+    Raises FileNotFoundError where the program has ended.
+    """
     try:
         found = str(Path(f"/proc/{pid}/ns/net").readlink())
-    except OSError:
+    except PermissionError:
         return ""
     return "" if found == str(Path("/proc/self/ns/net").readlink()) else found
 

@@ -69,17 +69,18 @@ class NameStage:
         self._serving: dict[str, tuple[tuple[Resolver, tuple[View, ...]], ...]] = {}
 
     def opinions(self, requirement: Requirement, zone: Zone) -> dict[int, NameOpinion]:
-        """Give the opinion for each family, where it is not that all is well."""
+        """Give the opinion for each family; none where nobody here is asked."""
         if zone.name == HOST and (by_hosts := _hosts_file(self._gateway, requirement)):
             return {4: by_hosts, 6: by_hosts}
+        views = [(resolver, view) for resolver, seen in self.serving(zone) for view in seen]
+        asked = [
+            {family: tuple(_fates(self._gateway, resolver, view, requirement, family)) for family in (4, 6)}
+            for resolver, view in views
+        ]
         found: dict[int, NameOpinion] = {}
-        for resolver, views in self.serving(zone):
-            for view in views:
-                asked = {family: tuple(_fates(self._gateway, resolver, view, requirement, family)) for family in (4, 6)}
-                for family in (4, 6):
-                    opinion = _opinion(resolver, family, asked)
-                    if opinion.verdict is not Reach.ALLOWED:
-                        found.setdefault(family, _for_some(opinion, view, views))
+        for family in (4, 6) if views else ():
+            opinions = [_opinion(one[0], family, fates) for one, fates in zip(views, asked, strict=True)]
+            found[family] = _together(opinions, [view for _, view in views])
         return found
 
     def serving(self, zone: Zone) -> tuple[tuple[Resolver, tuple[View, ...]], ...]:
@@ -256,14 +257,18 @@ def _opinion(resolver: Resolver, family: int, asked: dict[int, tuple[_Fate, ...]
     return NameOpinion(Reach.BLOCKED if every else Reach.PARTIAL, because, _sources(stopped), resolver.kind)
 
 
-def _for_some(opinion: NameOpinion, view: View, views: tuple[View, ...]) -> NameOpinion:
-    """The same for a part of the clients, where others see another view."""
-    if len(views) == 1 or opinion.verdict is Reach.NOT_ROUTED:
-        return opinion
-    whom = f"for the clients of {view.source}" if view.source else "for the other clients"
-    verdict = Reach.PARTIAL if opinion.verdict is Reach.BLOCKED else opinion.verdict
-    sources = (*opinion.sources, view.source) if view.source else opinion.sources
-    return replace(opinion, verdict=verdict, because=f"{opinion.because}, {whom}", sources=sources)
+def _together(opinions: list[NameOpinion], views: list[View]) -> NameOpinion:
+    """What clients get of which some see one view and some another."""
+    if len({one.verdict for one in opinions}) == 1:
+        return opinions[0]
+    for verdicts in ((Reach.BLOCKED, Reach.PARTIAL), (Reach.UNKNOWN,)):
+        for opinion, view in zip(opinions, views, strict=True):
+            if opinion.verdict in verdicts:
+                whom = f"for the clients of {view.source}" if view.source else "for the other clients"
+                sources = (*opinion.sources, view.source) if view.source else opinion.sources
+                verdict = Reach.PARTIAL if opinion.verdict is Reach.BLOCKED else opinion.verdict
+                return replace(opinion, verdict=verdict, because=f"{opinion.because}, {whom}", sources=sources)
+    return FINE
 
 
 def _listed(names: list[str]) -> str:

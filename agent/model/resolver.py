@@ -92,7 +92,7 @@ class Outcome:
     because: str = ""
     """Why it is unknown."""
     tentative: bool = False
-    """It holds unless one of the next lists, but for the last, has an answer too."""
+    """It holds unless one of the next lists, but for the last, has another answer than addresses."""
     skips: int = 0
     """How many of the next lists are not asked; the last, about whom questions are passed on to, always is."""
 
@@ -204,6 +204,7 @@ class View:
                 if rule.outcome.tentative:
                     held = rule
                 elif rule.outcome.fate is not Fate.GOES_ON:
+                    rule = held if held and rule.outcome.fate is Fate.ADDRESSES else rule
                     return rule.outcome, rule
                 skips = rule.outcome.skips
             at = at + 1 if at == last else min(at + 1 + skips, last)

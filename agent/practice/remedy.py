@@ -36,6 +36,10 @@ REPLIES = (
 )
 EXCEPTIONS: Final = {
     "dnsmasq": "; if it is meant for more than {apex}, add server=/{apex}/# instead: the longer domain wins",
+    "unbound": (
+        '; if it is meant for more than {apex}, add local-zone: "{apex}" always_transparent instead (the closest zone'
+        " wins), or in front of a policy zone one with {apex} and *.{apex} CNAME rpz-passthru."
+    ),
 }
 """Resolver to what makes an exception of one domain in its configuration."""
 PROXY = "let a proxy that filters by domain name decide about the web, and let the firewall pass its traffic"
@@ -51,7 +55,7 @@ def remedy_for(judgement: Judgement, sources: tuple[Source, ...], owners: Owners
         if judgement.by == "hosts":
             return Advice(f"Remove the names of {domain} from {place}.", tool="hosts file")
         wider = EXCEPTIONS.get(judgement.by, "").format(apex=apex_of(domain))
-        return Advice(f"Remove the line from {place}{wider}.", tool=judgement.by)
+        return Advice(f"Remove the line from {place}{wider}".rstrip(".") + ".", tool=judgement.by)
     if Stage.PAC in judgement.blocked_at:
         return Advice("Let this host reach the proxy that its settings name, or correct the setting.")
     if Stage.ROUTE in judgement.blocked_at and not sources:

@@ -35,6 +35,25 @@ def audited(folder: Path, lines: str, before: str = "", *, also: str = "") -> di
     return report
 
 
+def audited_with_unbound(folder: Path, lines: str, zone: str) -> dict[str, Any]:
+    """The report of a gateway with an Unbound of these lines and one policy zone."""
+    config = folder / "unbound.conf"
+    (folder / "block.zone").write_text(f"@ SOA a. b. 1 2 3 4 5\n{zone}\n")
+    config.write_text(
+        'server:\n chroot: ""\n username: ""\n use-syslog: no\n interface: 0.0.0.0\n interface: ::0\n'
+        f' module-config: "respip iterator"\n access-control: 192.168.0.0/16 allow\n pidfile: {folder}/pid\n{lines}\n'
+        f"rpz:\n name: block.test\n zonefile: {folder}/block.zone\n"
+    )
+    with gateway() as shell:
+        done = shell(
+            f'{ROUTE_6}unbound -c {config}\ntrap "kill $(cat {folder}/pid)" EXIT\n'
+            f"{GATEPROOF} audit --format json || [ $? = 1 ]"
+        )
+        assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
 def verdicts(report: dict[str, Any], domain: str = "*.livechat.com", zone: str = "lan0") -> dict[int, str]:
     found = [
         one for one in report["verdicts"] if (one["domain"], one["zone"], one["port"]) == (domain, zone, "tcp/443")
@@ -79,3 +98,22 @@ def test_a_line_that_is_not_followed_leaves_the_domain_open(tmp_path: Path) -> N
     report = audited(tmp_path, "bogus-nxdomain=23.0.0.0/8")
     assert verdicts(report) == {4: "unknown", 6: "unknown"}
     assert any("bogus-nxdomain" in gap["reason"] for gap in report["gaps"])
+
+
+@needs("unbound")
+def test_a_policy_zone_of_unbound_blocks_with_file_and_line(tmp_path: Path) -> None:
+    report = audited_with_unbound(
+        tmp_path,
+        ' local-zone: chatbot.com static\nview:\n name: "staff"\nserver:\n access-control-view: 192.168.7.128/25 staff\n',
+        "*.livechat.com CNAME .\napi.helpdesk.com CNAME .",
+    )
+    assert verdicts(report) == {4: "partial", 6: "partial"}, "the bare domain is open"
+    assert verdicts(report, "*.helpdesk.com") == {4: "partial", 6: "partial"}
+    assert verdicts(report, "*.livechatinc.com") == {4: "allowed", 6: "allowed"}
+    assert verdicts(report, "*.chatbot.com") == {4: "blocked", 6: "blocked"}
+    found = {one["subject"]["name"]: one for one in report["findings"] if one["zone"] == "lan0"}
+    policy = found["*.livechat.com"]
+    assert policy["locus"][0]["artifact"] == f"files{tmp_path}/block.zone"
+    assert (policy["locus"][0]["line"], policy["locus"][0]["text"]) == (2, "*.livechat.com CNAME .")
+    assert "rpz-passthru" in policy["remedy"]["text"]
+    assert policy["remedy"]["tool"] == "unbound"
