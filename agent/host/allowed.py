@@ -54,8 +54,13 @@ _SECRET: Final = re.compile(
 
 
 def may_read(pattern: str) -> bool:
-    """Whether a file, or all that match a pattern, may be read: never what is there to be kept secret."""
-    return pattern in FILES or bool(_CONFIGURATION.fullmatch(pattern) and not _SECRET.search(pattern))
+    """Whether a file, or what matches a pattern, may be read: never what is there to be kept secret."""
+    return pattern in FILES or is_configuration(pattern)
+
+
+def is_configuration(path: str) -> bool:
+    """Whether a path, or a pattern, is where configuration is kept, and no secret."""
+    return bool(_CONFIGURATION.fullmatch(path) and not _SECRET.search(path))
 
 
 DENIED: Final = re.compile(

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent.host.allowed import DENIED, UNSUPPORTED, may_ask, may_read
+from agent.host.allowed import DENIED, FILES, UNSUPPORTED, is_configuration, may_ask, may_read
 from agent.host.processes import running
 from agent.snapshot import Artifact, Command, Files, Processes, Status, Want
 from agent.snapshot.redact import redact
@@ -77,15 +77,13 @@ class LiveHost:
             return _classified(name, argv, remedy, (code, out.read(), err.read(65536).decode(errors="replace")))
 
     def _files(self, pattern: str, remedy: str) -> Iterator[Artifact]:
-        if not may_read(pattern if glob.has_magic(pattern) else os.path.realpath(pattern)):
-            yield Artifact(f"files{pattern}", Status.DENIED, detail="not a place that configuration is read from")
-            return
-        found = sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern is absolute
-        if not found:
-            yield _read(pattern, remedy)
-        for path in found:
-            if may_read(os.path.realpath(path)) or pattern.startswith("/proc/"):
+        found = sorted(glob.glob(pattern)) if may_read(pattern) else []  # noqa: PTH207 - the pattern is absolute
+        for path in found or [pattern]:
+            # a link does not make a secret readable; what the kernel says is on our list by name
+            if may_read(pattern) and (pattern in FILES or is_configuration(os.path.realpath(path))):
                 yield _read(path, remedy)
+            else:
+                yield Artifact(f"files{path}", Status.DENIED, detail="not a place that configuration is read from")
 
 
 def _classified(name: str, argv: tuple[str, ...], remedy: str, result: tuple[int, bytes, str]) -> Artifact:

@@ -272,9 +272,14 @@ def _together(opinions: list[NameOpinion], views: list[View]) -> NameOpinion:
 
 
 def _listed(names: list[str]) -> str:
-    names = list(dict.fromkeys(names))
-    more = len(names) - MAX_NAMES
-    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+    """A few of the parts: a name, all below it, or both."""
+    texts = []
+    for name in dict.fromkeys(names):
+        if name.startswith("*.") and name[2:] in names:
+            continue
+        texts.append(f"{name} and all below it" if f"*.{name}" in names else name)
+    more = len(texts) - MAX_NAMES
+    return ", ".join(texts[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _sources(fates: list[_Fate] | tuple[_Fate, ...]) -> tuple[Source, ...]:

@@ -54,7 +54,8 @@ def remedy_for(judgement: Judgement, sources: tuple[Source, ...], owners: Owners
         place = sources[0].artifact.removeprefix("files") if sources else "its configuration"
         if judgement.by == "hosts":
             return Advice(f"Remove the names of {domain} from {place}.", tool="hosts file")
-        wider = EXCEPTIONS.get(judgement.by, "").format(apex=apex_of(domain))
+        whole = judgement.verdict is Reach.BLOCKED  # a closer line would win over an exception for the whole domain
+        wider = EXCEPTIONS.get(judgement.by, "").format(apex=apex_of(domain)) if whole else ""
         return Advice(f"Remove the line from {place}{wider}".rstrip(".") + ".", tool=judgement.by)
     if Stage.PAC in judgement.blocked_at:
         return Advice("Let this host reach the proxy that its settings name, or correct the setting.")

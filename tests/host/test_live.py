@@ -71,6 +71,19 @@ def test_a_configuration_that_names_a_secret_does_not_get_it_read(path: str) -> 
     assert not refused.data
 
 
+def test_a_link_to_a_secret_does_not_get_it_read(tmp_path: Path) -> None:
+    (tmp_path / "innocent.conf").symlink_to("/etc/shadow")
+    (refused,) = LiveHost().answer(Want("files", Files(f"{tmp_path}/*.conf")))
+    assert refused.status is Status.DENIED
+    assert not refused.data
+
+
+@pytest.mark.parametrize("path", [path for path in allowed.FILES if "*" not in path])
+def test_what_the_kernel_says_is_never_refused(path: str) -> None:
+    (found,) = LiveHost().answer(Want("files", Files(path)))
+    assert "not a place" not in found.detail
+
+
 def test_a_pattern_without_a_file_is_an_answer(tmp_path: Path) -> None:
     (nothing,) = LiveHost().answer(Want("files", Files(f"{tmp_path}/*.conf")))
     assert (nothing.name, nothing.status) == (f"files{tmp_path}/*.conf", Status.ABSENT)

@@ -122,7 +122,7 @@ def _reason(verdict: Verdict, gaps: Sequence[GapOut]) -> str:
 
 
 def notes(report: Report) -> Iterator[str]:
-    """What the table leaves out: families without a road, and ports that are only preferred."""
+    """What the table leaves out: families without a road, and what stops only ports that are preferred."""
     routed = {one.zone for one in report.verdicts if one.verdict is not Reach.NOT_ROUTED}
     missing: dict[tuple[int, str], list[str]] = {}
     for one in report.verdicts:
@@ -130,9 +130,11 @@ def notes(report: Report) -> Iterator[str]:
             missing.setdefault((one.family, one.because), []).append(one.zone)
     for (family, because), zones in missing.items():
         yield f"IPv{family} was not judged {phrases(zones)}: {because}."
+    said = {(one.domain, one.zone, one.family, one.because) for one in report.verdicts if one.required}
     preferred: dict[tuple[str, str, Reach], list[str]] = {}
     for one in report.verdicts:
-        if not one.required and one.verdict in TROUBLES:
+        known = (one.domain, one.zone, one.family, one.because) in said
+        if not one.required and one.verdict in TROUBLES and not known:
             where = f" ({place(one.decided_by[0])})" if one.decided_by else ""
             preferred.setdefault((one.port, _reason(one, report.gaps) + where, one.verdict), []).append(one.zone)
     for (port, because, verdict), zones in preferred.items():
