@@ -89,6 +89,15 @@ def test_bytes_of_another_encoding_do_not_matter_in_comments() -> None:
     assert seen(found, "127.0.0.1").answer("livechat.com", 4)[0].fate is Fate.NXDOMAIN
 
 
+def test_a_view_that_only_takes_a_built_in_zone_away_has_none_of_its_own() -> None:
+    text = (
+        "server:\n local-zone: com static\n access-control-view: 127.0.0.0/8 v\n"
+        "view:\n name: v\n local-zone: 10.in-addr.arpa nodefault\n"
+    )
+    found = read({"/etc/unbound/unbound.conf": text})
+    assert seen(found, "127.0.0.1").answer("livechat.com", 4)[0].fate is Fate.NXDOMAIN
+
+
 def zone(*records: str) -> dict[str, str | bytes]:
     text = "\n".join(("@ SOA a. b. 1 2 3 4 5", *records, ""))
     return {"/etc/unbound/unbound.conf": "rpz:\n name: p.\n zonefile: /p.zone\n", "/p.zone": text}

@@ -108,7 +108,7 @@ class _Zones:
         self.any = False
         for one in attributes:
             if one.name == "local-zone":
-                self.any = True
+                self.any = self.any or one.values[1] != "nodefault"  # a view of these alone has no zones at all
                 name = _name(one.values[0])
                 if (nodefault or one.values[1] != "nodefault") and _touches(name, interest):
                     self.zones.setdefault(name, _Zone(name, one.values[1], tags[name], one.source))
