@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TIMEOUT: Final = 20.0
 """Seconds for one command."""
 OUTPUT_LIMIT: Final = 256 << 20
-FILE_LIMIT: Final = 16 << 20
+FILE_LIMIT: Final = 128 << 20
 """Bytes; more is a failure, not a cut."""
 CHUNK: Final = 1 << 16
 CAP_NET_ADMIN: Final = 12  # include/uapi/linux/capability.h
@@ -112,10 +112,12 @@ def _may_list() -> bool:
 
 def _limited(file: FileIO) -> bytes:
     """Up to one byte more than the limit, in pieces: /proc/sys allocates as much as one read asks for."""
-    data = b""
-    while len(data) <= FILE_LIMIT and (piece := file.read(CHUNK)):
-        data += piece
-    return data
+    pieces: list[bytes] = []
+    left = FILE_LIMIT + 1
+    while left > 0 and (piece := file.read(min(CHUNK, left))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def _read(path: str, remedy: str) -> Artifact:

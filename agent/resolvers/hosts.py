@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
 from agent.model.intervals import address_value
-from agent.model.names import normalise
+from agent.model.names import Interest, normalise
 from agent.model.network import HostsEntry
 from agent.model.source import Gap, Source
 from agent.snapshot import Files, Status, Want
+from agent.snapshot.search import lines_about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -45,9 +46,10 @@ def _is_used(nsswitch: Artifact) -> bool:
     return True
 
 
-def _entries(artifact: Artifact, interest: frozenset[str]) -> Iterator[HostsEntry]:
+def _entries(artifact: Artifact, names: frozenset[str]) -> Iterator[HostsEntry]:
     """One entry for each name; lines that glibc skips are skipped."""
-    for number, line in enumerate(artifact.text.splitlines(), 1):
+    interest = Interest(names)
+    for number, line in lines_about(artifact.data, names):
         words = line.partition("#")[0].split()
         if len(words) < 2:
             continue
@@ -60,7 +62,7 @@ def _entries(artifact: Artifact, interest: frozenset[str]) -> Iterator[HostsEntr
                 name = normalise(word)
             except ValueError:
                 continue
-            if not interest or any(name == one or name.endswith("." + one) for one in interest):
+            if interest.holds(name):
                 yield HostsEntry(name, family, address, Source(artifact.name, line.strip(), number))
 
 

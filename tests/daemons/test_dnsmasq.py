@@ -88,7 +88,7 @@ def test_what_is_not_followed_leaves_answers_open() -> None:
     ("line", "reason"),
     [
         ('address=/x.com/"10.0.0.1', 'missing "'),
-        ("address=/x.com/nonsense", "not an address: nonsense"),
+        ("address=/livechat.com/nonsense", "not an address: nonsense"),
         ("frobnicate=yes", "unknown option frobnicate"),
         ("conf-file=/etc/not/there.conf", "/etc/not/there.conf: not in this snapshot"),
         ("conf-script=/bin/true", "a program writes the configuration"),

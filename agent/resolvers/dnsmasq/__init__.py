@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
+from agent.model.names import Interest
 from agent.resolvers.dnsmasq.files import DEFAULT, load
 from agent.resolvers.dnsmasq.read import resolver
 from agent.snapshot import Files, Want
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 
 NAME: Final = "dnsmasq"
+NONE: Final = Interest({"invalid"})
+"""Which files are named does not depend on names."""
 
 
 def wants(snapshot: Snapshot) -> Iterable[Want]:
@@ -24,13 +27,14 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     if f"files{unit_of(NAME)}" not in snapshot.artifacts:
         yield Want("files", Files(unit_of(NAME)))
     for program in present(snapshot, NAME, DEFAULT):
-        yield from load(snapshot, program.arguments).wants
+        yield from load(snapshot, program.arguments, NONE).wants
 
 
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     """One resolver for each."""
+    names = Interest(interest)
     found = tuple(
-        resolver(load(snapshot, program.arguments), interest, program.listeners)
+        resolver(load(snapshot, program.arguments, names), names, program.listeners)
         for program in present(snapshot, NAME, DEFAULT)
     )
     return Piece(resolvers=found, gaps=tuple(gap for one in found for gap in one.gaps))

@@ -14,6 +14,7 @@ from agent.snapshot.programs import ARTIFACT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from agent.model.names import Interest
     from agent.snapshot import Artifact, Snapshot, Want
 
 DEFAULT: Final = "/etc/dnsmasq.conf"
@@ -41,11 +42,11 @@ class Configuration:
         return any(one.name == name for one in self.options)
 
 
-def load(snapshot: Snapshot, arguments: Sequence[str]) -> Configuration:
-    """Follow all files from a command line; what is not there is wanted, or a gap."""
+def load(snapshot: Snapshot, arguments: Sequence[str], interest: Interest) -> Configuration:
+    """Follow all files from a command line; what is not there is wanted, or a gap. Lists are searched for names."""
     following = Following(snapshot, "dnsmasq")
     gaps: list[Gap] = []
-    options = tuple(_expanded(on_command_line(arguments, ARTIFACT), following, gaps))
+    options = tuple(_expanded(on_command_line(arguments, ARTIFACT), interest, following, gaps))
     config = Configuration(options, (), (), (), ())
     hosts: list[Artifact | None] = []
     if not config.has("no-hosts"):
@@ -69,7 +70,7 @@ def load(snapshot: Snapshot, arguments: Sequence[str]) -> Configuration:
     )
 
 
-def _expanded(given: Iterable[Option], following: Following, gaps: list[Gap]) -> Iterator[Option]:
+def _expanded(given: Iterable[Option], interest: Interest, following: Following, gaps: list[Gap]) -> Iterator[Option]:
     """The options with those of all files they name; a file is read once, as dnsmasq does."""
     queue = list(given)
     if not any(option.name == "conf-file" for option in queue):
@@ -93,7 +94,7 @@ def _expanded(given: Iterable[Option], following: Following, gaps: list[Gap]) ->
                 gaps.append(Gap("dnsmasq", f"more than {MAX_FILES} configuration files", option.source))
                 return
             try:
-                inner.extend(in_file(file))
+                inner.extend(in_file(file, interest))
             except Malformed as error:
                 gaps.append(Gap("dnsmasq", f"line {error.line}: {error}", Source(file.name, "", error.line)))
         queue[:0] = inner

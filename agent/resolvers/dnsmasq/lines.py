@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
@@ -12,6 +13,7 @@ from agent.resolvers.dnsmasq.options import HARMLESS, MODELLED, OPEN, SHORT, VAL
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from agent.model.names import Interest
     from agent.snapshot import Artifact
 
 KNOWN: Final = HARMLESS | MODELLED | OPEN.keys()
@@ -19,6 +21,9 @@ HIDDEN: Final = {letter: chr(0xE000 + at) for at, letter in enumerate(",.:;#/ ")
 """Inside quotes these part nothing, and ``host-record`` does not take such words for addresses (``hide_meta``)."""
 SHOWN: Final = str.maketrans({there: here for here, there in HIDDEN.items()})
 ESCAPED: Final = {"t": "\t", "n": "\n", "b": "\b", "r": "\r", "e": "\x1b", '"': '"', "\\": "\\"}
+
+_LISTED: Final = re.compile(r"(?:address|server|local)=/([A-Za-z0-9_-][\w.-]*)/[^\"/]*$")
+"""A line about one domain, as block lists have them by the million."""
 
 
 @record
@@ -35,9 +40,12 @@ def plain(text: str) -> str:
     return text.translate(SHOWN)
 
 
-def in_file(artifact: Artifact) -> Iterator[Option]:
-    """The options of a file; raises Malformed where dnsmasq would refuse it."""
+def in_file(artifact: Artifact, interest: Interest) -> Iterator[Option]:
+    """The options of a file but for lists of other names; raises Malformed where dnsmasq would refuse it."""
     for number, line in enumerate(artifact.text.split("\n"), 1):
+        listed = _LISTED.match(line)
+        if listed and not interest.touches(listed[1].lower()):
+            continue
         text = _bare(line, number)
         if text:
             name, equals, value = text.partition("=")

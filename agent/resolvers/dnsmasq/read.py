@@ -19,10 +19,12 @@ from agent.model.resolver import BOTH, Fate, NameRule, NameSet, Outcome, Resolve
 from agent.model.source import Gap, Source
 from agent.resolvers.dnsmasq.lines import plain
 from agent.resolvers.dnsmasq.options import HARMLESS, MODELLED, OPEN
+from agent.snapshot.search import lines_about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from agent.model.names import Interest
     from agent.resolvers.dnsmasq.files import Configuration
     from agent.resolvers.dnsmasq.lines import Option
 
@@ -48,7 +50,7 @@ class _Entry:
     wildcard: bool = False
 
 
-def resolver(config: Configuration, interest: frozenset[str], listeners: tuple[Listener, ...]) -> Resolver:
+def resolver(config: Configuration, interest: Interest, listeners: tuple[Listener, ...]) -> Resolver:
     """Give the resolver, with rules for the names of interest (empty: all) alone."""
     reader = _Reader(config, interest)
     gaps = (*config.gaps, *reader.gaps)
@@ -89,7 +91,7 @@ def _listeners(config: Configuration) -> tuple[Listener, ...]:
 
 
 class _Reader:
-    def __init__(self, config: Configuration, interest: frozenset[str]) -> None:
+    def __init__(self, config: Configuration, interest: Interest) -> None:
         self._config = config
         self._interest = interest
         self.gaps: list[Gap] = [self._gap(option) for option in config.options if self._is_open(option)]
@@ -121,13 +123,22 @@ class _Reader:
     # ---- what is known here ----
 
     def _read_local_names(self) -> None:
+        for value, option in self._config.values("cname"):
+            parts = [plain(part.strip()) for part in value.split(",")]
+            if len(parts) > 2 and parts[-1].isdigit():
+                parts.pop()
+            for alias in parts[:-1]:
+                self._aliases.setdefault(_canonical(alias), (_canonical(parts[-1]), option.source))
         suffix = next((value.partition(",")[0] for value, _ in self._config.values("domain")), "")
-        expand = suffix if self._config.has("expand-hosts") else ""
+        expand = _canonical(suffix) if self._config.has("expand-hosts") else ""
+        targets = {target for target, _ in self._aliases.values()}
+        everything = not self._interest.names or (expand and self._interest.touches(expand))
+        words = frozenset() if everything else self._interest.names | targets
         for artifact in self._config.hosts:
-            for number, line in enumerate(artifact.text.splitlines(), 1):
-                words = line.partition("#")[0].split()
-                if len(words) > 1:
-                    self._enter(words[0], words[1:], Source(artifact.name, line.strip(), number), expand)
+            for number, line in lines_about(artifact.data, words):
+                parts = line.partition("#")[0].split()
+                if len(parts) > 1:
+                    self._enter(parts[0], parts[1:], Source(artifact.name, line.strip(), number), expand)
         for value, option in self._config.values("host-record"):
             parts = [part.strip() for part in value.split(",")]
             names = [part for part in parts if _address(part) is None and not part.isdigit()]
@@ -135,12 +146,6 @@ class _Reader:
                 if _address(part) is not None:
                     self._enter(part, map(plain, names), option.source)
             self._know(map(plain, names))
-        for value, option in self._config.values("cname"):
-            parts = [plain(part.strip()) for part in value.split(",")]
-            if len(parts) > 2 and parts[-1].isdigit():
-                parts.pop()
-            for alias in parts[:-1]:
-                self._aliases.setdefault(_canonical(alias), (_canonical(parts[-1]), option.source))
         for value, _ in self._config.values(*OTHER_RECORDS):
             self._know([plain(value.partition(",")[0].strip())])
 
@@ -305,16 +310,11 @@ class _Reader:
 
     def _matters(self, names: NameSet) -> bool:
         """Whether names may touch the names of interest and what is below these."""
-        if not self._interest:
-            return True
-        text = names.text
-        for one in self._interest:
-            below = text == one or text.endswith("." + one)
-            above = names.scope in (Scope.SUBTREE, Scope.BELOW) and (not text or one.endswith("." + text))
-            within = names.scope is Scope.WITHIN and (one.endswith(text) or text.endswith("." + one))
-            if below or above or within:
-                return True
-        return False
+        if names.scope is Scope.WITHIN:
+            return self._interest.ends_in(names.text)
+        return (
+            self._interest.touches(names.text) if names.scope is not Scope.EXACT else self._interest.holds(names.text)
+        )
 
 
 def _split(value: str) -> tuple[tuple[str, ...], str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
+from agent.model.names import Interest
 from agent.resolvers.unbound.clauses import clauses
 from agent.resolvers.unbound.read import resolver
 from agent.snapshot import Files, Want
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from agent.snapshot.programs import Program
 
 NAME: Final = "unbound"
+NONE: Final = Interest({"invalid"})
+"""Which files are named does not depend on names."""
 DEFAULT: Final = "/etc/unbound/unbound.conf"
 
 
@@ -27,21 +30,21 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     """The files of each Unbound that runs or starts at boot."""
     if f"files{unit_of(NAME)}" not in snapshot.artifacts:
         yield Want("files", Files(unit_of(NAME)))
-    for _, following in _found(snapshot, frozenset()):
+    for _, following in _found(snapshot, NONE):
         yield from following.wants
 
 
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     """One resolver for each."""
-    found = tuple(resolver for resolver, _ in _found(snapshot, interest))
+    found = tuple(resolver for resolver, _ in _found(snapshot, Interest(interest)))
     return Piece(resolvers=found, gaps=tuple(gap for one in found for gap in one.gaps))
 
 
-def _found(snapshot: Snapshot, interest: frozenset[str]) -> Iterator[tuple[Resolver, Following]]:
+def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Resolver, Following]]:
     """The resolvers, and the files that were followed for each."""
     for program in present(snapshot, NAME, DEFAULT):
         following = Following(snapshot, NAME)
-        written, gaps = clauses(_file(program), following)
+        written, gaps = clauses(_file(program), following, interest)
         found = resolver(written, following, gaps, interest)
         yield replace(found, listeners=program.listeners or found.listeners), following
 

@@ -12,6 +12,7 @@ from agent.resolvers.unbound.options import CLAUSES, VALUES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.model.names import Interest
     from agent.snapshot import Artifact
     from agent.snapshot.following import Following
 
@@ -20,6 +21,10 @@ MAX_DEPTH: Final = 100
 """Files that include each other (``MAXINCLUDES`` in the lexer)."""
 _SPACE: Final = re.compile(r"(?:\s+|#[^\n]*)*")
 _NAME: Final = re.compile(r"([a-z0-9-]+):")
+_LISTED: Final = re.compile(
+    r"(?:local-zone:[ \t]*\"?([^\s\"]+?)\.?\"?[ \t]+[a-z_]+|local-data:[ \t]*\"([^\s\"]+?)\.?[ \t][^\"\n]*\")[ \t]*\n"
+)
+"""A line about one name, as block lists have them by the million."""
 _VALUE: Final = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'|((?:\\.|[^\s\"'\\])+)")
 
 
@@ -54,16 +59,17 @@ class Clause:
         return (one for one in self.attributes if one.name in names)
 
 
-def clauses(path: str, following: Following) -> tuple[tuple[Clause, ...], tuple[Gap, ...]]:
-    """All clauses of a file and those it includes, and what cannot be read."""
-    parser = _Parser(following)
+def clauses(path: str, following: Following, interest: Interest) -> tuple[tuple[Clause, ...], tuple[Gap, ...]]:
+    """All clauses of a file and those it includes, without lists of other names, and what cannot be read."""
+    parser = _Parser(following, interest)
     parser.file(path, None, 0)
     return parser.finished()
 
 
 class _Parser:
-    def __init__(self, following: Following) -> None:
+    def __init__(self, following: Following, interest: Interest) -> None:
         self._following = following
+        self._interest = interest
         self._clauses: list[tuple[str, list[Attribute], Source]] = []
         self._gaps: list[Gap] = []
         self._files = 0
@@ -87,6 +93,10 @@ class _Parser:
     def _text(self, artifact: Artifact, depth: int) -> None:
         cursor = _Cursor(artifact)
         while not cursor.at_end:
+            if self._clauses and self._clauses[-1][0] == "server":
+                cursor.skip_lists(self._interest)
+                if cursor.at_end:
+                    break
             source = cursor.source
             name = cursor.take(_NAME)
             if name is None:
@@ -123,6 +133,15 @@ class _Cursor:
         if found:
             self._line += found[0].count("\n")
             self._at = found.end()
+
+    def skip_lists(self, interest: Interest) -> None:
+        """Go past lines about names that are of no interest."""
+        while listed := _LISTED.match(self._data, self._at):
+            if interest.touches((listed[1] or listed[2]).lower()):
+                return
+            self._at = listed.end()
+            self._line += 1
+            self._skip()
 
     @property
     def at_end(self) -> bool:

@@ -18,6 +18,7 @@ from agent.resolvers.zonefile import ZoneRecord, records
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.model.names import Interest
     from agent.resolvers.unbound.clauses import Clause
     from agent.snapshot import Artifact
     from agent.snapshot.following import Following
@@ -39,9 +40,7 @@ OTHER: Final = {
 }
 
 
-def policy(
-    clause: Clause, following: Following, interest: frozenset[str]
-) -> tuple[TriggerTree | None, tuple[Gap, ...]]:
+def policy(clause: Clause, following: Following, interest: Interest) -> tuple[TriggerTree | None, tuple[Gap, ...]]:
     """One ``rpz:`` clause; no tree where it decides nothing."""
     zone = clause.text("name").rstrip(".").lower()
     override = clause.text("rpz-action-override")
@@ -66,7 +65,7 @@ def policy(
 
 
 class _Reader:
-    def __init__(self, zone: str, interest: frozenset[str]) -> None:
+    def __init__(self, zone: str, interest: Interest) -> None:
         self._end = f".{zone}"
         self._zone = zone
         self._interest = interest
@@ -79,7 +78,7 @@ class _Reader:
         self._source = artifact.name
         self._take(artifact, self._matters)
         above = {name.partition(".")[2] for name in self._found if name.startswith("*")}
-        for apex in self._interest:
+        for apex in sorted(self._interest.names):
             if any(apex != name and (not name or apex.endswith("." + name)) for name in above):
                 before = self._before(artifact, apex)  # it says how far up a name without an entry looks for a wildcard
                 self._take(artifact, frozenset({before}).__contains__)
@@ -117,16 +116,11 @@ class _Reader:
     def _matters(self, owner: str) -> bool:
         if owner == self._zone:
             return False
-        if not owner.endswith(self._end) or not self._interest:
+        if not owner.endswith(self._end):
             return True
         name = owner[: -len(self._end)]
-        if name.rpartition(".")[2] in ("rpz-ip", *OTHER):
-            return True
         above = name.removeprefix("*").removeprefix(".")
-        return any(
-            name == one or name.endswith("." + one) or not above or one == above or one.endswith("." + above)
-            for one in self._interest
-        )
+        return self._interest.touches(above) or name.rpartition(".")[2] in ("rpz-ip", *OTHER)
 
     def tree(self, fixed: Outcome | None) -> TriggerTree:
         """The entries; an override takes the place of every action."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import Intervals, address_value, prefix_interval
-from agent.model.names import normalise
+from agent.model.names import Interest, normalise
 from agent.model.network import Listener
 from agent.model.public import PUBLIC
 from agent.model.record import record
@@ -97,7 +97,7 @@ _Block = tuple[int, tuple[int, int]]
 class _Zones:
     """The local zones and data of the server, or of one view."""
 
-    def __init__(self, attributes: Sequence[Attribute], interest: frozenset[str], *, nodefault: bool = False) -> None:
+    def __init__(self, attributes: Sequence[Attribute], interest: Interest, *, nodefault: bool = False) -> None:
         """``nodefault`` makes a zone in a view that is asked first; elsewhere it just takes a built-in one away."""
         tags: dict[str, frozenset[str]] = defaultdict(frozenset)
         for one in attributes:
@@ -110,7 +110,7 @@ class _Zones:
             if one.name == "local-zone":
                 self.any = self.any or one.values[1] != "nodefault"  # a view of these alone has no zones at all
                 name = _name(one.values[0])
-                if (nodefault or one.values[1] != "nodefault") and _touches(name, interest):
+                if (nodefault or one.values[1] != "nodefault") and interest.touches(name):
                     self.zones.setdefault(name, _Zone(name, one.values[1], tags[name], one.source))
             elif one.name == "local-data":
                 self.any = True
@@ -119,10 +119,10 @@ class _Zones:
             shared = _shared(alone)  # one zone for all data that have none (``lz_setup_implicit``)
             self.zones[shared] = _Zone(shared, "transparent", frozenset(), self.data[alone[0]].source)
 
-    def _enter(self, one: Attribute, interest: frozenset[str]) -> None:
+    def _enter(self, one: Attribute, interest: Interest) -> None:
         words = one.values[0].split()
         name = _name(words[0]) if words else ""
-        if not words or not _touches(name, interest):
+        if not words or not interest.touches(name):
             return
         kind, value = _record(words)
         known = self.data.setdefault(name, _Data({4: {}, 6: {}}, None, one.source))
@@ -203,7 +203,7 @@ class _Zones:
                 yield NameRule(names, NODATA, data.source, frozenset({family}))
 
 
-def resolver(found: Sequence[Clause], following: Following, gaps: Sequence[Gap], interest: frozenset[str]) -> Resolver:
+def resolver(found: Sequence[Clause], following: Following, gaps: Sequence[Gap], interest: Interest) -> Resolver:
     """Give the resolver, with rules for the names of interest (empty: all) alone, and where it will listen."""
     every = [one for clause in found for one in clause.attributes]
     policies = [(clause, *policy(clause, following, interest)) for clause in found if clause.kind == "rpz"]
@@ -216,7 +216,7 @@ def resolver(found: Sequence[Clause], following: Following, gaps: Sequence[Gap],
     for clause in found:
         if clause.kind == "view":
             first = clause.text("view-first", "no") == "yes"
-            views[clause.text("name")] = (_Zones(clause.attributes, frozenset(), nodefault=first), first)
+            views[clause.text("name")] = (_Zones(clause.attributes, Interest(()), nodefault=first), first)
     doubt = Outcome(Fate.UNKNOWN, because=str(open_ends[0])) if open_ends else None
 
     def view(client: _Client, clients: tuple[tuple[int, Intervals], ...] | None) -> View:
@@ -289,7 +289,7 @@ def _labels(name: str) -> int:
     return name.count(".") + 1 if name else 0
 
 
-def _forwards(found: Sequence[Clause], interest: frozenset[str]) -> Iterator[NameRule]:
+def _forwards(found: Sequence[Clause], interest: Interest) -> Iterator[NameRule]:
     """Whom questions are passed on to: the closest forward or stub zone."""
     zones = [clause for clause in found if clause.kind in ("forward-zone", "stub-zone")]
     for clause in sorted(zones, key=lambda one: -_labels(_name(one.text("name")))):
@@ -297,7 +297,7 @@ def _forwards(found: Sequence[Clause], interest: frozenset[str]) -> Iterator[Nam
         servers = [each.values[0] for each in clause.all("forward-addr", "stub-addr")]
         if clause.text("forward-first", "no") == "yes" or clause.text("stub-first", "no") == "yes":
             servers = []  # or the zone's own servers
-        if _touches(name, interest):
+        if interest.touches(name):
             outcome = Outcome(Fate.PASSED_ON, upstreams=frozenset(_server(one) for one in servers))
             yield NameRule(NameSet(Scope.SUBTREE, name), outcome, clause.source)
 
@@ -373,7 +373,7 @@ def _listeners(server: Sequence[Attribute]) -> Iterator[Listener]:
 # ---- what is not followed ----
 
 
-def _open(found: Sequence[Clause], every: Sequence[Attribute], interest: frozenset[str]) -> Iterator[Gap]:
+def _open(found: Sequence[Clause], every: Sequence[Attribute], interest: Interest) -> Iterator[Gap]:
     for one in every:
         if one.name in OPEN:
             yield Gap("unbound", f"{one.name}: {OPEN[one.name]}", one.source)
@@ -387,7 +387,7 @@ def _open(found: Sequence[Clause], every: Sequence[Attribute], interest: frozens
             yield Gap("unbound", f"module-config: a module decides that is not followed: {one.values[0]}", one.source)
     for clause in found:
         name = _name(clause.text("name"))
-        if clause.kind == "auth-zone" and name and _touches(name, interest):
+        if clause.kind == "auth-zone" and name and interest.touches(name):
             yield Gap("unbound", f"auth-zone: {name} is served from a file", clause.source)
 
 
@@ -421,12 +421,6 @@ def _name(text: str) -> str:
         return normalise(bare) if bare else ""
     except ValueError:
         return bare.lower()
-
-
-def _touches(name: str, interest: frozenset[str]) -> bool:
-    return not interest or any(
-        not name or name == one or name.endswith("." + one) or one.endswith("." + name) for one in interest
-    )
 
 
 def _record(words: Sequence[str]) -> tuple[str, str]:
