@@ -31,7 +31,7 @@ def running(want: Want) -> Artifact:
             continue
         try:
             namespace = _namespace(process.info["pid"])
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended
         listeners, denied = _listeners(process)
         hidden = hidden or denied
@@ -51,7 +51,7 @@ def running(want: Want) -> Artifact:
 def _namespace(pid: int) -> str:
     """The network namespace of a program, where it is another than ours and may be known.
 
-    Raises FileNotFoundError where the program has ended.
+    Raises FileNotFoundError or ProcessLookupError where the program has ended.
     """
     try:
         found = str(Path(f"/proc/{pid}/ns/net").readlink())

@@ -112,7 +112,12 @@ class Internet:
         """A resolver on 127.0.0.1 port 53, from when it answers until it has ended; raises RuntimeError with its words."""
         with tempfile.TemporaryFile() as words:
             with self.namespace.entered():
-                daemon = subprocess.Popen(argv, stdout=words, stderr=words, env={**os.environ, "PATH": PATH})
+                daemon = subprocess.Popen(
+                    ("setpriv", "--pdeathsig", "KILL", *argv),
+                    stdout=words,
+                    stderr=words,
+                    env={**os.environ, "PATH": PATH},
+                )
             try:
                 deadline = time.monotonic() + PATIENCE
                 while self.ask(probe, 4, timeout=0.1).rcode == "TIMEOUT":

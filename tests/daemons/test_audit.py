@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.daemons
 GATEPROOF = f"{sys.executable} -m agent"
 ROUTE_6 = "ip -6 addr add 2001:db8:7::1/64 dev lan0 nodad; ip -6 addr add 2001:db8:1::2/64 dev wan0 nodad; ip -6 route add default via 2001:db8:1::1; sysctl -qw net.ipv6.conf.all.forwarding=1\n"
+STARTED = "setpriv --pdeathsig KILL "
+"""In front of a daemon, which then ends with the shell that started it, whatever happens."""
+READY = (
+    " &\ndaemon=$!\ntrap 'kill $daemon' EXIT\n"
+    "for _ in $(seq 200); do ! ss -Hlun 'sport = :53' | grep -q . || break; sleep 0.05; done\n"
+)
 
 
 def audited(folder: Path, lines: str, before: str = "", *, also: str = "") -> dict[str, Any]:
@@ -26,8 +32,8 @@ def audited(folder: Path, lines: str, before: str = "", *, also: str = "") -> di
     with gateway() as shell:
         done = shell(
             f"{ROUTE_6}{before}\n"
-            f"dnsmasq --conf-file={config} --user=root --pid-file={folder}/pid --listen-address=192.168.7.1 --bind-interfaces {also}\n"
-            f'trap "kill $(cat {folder}/pid)" EXIT\n'
+            f"{STARTED}dnsmasq -k --conf-file={config} --user=root --pid-file= --listen-address=192.168.7.1 --bind-interfaces {also}"
+            f"{READY}"
             f"{GATEPROOF} audit --format json || [ $? = 1 ]"
         )
         assert done.returncode == 0, done.stderr
@@ -41,14 +47,11 @@ def audited_with_unbound(folder: Path, lines: str, zone: str) -> dict[str, Any]:
     (folder / "block.zone").write_text(f"@ SOA a. b. 1 2 3 4 5\n{zone}\n")
     config.write_text(
         'server:\n chroot: ""\n username: ""\n use-syslog: no\n interface: 0.0.0.0\n interface: ::0\n'
-        f' module-config: "respip iterator"\n access-control: 192.168.0.0/16 allow\n pidfile: {folder}/pid\n{lines}\n'
+        f' module-config: "respip iterator"\n access-control: 192.168.0.0/16 allow\n pidfile: ""\n{lines}\n'
         f"rpz:\n name: block.test\n zonefile: {folder}/block.zone\n"
     )
     with gateway() as shell:
-        done = shell(
-            f'{ROUTE_6}unbound -c {config}\ntrap "kill $(cat {folder}/pid)" EXIT\n'
-            f"{GATEPROOF} audit --format json || [ $? = 1 ]"
-        )
+        done = shell(f"{ROUTE_6}{STARTED}unbound -d -c {config}{READY}{GATEPROOF} audit --format json || [ $? = 1 ]")
         assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     return report
