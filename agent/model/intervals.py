@@ -180,6 +180,14 @@ def address_value(text: str) -> tuple[int, int]:
     return family, int.from_bytes(packed, "big")
 
 
+def as_address(text: str) -> tuple[int, int] | None:
+    """Give the same, or None for what is no address."""
+    try:
+        return address_value(text)
+    except ValueError:
+        return None
+
+
 def address_text(value: int, family: int) -> str:
     """Give the usual text of an address: ``203.0.113.7`` or RFC 5952."""
     return str(IPv4Address(value) if family == 4 else IPv6Address(value))

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.model.intervals import address_value
+from agent.model.intervals import as_address
 from agent.model.names import normalise
 from agent.model.network import Listener
 from agent.model.record import record
@@ -141,16 +141,16 @@ class _Reader:
                     self._enter(parts[0], parts[1:], Source(artifact.name, line.strip(), number), expand)
         for value, option in self._config.values("host-record"):
             parts = [part.strip() for part in value.split(",")]
-            names = [part for part in parts if _address(part) is None and not part.isdigit()]
+            names = [part for part in parts if as_address(part) is None and not part.isdigit()]
             for part in parts:
-                if _address(part) is not None:
+                if as_address(part) is not None:
                     self._enter(part, map(plain, names), option.source)
             self._know(map(plain, names))
         for value, _ in self._config.values(*OTHER_RECORDS):
             self._know([plain(value.partition(",")[0].strip())])
 
     def _enter(self, address: str, names: Iterable[str], source: Source, suffix: str = "") -> None:
-        found = _address(address)
+        found = as_address(address)
         if found is None:
             return
         family, value = found
@@ -216,7 +216,7 @@ class _Reader:
         for artifact in self._config.upstream_files:
             for number, line in enumerate(artifact.text.splitlines(), 1):
                 words = line.split()
-                if len(words) > 1 and words[0] == "nameserver" and _address(words[1]):
+                if len(words) > 1 and words[0] == "nameserver" and as_address(words[1]):
                     outcome = Outcome(Fate.PASSED_ON, upstreams=frozenset({f"{words[1]}#53"}))
                     yield _Entry("", outcome, BOTH, Source(artifact.name, line.strip(), number))
 
@@ -227,7 +227,7 @@ class _Reader:
         if option.name == "address":
             if rest == "#":
                 return Outcome(Fate.ADDRESSES, NULL), BOTH
-            found = _address(rest)
+            found = as_address(rest)
             if found is None:
                 self.gaps.append(Gap("dnsmasq", f"not an address: {rest}", option.source))
                 return None
@@ -329,13 +329,6 @@ def _server(text: str) -> str:
     """``1.2.3.4#5353@eth0`` to ``1.2.3.4#5353``."""
     host, _, port = text.partition("@")[0].partition("#")
     return f"{host}#{port or 53}"
-
-
-def _address(text: str) -> tuple[int, int] | None:
-    try:
-        return address_value(text.partition("%")[0])
-    except ValueError:
-        return None
 
 
 def _canonical(name: str) -> str:

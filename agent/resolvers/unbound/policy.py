@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
-from agent.model.intervals import Intervals, address_value
+from agent.model.intervals import Intervals, address_value, as_address
 from agent.model.public import PUBLIC
 from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Scope, TriggerTree, order
 from agent.model.source import Gap, Source
@@ -101,7 +101,7 @@ class _Reader:
             elif kind == "rpz-ip":
                 if _is_public(owner):
                     self._gap("rpz-ip: answers with some public addresses are changed", one)
-            elif one.type in ("A", "AAAA") and _address(one) is None:
+            elif one.type in ("A", "AAAA") and as_address("".join(one.data)) is None:
                 raise Malformed(f"not an address: {one.text}", line=one.line)
             else:
                 self._found.setdefault(owner, []).append(one)
@@ -140,15 +140,8 @@ def _outcome(found: list[ZoneRecord], family: int) -> Outcome:
         target = first.data[0] if first.data else ""
         return ACTIONS.get(target) or Outcome(Fate.ALIAS, target=target.removeprefix("*."))
     wanted = "A" if family == 4 else "AAAA"
-    addresses = frozenset(address for one in found if one.type == wanted and (address := _address(one)))
+    addresses = frozenset(address for one in found if one.type == wanted and (address := as_address(one.data[0])))
     return Outcome(Fate.ADDRESSES, addresses) if addresses else Outcome(Fate.NODATA)
-
-
-def _address(one: ZoneRecord) -> tuple[int, int] | None:
-    try:
-        return address_value(one.data[0])
-    except (ValueError, IndexError):
-        return None
 
 
 def _is_public(owner: str) -> bool:
