@@ -81,7 +81,9 @@ def judge(gateway: Gateway, requirements: Sequence[Requirement]) -> Judged:
                     opinion = opinions[zone.name, port, family]
                     if zone.name == HOST and opinion.verdict is not Reach.NOT_ROUTED:
                         opinion = _by_proxy(gateway, prover, requirement, port, opinion)
-                    opinion = _with_names(opinion, names.get(family, FINE))
+                    other = opinions.get((zone.name, port, 10 - family))
+                    alone = other is None or other.verdict is Reach.NOT_ROUTED
+                    opinion = _with_names(opinion, names.get(family, FINE), alone=alone)
                     judgements.append(_judgement(requirement, zone, port, family, opinion))
     return Judged(tuple(judgements), tuple(proofs), prover)
 
@@ -229,18 +231,22 @@ def _by_proxy(gateway: Gateway, prover: Prover, requirement: Requirement, port: 
     )
 
 
-def _with_names(opinion: _Opinion, names: NameOpinion) -> _Opinion:
-    """Names that lead elsewhere, or nowhere, make an open road partial, or close it."""
+def _with_names(opinion: _Opinion, names: NameOpinion, *, alone: bool) -> _Opinion:
+    """Names that lead elsewhere, or nowhere, make an open road partial, or close it.
+
+    Without addresses of one family clients take the other, unless this one is ``alone``.
+    """
     if names.verdict is Reach.ALLOWED or opinion.verdict is Reach.NOT_ROUTED or opinion.road.startswith(PROXY):
         return opinion
-    if names.verdict is Reach.NOT_ROUTED:
+    if names.verdict is Reach.NOT_ROUTED and not alone:
         return _Opinion(Reach.NOT_ROUTED, names.because, sources=names.sources)
     sources = (*names.sources[:MAX_SOURCES], *opinion.sources)
     if names.verdict is Reach.UNKNOWN:
         if opinion.verdict is not Reach.ALLOWED:
             return opinion
         return replace(opinion, verdict=Reach.UNKNOWN, because=names.because, sources=sources)
-    verdict = Reach.BLOCKED if Reach.BLOCKED in (names.verdict, opinion.verdict) else Reach.PARTIAL
+    partly = names.verdict is Reach.PARTIAL and opinion.verdict is not Reach.BLOCKED
+    verdict = Reach.PARTIAL if partly else Reach.BLOCKED
     because = names.because if opinion.verdict is Reach.ALLOWED else f"{names.because}; {opinion.because}"
     stages = tuple(sorted({Stage.DNS, *opinion.blocked_at}))
     return replace(opinion, verdict=verdict, because=because, blocked_at=stages, sources=sources, by=names.resolver)

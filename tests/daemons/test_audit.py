@@ -25,14 +25,14 @@ READY = (
 )
 
 
-def audited(folder: Path, lines: str, before: str = "", *, also: str = "") -> dict[str, Any]:
+def audited(folder: Path, lines: str, before: str = ROUTE_6) -> dict[str, Any]:
     """The report of a gateway with a dnsmasq of these lines."""
     config = folder / "dnsmasq.conf"
     config.write_text(f"no-resolv\nno-hosts\nserver=198.51.100.53\n{lines}\n")
     with gateway() as shell:
         done = shell(
-            f"{ROUTE_6}{before}\n"
-            f"{STARTED}dnsmasq -k --conf-file={config} --user=root --pid-file= --listen-address=192.168.7.1 --bind-interfaces {also}"
+            f"{before}\n"
+            f"{STARTED}dnsmasq -k --conf-file={config} --user=root --pid-file= --listen-address=192.168.7.1 --bind-interfaces"
             f"{READY}"
             f"{GATEPROOF} audit --format json || [ $? = 1 ]"
         )
@@ -92,9 +92,16 @@ def test_a_family_without_addresses_is_no_road(tmp_path: Path) -> None:
 
 
 @needs("dnsmasq")
+def test_the_only_family_without_addresses_is_blocked(tmp_path: Path) -> None:
+    report = audited(tmp_path, "filter-A", before="")
+    assert verdicts(report) == {4: "blocked", 6: "not-routed"}
+    assert {one["blocked_at"][0] for one in report["findings"] if one["zone"] == "lan0"} == {"dns"}
+
+
+@needs("dnsmasq")
 def test_clients_that_cannot_reach_a_resolver_do_not_ask_it(tmp_path: Path) -> None:
     closed = "nft 'add table ip t; add chain ip t i { type filter hook input priority 0; }; add rule ip t i udp dport 53 drop'"
-    assert verdicts(audited(tmp_path, "address=/livechat.com/#", closed)) == {4: "allowed", 6: "allowed"}
+    assert verdicts(audited(tmp_path, "address=/livechat.com/#", ROUTE_6 + closed)) == {4: "allowed", 6: "allowed"}
 
 
 @needs("dnsmasq")
