@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from agent.model.firewall import Table
     from agent.model.naming import FilledSet, ResolvedName
-    from agent.model.network import HostsEntry, Network, ProxySetting, Service
-    from agent.model.resolver import Nameserver, Resolver
+    from agent.model.network import HostsEntry, Nameserver, Network, ProxySetting, Service
+    from agent.model.resolver import Resolver
     from agent.model.source import Gap
     from agent.snapshot import Snapshot, Want
 

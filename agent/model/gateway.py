@@ -12,8 +12,8 @@ from agent.model.record import record
 if TYPE_CHECKING:
     from agent.model.intervals import Intervals
     from agent.model.naming import FilledSet, ResolvedName
-    from agent.model.network import HostsEntry, ProxySetting, Service
-    from agent.model.resolver import Nameserver, Resolver
+    from agent.model.network import HostsEntry, Nameserver, ProxySetting, Service
+    from agent.model.resolver import Resolver
     from agent.model.source import Gap
 
 

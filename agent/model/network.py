@@ -116,6 +116,14 @@ class HostsEntry:
     source: Source
 
 
+@record
+class Nameserver:
+    """A server that this host's own programs ask."""
+
+    address: str
+    source: Source
+
+
 class ProxyScheme(StrEnum):
     """What a proxy setting applies to."""
 

@@ -108,14 +108,6 @@ class NameRule:
 
 
 @record
-class Nameserver:
-    """A server that this host's own programs ask."""
-
-    address: str
-    source: Source
-
-
-@record
 class RuleList:
     """Rules of which the first that fits decides."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
 from agent.model.intervals import address_text, address_value
-from agent.model.resolver import Nameserver
+from agent.model.network import Nameserver
 from agent.model.source import Source
 from agent.snapshot import Files, Status, Want
 

@@ -1,4 +1,7 @@
-"""dnsmasq: forwarder, hosts files and fixed answers (dnsmasq(8))."""
+"""dnsmasq: forwarder, hosts files and fixed answers (dnsmasq(8)).
+
+What reads it is loaded where there is one: that takes as long as reading a hundred rules.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
 from agent.model.names import Interest
-from agent.resolvers.dnsmasq.files import DEFAULT, load
-from agent.resolvers.dnsmasq.read import resolver
 from agent.snapshot import Files, Want
 from agent.snapshot.programs import present, unit_of
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from agent.snapshot import Snapshot
 
-
 NAME: Final = "dnsmasq"
+DEFAULT: Final = "/etc/dnsmasq.conf"
 NONE: Final = Interest({"invalid"})
 """Which files are named does not depend on names."""
 
@@ -27,16 +28,21 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     if f"files{unit_of(NAME)}" not in snapshot.artifacts:
         yield Want("files", Files(unit_of(NAME)))
     for program in present(snapshot, NAME, DEFAULT):
+        from agent.resolvers.dnsmasq.files import load  # noqa: PLC0415 - see above
+
         yield from load(snapshot, program.arguments, NONE).wants
 
 
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     """One resolver for each."""
+    programs = present(snapshot, NAME, DEFAULT)
+    if not programs:
+        return Piece()
+    from agent.resolvers.dnsmasq.files import load  # noqa: PLC0415 - see above
+    from agent.resolvers.dnsmasq.read import resolver  # noqa: PLC0415
+
     names = Interest(interest)
-    found = tuple(
-        resolver(load(snapshot, program.arguments, names), names, program.listeners)
-        for program in present(snapshot, NAME, DEFAULT)
-    )
+    found = tuple(resolver(load(snapshot, one.arguments, names), names, one.listeners) for one in programs)
     return Piece(resolvers=found, gaps=tuple(gap for one in found for gap in one.gaps))
 
 

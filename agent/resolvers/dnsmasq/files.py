@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from agent.errors import Malformed
 from agent.model.record import record
 from agent.model.source import Gap, Source
+from agent.resolvers.dnsmasq import DEFAULT
 from agent.resolvers.dnsmasq.lines import Option, in_file, on_command_line, plain
 from agent.snapshot.following import Following
 from agent.snapshot.programs import ARTIFACT
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from agent.model.names import Interest
     from agent.snapshot import Artifact, Snapshot, Want
 
-DEFAULT: Final = "/etc/dnsmasq.conf"
 SYSTEM_HOSTS: Final = "/etc/hosts"
 SYSTEM_RESOLV: Final = "/etc/resolv.conf"
 MAX_FILES: Final = 10_000
