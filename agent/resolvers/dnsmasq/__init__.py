@@ -39,7 +39,7 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     if not programs:
         return Piece()
     from agent.resolvers.dnsmasq.files import load  # noqa: PLC0415 - see above
-    from agent.resolvers.dnsmasq.read import resolver  # noqa: PLC0415
+    from agent.resolvers.dnsmasq.rules import resolver  # noqa: PLC0415
 
     names = Interest(interest)
     found = tuple(resolver(load(snapshot, one.arguments, names), names, one.listeners) for one in programs)

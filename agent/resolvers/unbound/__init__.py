@@ -47,7 +47,7 @@ def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Resolver, F
     if not programs:
         return
     from agent.resolvers.unbound.clauses import clauses  # noqa: PLC0415 - see above
-    from agent.resolvers.unbound.read import resolver  # noqa: PLC0415
+    from agent.resolvers.unbound.views import resolver  # noqa: PLC0415
 
     for program in programs:
         following = Following(snapshot, NAME)
