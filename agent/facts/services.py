@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from agent.errors import Malformed
 from agent.kind import Kind, Piece
 from agent.model.network import Service
 from agent.model.source import Gap, Source
@@ -63,8 +64,8 @@ def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
     if artifact.status is Status.OK:
         try:
             found = [_service(one) for one in running(snapshot) if one.name in PROGRAMS]
-        except ValueError as error:
-            gaps.append(Gap("services", f"the list of programs is not understood: {error}", Source(ARTIFACT, "")))
+        except Malformed as error:
+            gaps.append(Gap("services", str(error), Source(ARTIFACT, "")))
         if artifact.detail:
             gaps.append(Gap("services", artifact.detail, Source(ARTIFACT, ""), artifact.remedy))
     ufw = snapshot.get(f"files{UFW}")

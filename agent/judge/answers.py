@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.judge.names import FINE, MAX_NAMES, NameOpinion
-from agent.judge.namespace import parts
+from agent.judge.namespace import Part, parts
 from agent.judge.proof import PROTOCOLS
 from agent.judge.reach import Prover, Question
 from agent.judge.zones import own_addresses
@@ -47,20 +47,34 @@ class Answers:
     def __init__(self, gateway: Gateway, prover: Prover) -> None:
         self._gateway = gateway
         self._prover = prover
+        stages = (stage for one in gateway.resolvers for view in one.views for stage in view.stages)
+        self._sets = {names for stage in stages for names in stage.sets}
+        self._parts: dict[Requirement, tuple[Part, ...] | str] = {}
         self._serving: dict[str, tuple[tuple[Resolver, tuple[View, ...]], ...]] = {}
 
     def opinions(self, requirement: Requirement, zone: Zone) -> dict[int, NameOpinion]:
         """Give the opinion for each family; none where no resolver here is asked."""
         views = [(resolver, view) for resolver, seen in self.serving(zone) for view in seen]
         asked = [
-            {family: tuple(_fates(self._gateway, resolver, view, requirement, family)) for family in (4, 6)}
-            for resolver, view in views
+            {family: self._fates(resolver, view, requirement, family) for family in (4, 6)} for resolver, view in views
         ]
         found: dict[int, NameOpinion] = {}
         for family in (4, 6) if views else ():
             opinions = [_opinion(one[0], family, fates) for one, fates in zip(views, asked, strict=True)]
             found[family] = _together(opinions, [view for _, view in views])
         return found
+
+    def _fates(self, resolver: Resolver, view: View, requirement: Requirement, family: int) -> tuple[_Fate, ...]:
+        """What becomes of each part of a requirement's names; one that is unknown where they are too many."""
+        if requirement not in self._parts:
+            try:
+                self._parts[requirement] = parts(requirement, self._sets)
+            except ValueError as error:
+                self._parts[requirement] = str(error)
+        found = self._parts[requirement]
+        if isinstance(found, str):
+            return (_Fate(requirement.pattern, found, None, unknown=True),)
+        return tuple(_fate(self._gateway, resolver, view, part, family) for part in found)
 
     def serving(self, zone: Zone) -> tuple[tuple[Resolver, tuple[View, ...]], ...]:
         """Give the resolvers of this host that a zone's clients ask, with the views that these see."""
@@ -124,22 +138,13 @@ def _reaches(gateway: Gateway, prover: Prover, zone: Zone, resolver: Resolver, f
 # ---- what they answer ----
 
 
-def _fates(gateway: Gateway, resolver: Resolver, view: View, requirement: Requirement, family: int) -> Iterator[_Fate]:
-    """What becomes of each part of a requirement's names."""
-    stages = (stage for one in gateway.resolvers for each in one.views for stage in each.stages)
-    sets = {names for stage in stages for names in stage.sets}
-    try:
-        found = parts(requirement, sets)
-    except ValueError as error:
-        yield _Fate(requirement.pattern, str(error), None, unknown=True)
-        return
-    for part in found:
-        outcome, rule, unknown = _followed(gateway, view, part.sample, family)
-        source = rule.source if rule else resolver.source
-        if unknown:
-            yield _Fate(part.text, unknown, source, unknown=True)
-        else:
-            yield _Fate(part.text, _stopped(outcome), source, outcome.fate is Fate.NODATA)
+def _fate(gateway: Gateway, resolver: Resolver, view: View, part: Part, family: int) -> _Fate:
+    """What becomes of one part of a requirement's names."""
+    outcome, rule, unknown = _followed(gateway, view, part.sample, family)
+    source = rule.source if rule else resolver.source
+    if unknown:
+        return _Fate(part.text, unknown, source, unknown=True)
+    return _Fate(part.text, _stopped(outcome), source, outcome.fate is Fate.NODATA)
 
 
 def _followed(gateway: Gateway, view: View, name: str, family: int) -> tuple[Outcome, NameRule | None, str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from agent.errors import Malformed
 from agent.model.network import Listener
 from agent.model.record import record
 from agent.snapshot.snapshot import Status
@@ -28,14 +29,14 @@ class Program:
 
 
 def running(snapshot: Snapshot) -> tuple[Program, ...]:
-    """The programs of this network namespace; raises ValueError where the list is not understood."""
+    """The programs of this network namespace; raises Malformed where the list is not understood."""
     artifact = snapshot.get(ARTIFACT)
     if artifact.status is not Status.OK:
         return ()
     try:
         return tuple(_program(one) for one in orjson.loads(artifact.data) if not one.get("namespace"))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise Malformed(f"the list of programs is not understood: {type(error).__name__}: {error}") from error
 
 
 def unit_of(name: str) -> str:

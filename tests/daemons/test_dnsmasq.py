@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent import catalog
 from agent.model.resolver import Fate
 from agent.resolvers import dnsmasq
 from agent.resolvers.dnsmasq.options import HARMLESS, MODELLED, OPEN, SHORT
+from agent.snapshot import Artifact, Status
+from agent.snapshot.programs import ARTIFACT
 from tests.daemons.dnsmasq import Config, disagreements
 from tests.daemons.internet import internet, needs
 from tests.daemons.snapshots import snapshot
@@ -101,6 +105,13 @@ def test_what_cannot_be_read_is_a_gap_with_its_line(line: str, reason: str) -> N
     assert gap.source
     assert gap.source.line == 4 or "line 4" in gap.reason
     assert found.views[0].answer("livechat.com", 4)[0].fate is Fate.UNKNOWN
+
+
+@pytest.mark.parametrize("data", [b"{", b"[1]", b'[{"name": "dnsmasq"}]', b'[{"name": "dnsmasq", "pid": "x"}]'])
+def test_a_list_of_programs_that_is_not_understood_is_a_gap(data: bytes) -> None:
+    taken = snapshot({}, [])
+    broken = replace(taken, artifacts={ARTIFACT: Artifact(ARTIFACT, Status.OK, data)})
+    assert any("not understood" in gap.reason for gap in catalog.read(broken, frozenset()).gaps)
 
 
 def test_files_that_name_each_other_are_read_once() -> None:
