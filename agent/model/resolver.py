@@ -163,7 +163,40 @@ class TriggerTree:
         return next((rule for rule in self.entries[at] if family in rule.families), None)
 
 
-Stage = RuleList | TriggerTree
+@record
+class AddressRule:
+    """What becomes of an answer of other servers that has one of these addresses (IP triggers of policy zones)."""
+
+    family: int
+    addresses: Intervals
+    outcome: Outcome
+    source: Source | None
+
+
+@record
+class AddressList:
+    """Rules about the addresses in answers of other servers; it comes before the stages that it wins over."""
+
+    rules: tuple[AddressRule, ...]
+
+    @property
+    def sets(self) -> Iterator[NameSet]:
+        """No names."""
+        return iter(())
+
+    def find(self, _name: str, _family: int) -> None:
+        """No name is decided here."""
+        return
+
+
+Stage = RuleList | TriggerTree | AddressList
+
+
+def _rules(stage: RuleList | TriggerTree) -> Iterator[NameRule]:
+    """Every rule of a stage."""
+    if isinstance(stage, RuleList):
+        return iter(stage.rules)
+    return (rule for entry in stage.entries for rule in entry)
 
 
 def order(name: str) -> tuple[tuple[int, str], ...]:
@@ -183,6 +216,18 @@ class View:
     """Family and addresses; None: all whom no other view has."""
     source: Source | None = None
     """What sends these clients here."""
+    chain: tuple[Stage, ...] = ()
+    """Stages that the aliases in an answer of other servers go through as well, each name of the chain in turn."""
+
+    def by_address(self, decider: NameRule | None) -> tuple[AddressRule, ...]:
+        """Give the rules about addresses that come before a deciding rule (None: all)."""
+        found: list[AddressRule] = []
+        for stage in self.stages:
+            if isinstance(stage, AddressList):
+                found += stage.rules
+            elif decider is not None and any(rule is decider for rule in _rules(stage)):
+                break
+        return tuple(found)
 
     def answer(self, name: str, family: int) -> tuple[Outcome, NameRule | None]:
         """Give what becomes of a question for addresses of one family, and the rule that decides (None: no rule)."""
