@@ -73,6 +73,7 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Gateway:
         proxy_settings=tuple(setting for _, piece in pieces for setting in piece.proxy_settings),
         services=tuple(service for _, piece in pieces for service in piece.services),
         resolvers=tuple(one for _, piece in pieces for one in piece.resolvers),
+        proxies=tuple(one for _, piece in pieces for one in piece.proxies),
         nameservers=tuple(one for _, piece in pieces for one in piece.nameservers),
         filled_sets=tuple(one for _, piece in pieces for one in piece.filled_sets),
         resolved_names=tuple(one for _, piece in pieces for one in piece.resolved_names),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agent.model.firewall import Table
     from agent.model.naming import FilledSet, ResolvedName
     from agent.model.network import HostsEntry, Nameserver, Network, ProxySetting, Service
+    from agent.model.proxy import Proxy
     from agent.model.resolver import Resolver
     from agent.model.source import Gap
     from agent.snapshot import Snapshot, Want
@@ -32,6 +33,7 @@ class Piece:
     proxy_settings: tuple[ProxySetting, ...] = ()
     services: tuple[Service, ...] = ()
     resolvers: tuple[Resolver, ...] = ()
+    proxies: tuple[Proxy, ...] = ()
     nameservers: tuple[Nameserver, ...] = ()
     filled_sets: tuple[FilledSet, ...] = ()
     resolved_names: tuple[ResolvedName, ...] = ()

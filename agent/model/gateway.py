@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agent.model.intervals import Intervals
     from agent.model.naming import FilledSet, ResolvedName
     from agent.model.network import HostsEntry, Nameserver, ProxySetting, Service
+    from agent.model.proxy import Proxy
     from agent.model.resolver import Resolver
     from agent.model.source import Gap
 
@@ -43,6 +44,7 @@ class Gateway:
     proxy_settings: tuple[ProxySetting, ...] = ()
     services: tuple[Service, ...] = ()
     resolvers: tuple[Resolver, ...] = ()
+    proxies: tuple[Proxy, ...] = ()
     nameservers: tuple[Nameserver, ...] = ()
     zones: tuple[Zone, ...] = ()
     filled_sets: tuple[FilledSet, ...] = ()
