@@ -23,7 +23,7 @@ def main() -> int:
     asked = parser.parse_args()
     module = importlib.import_module(f"tests.daemons.{asked.kind}")
     bad = refused = 0
-    with internet() as world:
+    with getattr(module, "world", internet)() as world:
         for seed in range(asked.seed, asked.seed + asked.long):
             with tempfile.TemporaryDirectory() as folder:
                 config = module.Config(seed, Path(folder))

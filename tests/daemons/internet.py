@@ -66,6 +66,31 @@ def echo(query: Message, upstream: str) -> Message:
     return reply
 
 
+@contextmanager
+def daemon(namespace: Namespace, argv: Sequence[str], ready: Callable[[], bool]) -> Iterator[subprocess.Popen[bytes]]:
+    """A program in a namespace, from when it is ready until it has ended; raises RuntimeError with its words."""
+    with tempfile.TemporaryFile() as words:
+        with namespace.entered():
+            started = subprocess.Popen(
+                ("setpriv", "--pdeathsig", "KILL", *argv),
+                stdout=words,
+                stderr=words,
+                env={**os.environ, "PATH": PATH},
+            )
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while not ready():
+                if started.poll() is not None or time.monotonic() > deadline:
+                    words.seek(0)
+                    said = words.read().decode(errors="replace")
+                    raise RuntimeError(f"{argv[0]} does not answer: {said[-2000:]}")
+                time.sleep(0.01)
+            yield started
+        finally:
+            started.kill()
+            started.wait()
+
+
 class Internet:
     """The namespace, and what runs in it."""
 
@@ -110,26 +135,8 @@ class Internet:
     @contextmanager
     def running(self, argv: Sequence[str], probe: str = "ready.test") -> Iterator[None]:
         """A resolver on 127.0.0.1 port 53, from when it answers until it has ended; raises RuntimeError with its words."""
-        with tempfile.TemporaryFile() as words:
-            with self.namespace.entered():
-                daemon = subprocess.Popen(
-                    ("setpriv", "--pdeathsig", "KILL", *argv),
-                    stdout=words,
-                    stderr=words,
-                    env={**os.environ, "PATH": PATH},
-                )
-            try:
-                deadline = time.monotonic() + PATIENCE
-                while self.ask(probe, 4, timeout=0.1).rcode == "TIMEOUT":
-                    if daemon.poll() is not None or time.monotonic() > deadline:
-                        words.seek(0)
-                        said = words.read().decode(errors="replace")
-                        raise RuntimeError(f"{argv[0]} does not answer: {said[-2000:]}")
-                    time.sleep(0.01)
-                yield
-            finally:
-                daemon.kill()
-                daemon.wait()
+        with daemon(self.namespace, argv, lambda: self.ask(probe, 4, timeout=0.1).rcode != "TIMEOUT"):
+            yield
 
     def close(self) -> None:
         """End the name servers and let the namespace go."""
