@@ -129,19 +129,20 @@ def holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
         case Names():
             return any(ask.name in names for names in test.sets)
         case Clients():
-            return _within(ask.client, test.addresses, "client")
+            return _settled(_within(ask.client, test.addresses, "client"), known)
         case Targets():
-            return _within(ask.target, test.addresses, "target")
+            return _settled(_within(ask.target, test.addresses, "target"), known)
         case Ports():
             return ask.port in test.ports
         case Methods():
             return ask.method in test.words
         case Urls():
-            return _spelled(test, ask)
+            return _settled(_spelled(test, ask), known)
         case Agents():
-            return _agreed([any(agent in one for one in test.patterns) for agent in ask.agents], test)
+            agreed = _agreed([any(agent in one for one in test.patterns) for agent in ask.agents], test)
+            return _settled(agreed, known)
         case Open():
-            return known.get(test.key, test)
+            return _settled(test, known)
         case Not():
             found = holds(test.test, ask, known)
             return found if isinstance(found, Open) else not found
@@ -155,6 +156,11 @@ def holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
                 elif found is enough:
                     return enough
             return waiting or not enough
+
+
+def _settled(found: bool | Open, known: Mapping[str, bool]) -> bool | Open:  # noqa: FBT001 - it is what was found
+    """What an open test was taken for on this way, where it was."""
+    return known.get(found.key, found) if isinstance(found, Open) else found
 
 
 def _within(address: tuple[int, int] | None, addresses: tuple[tuple[int, Intervals], ...], whose: str) -> bool | Open:

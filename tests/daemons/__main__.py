@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.daemons.internet import internet
 
-KINDS = ("dnsmasq", "unbound")
+KINDS = ("dante", "dnsmasq", "unbound")
 
 
 def main() -> int:
