@@ -93,7 +93,11 @@ class Pattern:
 
     def unescaped_dots(self) -> tuple[int, ...]:
         """Where in the text there is a ``.`` between two letters of names that stands for any character."""
-        return unescaped_dots(self.tree)
+        found = unescaped_dots(self.tree)
+        if self.text.isascii() or self.dialect is Dialect.GO:
+            return found
+        octets = self.text.encode(errors="surrogateescape")
+        return tuple(len(octets[:at].decode(errors="surrogateescape")) for at in found)
 
 
 def pattern(  # noqa: PLR0913 - all but two by name
@@ -108,6 +112,8 @@ def pattern(  # noqa: PLR0913 - all but two by name
     """Read a pattern; raises Malformed where the program would refuse it, Irregular where we cannot decide about it."""
     if len(text) > MAX_TEXT:
         raise Irregular(f"too large: more than {MAX_TEXT} characters")
-    tree = _PARSERS[dialect](text, ignore_case=ignore_case)
+    # all but Go read octets, in the C locale or without PCRE2_UTF: a repetition repeats the last octet of a letter
+    symbols = text if dialect is Dialect.GO else text.encode(errors="surrogateescape").decode("latin-1")
+    tree = _PARSERS[dialect](symbols, ignore_case=ignore_case)
     check_size(tree)
     return Pattern(text, dialect, ignore_case, inverted, before, after, tree, Automaton(tree))

@@ -23,6 +23,7 @@ from agent.model.regular.syntax import (
     WORDS,
     Chars,
     Node,
+    Spot,
     between,
     both_cases,
     either,
@@ -57,7 +58,7 @@ PCRE: Final = Flavour(
     {"d": CLASSES["digit"], "w": WORDS, "s": CLASSES["space"], "h": _BLANKS, "v": _ENDS_OF_LINE},
     {"b": WORD_EDGE, "B": NO_WORD_EDGE, "A": BEGIN, "z": END, "Z": END},
     frozenset("aefnrt"),
-    frozenset("imsnUJx"),
+    frozenset("imsnUx"),
     65535,
     frozenset("CGKRXPpugkoNc"),
     strict=False,
@@ -85,6 +86,7 @@ class _Parser:
         self._flavour = flavour
         self._ignore_case = ignore_case
         self._spaced = False
+        self._labels: set[str] = set()
         self._at = 0
 
     def whole(self) -> Node:
@@ -114,16 +116,35 @@ class _Parser:
     def _branch(self, depth: int) -> Node:
         parts: list[Node] = []
         while (char := self._next()) and char not in "|)":
-            if self._spaced and (char.isspace() or char == "#"):
-                end = self._text.find("\n", self._at) if char == "#" else self._at
-                self._at = end + 1 if end >= 0 else len(self._text)
-            elif self._text.startswith("\\Q", self._at):
+            if self._skip(char):
+                continue
+            if self._text.startswith("\\Q", self._at):
                 parts += self._quoted()
-            elif not self._flavour.strict and self._text.startswith("\\E", self._at):
-                self._at += 2
             else:
                 parts.append(self._piece(depth))
         return sequence(parts) if parts else EMPTY
+
+    def _skip(self, char: str) -> bool:
+        """Step over what says nothing in PCRE; whether there was something. A repetition may follow it."""
+        start = self._at
+        if self._flavour.strict:
+            return False
+        if self._spaced and (char.isspace() or char == "#"):
+            end = self._text.find("\n", self._at) if char == "#" else self._at
+            self._at = end + 1 if end >= 0 else len(self._text)
+        elif self._text.startswith("\\E", self._at):
+            self._at += 2
+        elif self._text.startswith("\\Q\\E", self._at):
+            self._at += 4
+        elif self._text.startswith("(?#", self._at):
+            self._at = self._text.find(")", self._at) + 1
+            if not self._at:
+                raise Malformed("a comment is not closed")
+        return self._at > start
+
+    def _skip_all(self) -> None:
+        while self._skip(self._next()):
+            pass
 
     def _quoted(self) -> list[Node]:
         """The characters of a quotation; only the last is repeated by what follows."""
@@ -171,7 +192,9 @@ class _Parser:
     # ---- repetitions ----
 
     def _with_repetitions(self, node: Node) -> Node:
-        for count in range(MAX_DEPTH):
+        repeats = False
+        while True:
+            self._skip_all()
             start = self._at
             char = self._next()
             if char and char in _REPEATS:
@@ -181,14 +204,15 @@ class _Parser:
                 low, high, self._at = times
             else:
                 return node
-            if count and self._flavour.strict:
-                raise Malformed(f"{self._text[start : self._at]} repeats a repetition")
+            if repeats or (isinstance(node, Spot) and not self._flavour.strict):
+                raise Malformed(f"{self._text[start : self._at]} has nothing to repeat")
+            repeats = True
             node = repeated(node, low, high)
+            self._skip_all()
             if self._next() == "?":
                 self._at += 1
             elif self._next() == "+" and not self._flavour.strict:
                 raise Irregular("not supported: a possessive quantifier")
-        raise Irregular("too large: repeated again and again")
 
     def _times(self) -> tuple[int, int | None, int] | None:
         """The numbers in braces and where they end; None where the brace is a character."""
@@ -208,7 +232,7 @@ class _Parser:
     # ---- groups ----
 
     def _group(self, depth: int) -> Node | None:
-        """What stands in a group; None for one that only sets options for what follows, or comments."""
+        """What stands in a group; None for one that only sets options for what follows."""
         before = self._ignore_case, self._spaced
         if self._next() == "*" and not self._flavour.strict:
             raise Irregular("not supported: (*")
@@ -233,16 +257,13 @@ class _Parser:
                 label = self._text[self._at + len(name) : closed]
                 if closed < 0 or not label.isidentifier() or not label.isascii():
                     raise Malformed("the name of a group is wrong")
+                if label in self._labels:
+                    raise Malformed(f"two groups are named {label}")
+                self._labels.add(label)
                 self._at = closed + 1
                 return True
         char = self._next()
         if not self._flavour.strict:
-            if char == "#":
-                end_of_comment = self._text.find(")", self._at)
-                if end_of_comment < 0:
-                    raise Malformed("a comment is not closed")
-                self._at = end_of_comment + 1
-                return False
             if char == "|":
                 self._at += 1
                 return True
@@ -260,6 +281,8 @@ class _Parser:
                 on = False
             elif char == "^" and not self._flavour.strict and self._text[self._at - 2] == "?":
                 self._ignore_case = self._spaced = False
+            elif char == "J" and not self._flavour.strict:
+                raise Irregular("not supported: groups of the same name")
             elif char not in self._flavour.flags:
                 break
             elif char == "m":

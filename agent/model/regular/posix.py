@@ -202,7 +202,7 @@ class _Parser:
             case _Kind.SET:
                 node = Chars(token.mask)
             case _Kind.SPOT:
-                self._fetch(caret=True)  # nothing repeats these
+                self._fetch()  # nothing repeats these
                 return token.spot
             case _Kind.ALT | _Kind.END:
                 return EMPTY

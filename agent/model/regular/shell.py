@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.errors import Irregular
 from agent.model.regular.syntax import (
     ANY,
     BEGIN,
@@ -63,25 +64,43 @@ def _bracket(text: str, at: int, *, ignore_case: bool) -> tuple[int, int] | None
     negated = text[at : at + 1] in ("!", "^") and at < len(text)
     at += negated
     start = at
-    found = 0
+    classes = found = 0
     while at < len(text):
         if text[at] == "]" and at > start:
-            found = both_cases(found) if ignore_case else found
+            found = classes | (_folded(found) if ignore_case else found)
             return (ANY & ~found if negated else found), at + 1
         if text.startswith("[:", at) and (end := text.find(":]", at + 2)) > 0 and text[at + 2 : end].isalpha():
-            found |= CLASSES.get(text[at + 2 : end], 0)
+            if text[at + 2 : end] not in CLASSES:
+                raise Irregular(f"not supported: the class [:{text[at + 2 : end]}:]")
+            classes |= CLASSES[text[at + 2 : end]]
             at = end + 2
             continue
-        first, at = _character(text, at)
+        if text.startswith("[=", at) and text.startswith("=]", at + 3):
+            classes |= mask_of(text[at + 2])  # case matters here
+            at += 5
+            continue
+        first, at = _character(text, at, ignore_case=ignore_case)
         last = first
         if text.startswith("-", at) and text[at + 1 : at + 2] not in ("", "]"):
-            last, at = _character(text, at + 1)
+            last, at = _character(text, at + 1, ignore_case=ignore_case)
         if first <= last:
             found |= between(first, last)
     return None
 
 
-def _character(text: str, at: int) -> tuple[str, int]:
-    if text[at] == "\\" and at + 1 < len(text):
+def _folded(mask: int) -> int:
+    """The characters whose small letters are in a set: pattern and text are both made small."""
+    lower = mask & CLASSES["lower"]
+    return mask & ~CLASSES["upper"] | lower >> 32
+
+
+def _character(text: str, at: int, *, ignore_case: bool) -> tuple[str, int]:
+    """One character, also as ``\\-`` or ``[.-.]``, and what follows it."""
+    if text.startswith("[.", at) and text.startswith(".]", at + 3):
+        char, at = text[at + 2], at + 4
+    elif text[at] == "\\" and at + 1 < len(text):
         at += 1
-    return text[at], at + 1
+        char = text[at]
+    else:
+        char = text[at]
+    return (char.lower() if ignore_case else char), at + 1
