@@ -184,10 +184,12 @@ def _matching(memberships: Memberships, sample: str, division: Division, *, samp
         for group, belongs in zip(division.groups, memberships, strict=True)
         if belongs is not any(one.inverted for one in group)
     ]
-    if len(matched) == 1 and len(matched[0]) > 1:
-        alike = [(one, division.alone[one]) for one in matched[0] if one in division.alone]
-        alike = [(one, name) for one, name in alike if division.of(name) == memberships]
-        for one, name in alike[:MAX_ALONE]:
+    if len(matched) == 1 and len(matched[0]) > 1 and not any(one.inverted for one in matched[0]):
+        alike = [(one, division.alone[one]) for one in matched[0] if one in division.alone][:MAX_ALONE]
+        if len(division.groups) > 1:
+            alike = [(one, name) for one, name in alike if division.known.get(name) == memberships]
+        names = {name: one for one, name in reversed(alike)}  # one name may do for several patterns
+        for name, one in reversed(names.items()):
             yield Part(name, f"names like {name} ({_all_that([_quoted(one)], 1)})", sampled)
         if alike:
             return
