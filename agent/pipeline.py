@@ -14,10 +14,11 @@ from agent.errors import UsageError
 from agent.firewalls.owners import Owners
 from agent.judge.verdicts import judge
 from agent.judge.zones import find_zones
-from agent.model.explanation import Explanation, Hop
+from agent.model.explanation import Explanation, RoadTold
 from agent.model.gateway import Zone
 from agent.model.intervals import Intervals, prefix_interval
 from agent.model.names import apex_of, covers
+from agent.model.overall import overall
 from agent.model.report import (
     Evidence,
     Finding,
@@ -34,7 +35,6 @@ from agent.model.report import (
     fingerprint,
 )
 from agent.model.requirement import PortNeed, Requirement
-from agent.model.vocabulary import Reach
 from agent.practice import Case, Hit, Rule, find_rules, run
 
 if TYPE_CHECKING:
@@ -231,9 +231,8 @@ def _requirement(packs: Sequence[Pack], domain: str, port: int | None) -> Requir
 
 
 def _explanation(domain: str, zone: str, judgements: list[Judgement]) -> Explanation:
-    hops = tuple(
-        Hop(f"{one.port.text} IPv{one.family} {one.road}", one.verdict.value, one.because, one.decided_by)
+    roads = tuple(
+        RoadTold(f"{one.port.text} IPv{one.family} {one.road}", one.verdict.value, one.because, one.hops)
         for one in judgements
     )
-    required = [one for one in judgements if one.port.required]
-    return Explanation(domain, zone, hops, Reach.over(one.verdict for one in required).value)
+    return Explanation(domain, zone, roads, overall(one for one in judgements if one.port.required).value)

@@ -220,6 +220,10 @@ class Door:
     listener: Listener
     courses: tuple[tuple[Form, tuple[ProxyStage, ...]], ...]
     source: Source | None = None
+    transparent: bool = False
+    """The socket takes packets for addresses that are not this host's (IP_TRANSPARENT), as TPROXY wants it."""
+    looks_up: frozenset[Form] = frozenset({Form.CONNECT, Form.GET, Form.SOCKS})
+    """Forms of which the proxy looks the server's name up; of others it takes the address that the client chose."""
 
     def course(self, form: Form) -> tuple[ProxyStage, ...] | None:
         """Give the stages for a form of request; None where it is not served."""
@@ -253,3 +257,5 @@ class Proxy:
     """Address families in which it connects to servers."""
     mistakes: tuple[Mistake, ...] = ()
     gaps: tuple[Gap, ...] = field(default=())
+    addresses: tuple[str, ...] = ()
+    """Those of the network namespace that it runs in; empty where that is this host's."""

@@ -266,6 +266,8 @@ class Resolver:
     source: Source | None = None
     """Its configuration."""
     gaps: tuple[Gap, ...] = field(default=())
+    addresses: tuple[str, ...] = ()
+    """Those of the network namespace that it runs in; empty where that is this host's."""
 
     def views_of(self, family: int, clients: Intervals) -> tuple[View, ...]:
         """Give the views that these clients see."""

@@ -10,7 +10,7 @@ import pytest
 
 from agent.cli.schema import schema
 from agent.errors import UsageError
-from agent.model.explanation import Explanation, Hop
+from agent.model.explanation import Explanation, Hop, RoadTold
 from agent.model.source import Source
 from agent.outputs import explainer, formats, renderer
 
@@ -83,7 +83,8 @@ def test_the_schema_keeps_free_form_evidence() -> None:
 
 
 def test_a_road_as_json() -> None:
-    hop = Hop("tcp/443 IPv4 direct", "allowed", "all of it", (Source("nft.json", "accept", handle=3),))
-    (found,) = orjson.loads(explainer("json")((Explanation("a.example", "lan0", (hop,), "allowed"),), None))
-    assert found["hops"][0]["sources"][0]["handle"] == 3
+    hop = Hop("packet filter", "allowed", "all of it", (Source("nft.json", "accept", handle=3),))
+    road = RoadTold("tcp/443 IPv4 direct", "allowed", "all of it", (hop,))
+    (found,) = orjson.loads(explainer("json")((Explanation("a.example", "lan0", (road,), "allowed"),), None))
+    assert found["roads"][0]["hops"][0]["sources"][0]["handle"] == 3
     assert found["verdict"] == "allowed"
