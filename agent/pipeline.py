@@ -57,7 +57,9 @@ def read_gateway(
     snapshot: Snapshot, packs: Sequence[Pack], settings: Settings, more: frozenset[str] = frozenset()
 ) -> Gateway:
     """The model of a snapshot, with its zones; only names of the packs, and ``more``, are kept."""
-    interest = more | {apex_of(one.pattern) for pack in packs for one in pack.requirements()}
+    needs = [one for pack in packs for one in pack.requirements()]
+    interest = more | {apex_of(one.pattern) for one in needs}
+    interest |= {target for one in needs for _, targets in one.aliases for target in targets}
     gateway = catalog.read(snapshot, interest)
     return replace(gateway, zones=_zones(gateway, settings))
 
