@@ -81,7 +81,7 @@ def audit(
     judged = judge(gateway, requirements)
     if held is not None:
         held.append(judged)
-    case = Case(gateway, requirements, judged.judgements, judged.proofs, Owners(gateway.firewall))
+    case = Case(gateway, requirements, judged.judgements, judged.proofs, Owners(gateway.firewall), judged.prover)
     host = Host(
         id=snapshot.host.get("id", ""),
         name=snapshot.host.get("name", ""),

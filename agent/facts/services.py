@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agent.snapshot import Snapshot
     from agent.snapshot.programs import Program
 
-PROXY, RESOLVER, FIREWALL = "proxy", "resolver", "firewall-manager"
+PROXY, RESOLVER, FIREWALL, ROUTING = "proxy", "resolver", "firewall-manager", "routing-daemon"
 PROGRAMS: Final = {
     "squid": (PROXY, "-f", "/etc/squid/squid.conf"),
     "haproxy": (PROXY, "-f", "/etc/haproxy/haproxy.cfg"),
@@ -42,6 +42,8 @@ PROGRAMS: Final = {
     "fail2ban-server": (FIREWALL, "-c", "/etc/fail2ban"),
     "crowdsec": (FIREWALL, "-c", "/etc/crowdsec/config.yaml"),
     "tailscaled": (FIREWALL, "", ""),
+    "bgpd": (ROUTING, "-f", "/etc/frr/frr.conf"),
+    "bird": (ROUTING, "-c", "/etc/bird/bird.conf"),
     "libvirtd": (FIREWALL, "", "/etc/libvirt"),
 }
 """Program to role, the option that names its configuration, and the file it reads without that option."""

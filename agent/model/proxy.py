@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.model.intervals import Intervals
+    from agent.model.naming import Mistake
     from agent.model.network import Listener
     from agent.model.resolver import NameSet
     from agent.model.source import Gap, Source
@@ -228,19 +229,6 @@ class Door:
     def course(self, form: Form) -> tuple[ProxyStage, ...] | None:
         """Give the stages for a form of request; None where it is not served."""
         return dict(self.courses).get(form)
-
-
-@record
-class Mistake:
-    """A line that does not mean what somebody believes."""
-
-    what: str
-    """A sentence without a full stop."""
-    remedy: str
-    """In the program's own words."""
-    source: Source
-    names: tuple[str, ...] = ()
-    """The names of interest that it is about; empty: all."""
 
 
 @record

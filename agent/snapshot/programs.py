@@ -44,14 +44,15 @@ def unit_of(name: str) -> str:
     return f"/etc/systemd/system/multi-user.target.wants/{name}.service"
 
 
-def present(snapshot: Snapshot, name: str, configuration: str) -> tuple[Program, ...]:
+def present(snapshot: Snapshot, name: str, configuration: str, unit: str = "") -> tuple[Program, ...]:
     """Give each program of a name that runs, else the one that starts at boot.
 
-    Where nobody could list programs, a file at the place of its configuration speaks for it.
+    ``unit`` is the service that starts it, where that has another name. Where nobody could list programs, a file at
+    the place of its configuration speaks for it.
     """
     if snapshot.get(ARTIFACT).status is Status.OK:
         found = tuple(one for one in running(snapshot) if one.name == name)
-        enabled = snapshot.get(f"files{unit_of(name)}").status is Status.OK
+        enabled = snapshot.get(f"files{unit_of(unit or name)}").status is Status.OK
     else:
         found = ()
         enabled = snapshot.get(f"files{configuration}").status is Status.OK

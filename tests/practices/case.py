@@ -45,7 +45,7 @@ def case(
     read = catalog.read(Snapshot(recorded.taken_at, recorded.host, artifacts), frozenset())
     gateway = replace(read, zones=find_zones(read.network))
     judged = judge(gateway, (need,))
-    return Case(gateway, (need,), judged.judgements, judged.proofs, Owners(gateway.firewall))
+    return Case(gateway, (need,), judged.judgements, judged.proofs, Owners(gateway.firewall), judged.prover)
 
 
 def _ipv6(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
