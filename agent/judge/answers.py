@@ -10,7 +10,7 @@ from agent.judge.fates import NameFate, fate
 from agent.judge.names import FINE, NAMES
 from agent.judge.namespace import Part, parts
 from agent.judge.opinion import Opinion
-from agent.judge.wording import listed
+from agent.judge.wording import SAMPLED, listed
 from agent.model.resolver import NameSet, Scope
 from agent.model.vocabulary import Reach, Stage
 
@@ -31,7 +31,7 @@ class Answers:
         self._gateway = gateway
         self._prover = prover
         stages = (stage for one in gateway.resolvers for view in one.views for stage in view.stages)
-        self._sets = {names for stage in stages for names in stage.sets}
+        self._sets = tuple(dict.fromkeys(names for stage in stages for names in stage.sets))
         self._parts: dict[Requirement, tuple[Part, ...] | str] = {}
         self._serving: dict[str, tuple[Asked, ...]] = {}
 
@@ -51,8 +51,8 @@ class Answers:
         """What becomes of each part of a requirement's names; one that is unknown where they are too many."""
         if requirement not in self._parts:
             try:
-                aliases = {NameSet(*_scope(alias)) for alias, _ in requirement.aliases}
-                self._parts[requirement] = parts(requirement, self._sets | aliases)
+                aliases = [NameSet(*_scope(alias)) for alias, _ in requirement.aliases]
+                self._parts[requirement] = parts(requirement, (*self._sets, *aliases))
             except ValueError as error:
                 self._parts[requirement] = str(error)
         found = self._parts[requirement]
@@ -75,19 +75,22 @@ class Answers:
 def _opinion(resolver: Resolver, family: int, asked: dict[int, tuple[NameFate, ...]]) -> Opinion:
     """Sum up the parts for one family; no data for one family alone means that the other is used."""
     mine, others = asked[family], asked[10 - family]
-    if all(one.nodata for one in mine) and not all(one.stopped for one in others):
+    sampled = [one for one in mine if one.sampled]
+    if all(one.nodata for one in mine) and not sampled and not all(one.stopped for one in others):
         because = f"{resolver.kind} gives no IPv{family} addresses: {mine[0].source}"
         return Opinion(NAMES, Reach.NOT_ROUTED, because, _sources(mine), by=resolver.kind)
     stopped = [one for one in mine if one.stopped and not one.unknown]
     unknown = [one for one in mine if one.unknown]
+    if not stopped and not unknown and sampled:
+        return Opinion(NAMES, Reach.UNKNOWN, f"{resolver.kind}: {sampled[0].names}: {SAMPLED}", by=resolver.kind)
     if not stopped and not unknown:
         return Opinion(NAMES, Reach.ALLOWED, f"{resolver.kind} gives the service's own addresses", by=resolver.kind)
     first = (stopped or unknown)[0]
     alike = [one for one in (stopped or unknown) if one.stopped == first.stopped and one.source == first.source]
-    every = len(stopped) == len(mine)
+    every = len(stopped) == len(mine) and not sampled
     whole = every and not any(one.partly for one in stopped)
     names = "every name" if every and len(alike) == len(mine) else listed([one.names for one in alike])
-    verb = "is" if names == "every name" or len(alike) == 1 else "are"
+    verb = "is" if names == "every name" or (len(alike) == 1 and " " not in names) else "are"
     where = f": {first.source}" if first.source else ""
     if not stopped:
         because = f"{resolver.kind}: {names}: {first.stopped}{where}"

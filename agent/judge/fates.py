@@ -38,6 +38,8 @@ class NameFate:
     unknown: bool = False
     partly: bool = False
     """Only for some answers."""
+    sampled: bool = False
+    """Some of these names may fare otherwise."""
 
 
 def fate(  # noqa: PLR0913, PLR0917 - a question, whom, and where
@@ -51,13 +53,13 @@ def fate(  # noqa: PLR0913, PLR0917 - a question, whom, and where
             because = outcome.because or "the resolver's configuration is not known"
             return NameFate(part.text, because, source, unknown=True)
         if outcome.fate is not Fate.PASSED_ON:
-            return NameFate(part.text, _stopped(outcome), source, outcome.fate is Fate.NODATA)
+            return NameFate(part.text, _stopped(outcome), source, outcome.fate is Fate.NODATA, sampled=part.sampled)
         found = _on_the_way_back(view, rule, requirement, part, family)
         if found is not None:
             return found
         behind = _behind(gateway, outcome)
         if behind is None or behind is view:
-            return NameFate(part.text, None, source)
+            return NameFate(part.text, None, source, sampled=part.sampled)
         view = behind
     return NameFate(part.text, "resolvers pass questions round in a circle", resolver.source, unknown=True)
 

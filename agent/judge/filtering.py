@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from agent.judge.namespace import parts
 from agent.judge.opinion import MAX_SOURCES, Opinion
-from agent.judge.wording import listed, some_prefixes
+from agent.judge.wording import SAMPLED, listed, some_prefixes
 from agent.model.course import Ask, walk
 from agent.model.explanation import Hop
 from agent.model.intervals import Intervals
 from agent.model.proxy import Act, Clients, Form, Methods, Names, Targets, leaves
 from agent.model.public import PUBLIC
 from agent.model.record import record
+from agent.model.resolver import AnyOf, NameSet
 from agent.model.vocabulary import Reach, Stage
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def filtered(proxy: Proxy, door: Door, requirement: Requirement, asked: Requests
 def _cases(stages: Sequence[ProxyStage], requirement: Requirement, asked: Requests) -> Iterator[_Case]:
     """All requests, in groups that no test tells apart; raises ValueError where they are too many."""
     tests = [test for stage in stages for rule in stage.rules for test in leaves(rule.test)]
-    names = parts(requirement, {one for test in tests if isinstance(test, Names) for one in test.sets})
+    names = parts(requirement, dict.fromkeys(one for test in tests if isinstance(test, Names) for one in _sets(test)))
     clients = [
         (family, group)
         for family, addresses in asked.clients
@@ -111,6 +112,14 @@ def _cases(stages: Sequence[ProxyStage], requirement: Requirement, asked: Reques
         yield _Case(part, (family, group), target, method, walk(stages, ask, known))
 
 
+def _sets(test: Names) -> Iterator[NameSet | AnyOf]:
+    """What tells names apart: which pattern of one test matches does not matter."""
+    patterns = tuple(one for one in test.sets if not isinstance(one, NameSet))
+    yield from (one for one in test.sets if isinstance(one, NameSet))
+    if patterns:
+        yield AnyOf(patterns)
+
+
 def _groups(addresses: Intervals, tests: Sequence[Mapping[int, Intervals]], family: int) -> list[Intervals]:
     """Addresses that no test tells apart together; raises ValueError where there are too many groups."""
     groups = [addresses]
@@ -125,6 +134,7 @@ def _groups(addresses: Intervals, tests: Sequence[Mapping[int, Intervals]], fami
 def _opinion(proxy: Proxy, cases: Sequence[_Case], family: int) -> Opinion:
     stopped = [case for case in cases if not case.acts & {Act.ALLOW, Act.OPEN}]
     unsure = [case for case in cases if case.acts & {Act.ALLOW, Act.OPEN} and case.acts != {Act.ALLOW}]
+    sampled = any(case.part.sampled for case in cases)
     decrypted = dict.fromkeys(way.decrypted_by for case in cases for way in case.ways if way.decrypted_by)
     first = (stopped or unsure or cases)[0]
     way = next((way for way in first.ways if way.ruling.act is not Act.ALLOW), first.ways[0])
@@ -132,7 +142,7 @@ def _opinion(proxy: Proxy, cases: Sequence[_Case], family: int) -> Opinion:
     verdict = Reach.ALLOWED
     because = f"{proxy.kind} lets it pass" + (f": {way.source}" if way.source else "")
     if stopped:
-        verdict = Reach.BLOCKED if len(stopped) == len(cases) else Reach.PARTIAL
+        verdict = Reach.BLOCKED if len(stopped) == len(cases) and not sampled else Reach.PARTIAL
         because = f"{_which(alike, cases, family)} {_REFUSED[way.ruling.act]} by {_who(proxy, way)}"
     elif unsure:
         verdict = Reach.UNKNOWN
@@ -140,6 +150,8 @@ def _opinion(proxy: Proxy, cases: Sequence[_Case], family: int) -> Opinion:
             reason for one in first.ways for reason in (one.ruling.because, *(some.because for some in one.open_by))
         )
         because = f"{_who(proxy, way)}: " + "; ".join(reason for reason in reasons if reason)
+    elif sampled:
+        verdict, because = Reach.UNKNOWN, f"{proxy.kind}: {SAMPLED}"
     sources = dict.fromkeys(way.source for case in stopped or unsure or cases for way in case.ways if way.source)
     return Opinion(
         proxy.kind,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from agent.model.intervals import Intervals
 
 SHOWN_PREFIXES = 2
+SAMPLED: Final = "there are too many patterns to know what they do to all names together"
 MAX_NAMES: Final = 3
 """Names listed in a sentence."""
 PASSIVE = {"drop": "dropped", "reject": "rejected", "accept": "accepted"}
