@@ -105,6 +105,7 @@ def audit(
         verdicts=[_verdict(one) for one in judged.judgements],
         findings=sorted(findings, key=lambda one: (-one.severity.rank, one.rule.id, one.zone or "", one.uid)),
         gaps=[_gap(gap) for gap in (*gateway.firewall.gaps, *gateway.gaps)],
+        notes=list(gateway.notes),
     )
 
 

@@ -52,3 +52,5 @@ class Gateway:
     bgp: tuple[BgpSession, ...] = ()
     resolved_names: tuple[ResolvedName, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What an administrator should know, without a full stop."""

@@ -39,20 +39,26 @@ def running(snapshot: Snapshot) -> tuple[Program, ...]:
         raise Malformed(f"the list of programs is not understood: {type(error).__name__}: {error}") from error
 
 
-def unit_of(name: str) -> str:
-    """The link by which systemd starts a service at boot."""
+UNITS: Final = {
+    "pdns_recursor": "pdns-recursor", "kresd": "kresd@1", "systemd-resolve": "systemd-resolved", "bgpd": "frr",
+}  # fmt: skip
+"""Services that start programs of another name."""
+
+
+def unit_of(program: str) -> str:
+    """The link by which systemd starts a program at boot."""
+    name = UNITS.get(program, program)
     return f"/etc/systemd/system/multi-user.target.wants/{name}.service"
 
 
-def present(snapshot: Snapshot, name: str, configuration: str, unit: str = "") -> tuple[Program, ...]:
+def present(snapshot: Snapshot, name: str, configuration: str) -> tuple[Program, ...]:
     """Give each program of a name that runs, else the one that starts at boot.
 
-    ``unit`` is the service that starts it, where that has another name. Where nobody could list programs, a file at
-    the place of its configuration speaks for it.
+    Where nobody could list programs, a file at the place of its configuration speaks for it.
     """
     if snapshot.get(ARTIFACT).status is Status.OK:
         found = tuple(one for one in running(snapshot) if one.name == name)
-        enabled = snapshot.get(f"files{unit_of(unit or name)}").status is Status.OK
+        enabled = snapshot.get(f"files{unit_of(name)}").status is Status.OK
     else:
         found = ()
         enabled = snapshot.get(f"files{configuration}").status is Status.OK

@@ -39,7 +39,7 @@ def test_json_is_one_object_that_follows_its_schema(partly: Report) -> None:
     assert data.count(b"\n") == 1
     found = orjson.loads(data)
     jsonschema.Draft202012Validator(schema("report")).validate(found)
-    assert list(found) == ["schema", "host", "scan", "policy", "verdicts", "findings", "gaps"]
+    assert list(found) == ["schema", "host", "scan", "policy", "verdicts", "findings", "gaps", "notes"]
     assert found["scan"]["at"] == "2026-11-23T03:00:00Z"
     assert found["findings"][0]["seq"] is None
 

@@ -197,7 +197,7 @@ def test_sessions_that_compare_origins(program: str, path: str, text: str, sessi
         ARTIFACT: Artifact(ARTIFACT, Status.OK, json.dumps([{"name": program, "pid": 7}]).encode()),
         f"files{path}": Artifact(f"files{path}", Status.OK, text.encode()),
     }
-    artifacts |= {f"files{unit_of(one)}": Artifact(f"files{unit_of(one)}", Status.ABSENT) for one in ("frr", "bird")}
+    artifacts |= {f"files{unit_of(one)}": Artifact(f"files{unit_of(one)}", Status.ABSENT) for one in ("bgpd", "bird")}
     artifacts.setdefault("files/etc/frr/bgpd.conf", Artifact("files/etc/frr/bgpd.conf", Status.ABSENT))
     piece = bgp.read(Snapshot(NOW, {}, artifacts), frozenset())
     assert {one.neighbor: one.validates for one in piece.bgp} == sessions

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 FRR: Final = ("/etc/frr/frr.conf", "/etc/frr/bgpd.conf")
 BIRD: Final = "/etc/bird/bird.conf"
-PROGRAMS: Final = (("bgpd", FRR[0], "frr"), ("bird", BIRD, "bird"))
-"""Program, its configuration, and the unit that starts it."""
+PROGRAMS: Final = (("bgpd", FRR[0]), ("bird", BIRD))
+"""Program, and its configuration."""
 
 
 def wants(snapshot: Snapshot) -> Iterable[Want]:
     """The files of each daemon that runs or starts at boot."""
-    for program, default, unit in PROGRAMS:
-        if f"files{unit_of(unit)}" not in snapshot.artifacts:
-            yield Want("files", Files(unit_of(unit)))
-        if present(snapshot, program, default, unit):
+    for program, default in PROGRAMS:
+        if f"files{unit_of(program)}" not in snapshot.artifacts:
+            yield Want("files", Files(unit_of(program)))
+        if present(snapshot, program, default):
             following = Following(snapshot, program)
             _sessions(program, following)
             yield from following.wants
@@ -38,8 +38,8 @@ def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
     """The sessions with other networks; what cannot be read is a gap."""
     found: list[BgpSession] = []
     gaps: list[Gap] = []
-    for program, default, unit in PROGRAMS:
-        if present(snapshot, program, default, unit):
+    for program, default in PROGRAMS:
+        if present(snapshot, program, default):
             following = Following(snapshot, program)
             try:
                 found += _sessions(program, following)

@@ -129,6 +129,7 @@ def notes(report: Report) -> Iterator[str]:
             preferred.setdefault((one.port, _reason(one, report.gaps) + where, one.verdict), []).append(one.zone)
     for (port, because, verdict), zones in preferred.items():
         yield f"{port}, preferred but not required, is {VERDICTS[verdict][0]} {phrases(zones)}: {because}."
+    yield from (f"{note[0].upper()}{note[1:]}." for note in map(clean, report.notes))
 
 
 def phrases(zones: Iterable[str]) -> str:
