@@ -163,7 +163,7 @@ def _by_parent(names: set[str]) -> defaultdict[str, set[str]]:
 
 
 def _divided(whole: tuple[Part, ...], division: Division) -> Iterator[Part]:
-    """The parts of a room: those that patterns match first, last all other names under their old text."""
+    """The parts of a room: those that patterns match, and last all other names."""
     base = tuple(any(one.inverted for one in group) for group in division.groups)
     if base not in division.samples:
         base = division.of(whole[0].sample)
@@ -172,9 +172,8 @@ def _divided(whole: tuple[Part, ...], division: Division) -> Iterator[Part]:
         if memberships != base:
             yield from _matching(memberships, sample, division, sampled=sampled)
     others = [part.sample for part in whole if division.of(part.sample) == base]
-    text = whole[0].text
     for sample in others or [division.samples[base]]:
-        yield Part(sample, text, sampled)
+        yield Part(sample, f"all other {whole[0].text}", sampled)
 
 
 def _matching(memberships: Memberships, sample: str, division: Division, *, sampled: bool) -> Iterator[Part]:

@@ -105,7 +105,7 @@ def _alone(region: Region, one: Pattern, known: str, budget: Budget) -> tuple[di
         return {(state is MATCHED) is not one.inverted: known}, True
     if one.automaton.example is None:
         one.automaton.example = shortest(one.tree)[:MAX_NAME].strip(".")
-    guesses = {}
+    guesses: dict[bool, str] = {}
     for name in (known, one.automaton.example + region.ending):
         budget.left -= len(name)
         if name is known or region.holds(name):
