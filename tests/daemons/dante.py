@@ -52,6 +52,7 @@ class Config:
         self.root = root
         self.main = f"{root}/danted.conf"
         random = self.random
+        self.names = random.sample(NAMES, 6)
         self.free = random.random() < 0.8
         """Nobody ever logs in."""
         lines = [
@@ -131,7 +132,7 @@ def disagreements(config: Config, world: Web, outcomes: set[str] | None = None) 
     found: list[str] = []
     with world.running(config.argv, PROXY[1]):
         for client in CLIENTS:
-            for name in NAMES:
+            for name in config.names:
                 for port in (80, 443):
                     target = address_value(world.place(name.lower())[0])
                     ask = Ask(Form.SOCKS, name.lower(), port, client=address_value(client), target=target)

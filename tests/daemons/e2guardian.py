@@ -46,6 +46,7 @@ LISTS: Final = (
     "banned", "exception", "grey", "localbanned", "localexception", "localgrey", "greyssl", "localgreyssl", "nocheckcert",
     "exceptionfile", "refererexception",
 )  # fmt: skip
+AGENTS: Final = ("mozilla", "^curl", "Mozilla/5\\.0", "msie|trident")
 CLIENTS: Final = ("127.0.0.1", "127.0.1.7", "127.0.2.9")
 DIVERTED_CLIENT: Final = "127.1.0.5"
 ADDRESSES: Final = (
@@ -74,6 +75,7 @@ class Config:
         self.root = root
         self.main = f"{root}/e2guardian.conf"
         self.files: dict[str, str] = {}
+        self.names = random.sample(NAMES, 5)
         self.groups = random.choice((1, 1, 2, 3))
         self.decrypts = random.random() < 0.3
         lines = [
@@ -87,6 +89,8 @@ class Config:
             "usecustombannedimage = off", "usecustombannedflash = off",
             f"downloadmanager = '{SHIPPED}/downloadmanagers/default.conf'", f"preauthstoryboard = '{SHIPPED}/preauth.story'",
         ]  # fmt: skip
+        if random.random() < 0.15:
+            lines += ["proxyip = 127.0.0.30", "proxyport = 8080"]
         if self.decrypts:
             lines += [
                 "enablessl = on", f"cacertificatepath = '{root}/ca.pem'", f"caprivatekeypath = '{root}/ca.key'",
@@ -176,6 +180,13 @@ class Config:
             defined.append(self._list("urllist", random.choice(LISTS[:3]), URLS, f"f{number}"))
         if random.random() < 0.4:
             defined.append(self._list("regexpboollist", random.choice(LISTS[:2]), PATTERNS, f"f{number}"))
+        defined += [
+            self._list("regexpboollist", name, AGENTS, f"f{number}")
+            for name in ("banneduseragent", "exceptionuseragent")
+            if random.random() < 0.15
+        ]
+        if random.random() < 0.2:
+            defined.append(self._list("fileextlist", "bannedextension", (".exe", ".iso # words", ".MP3"), f"f{number}"))
         if random.random() < 0.1:
             defined.append(f"sitelist = 'name=banned,path={self.root}/not-there'")
         random.shuffle(defined)
@@ -213,7 +224,7 @@ def disagreements(config: Config, place: Web, outcomes: set[str] | None = None) 
             course = door.course(form) or ()
             diverted = form in (Form.TLS, Form.HTTP)
             for client in (DIVERTED_CLIENT,) if diverted else CLIENTS:
-                for name in NAMES:
+                for name in config.names:
                     port = 443 if form in (Form.CONNECT, Form.TLS) else 80
                     target = address_value(place.place(name.lower())[0])
                     ask = Ask(form, name.lower(), port, method, address_value(client), target)

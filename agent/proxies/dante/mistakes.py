@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.model.proxy import Mistake
+from agent.model.naming import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

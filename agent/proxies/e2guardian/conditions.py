@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Irregular, Malformed
-from agent.model.proxy import NEVER, Agents, AllOf, AnyOf, Clients, Form, Methods, Names, Not, Open
+from agent.model.proxy import ALWAYS, NEVER, Agents, AllOf, AnyOf, Clients, Form, Methods, Names, Not, Open, Urls
 from agent.model.regular import Dialect, Pattern, pattern
 from agent.model.source import Gap
 from agent.proxies.e2guardian.lists import clients, site, tidied
@@ -39,8 +39,6 @@ SUFFIXES: Final = (
     ".woff2", ".ico", ".map", ".php", ".txt",
 )  # fmt: skip
 """Ends of the names of what web pages are made of."""
-_ANCHORS: Final = ("$", "\\", "(?")
-"""What may tie a pattern to the end of an URL."""
 
 
 class Conditions:
@@ -92,7 +90,7 @@ class Conditions:
         entries = [one for kind in kinds for one in self._lists.entries(kind, line.listed)]
         if line.state == "mimein":
             entries = [one for one in entries if any(word in one.text.lower() for word in WEB)]
-        if not entries or (line.state == "searchin" and request.connect):
+        if not entries or request.diverted_tls or (line.state == "searchin" and request.connect):
             return False
         said = {
             "searchin": "it depends on the words that are searched for", "refererin": "it depends on the page before",
@@ -114,7 +112,10 @@ class Conditions:
             for entry in lists.entries("pattern", name):
                 made = self._pattern(entry)
                 test: Test = Agents((made,)) if isinstance(made, Pattern) else Open(f"agent {entry.text}", made)
-                yield _at_times(test, entry), entry.source
+                if request.diverted_tls and isinstance(made, Pattern):
+                    test = ALWAYS if "" in made else NEVER  # inside of TLS, what a client says of itself is not seen
+                if test != NEVER:
+                    yield _at_times(test, entry), entry.source
             return
         for entry in lists.entries("site", name):
             names = site(entry.text)
@@ -149,13 +150,7 @@ class Conditions:
         made = self._pattern(entry)
         if not isinstance(made, Pattern):
             return Open(f"pattern {entry.text}", made)
-        exact = Names((made,))
-        if request.connect:
-            return exact
-        inside = Open(f"path {entry.text}", f"it depends on the path of the URL ({entry.text})")
-        if any(one in entry.text for one in _ANCHORS):
-            return inside
-        return AnyOf((exact, inside))
+        return Names((made,)) if request.connect or request.diverted_tls else Urls((made,), path=True)
 
     def _pattern(self, entry: Entry) -> Pattern | str:
         """A line as PCRE reads it, or why it is not decided."""

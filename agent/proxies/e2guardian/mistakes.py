@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agent.model.proxy import Mistake
+from agent.model.naming import Mistake
 from agent.proxies.e2guardian.lists import site, tidied
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from agent.proxies.e2guardian.groups import default_group, members
 from agent.proxies.e2guardian.lists import Lists
 from agent.proxies.e2guardian.mistakes import mistakes
 from agent.proxies.e2guardian.options import HARMLESS, MODELLED, OPEN
-from agent.proxies.e2guardian.settings import NAME, settings
+from agent.proxies.e2guardian.settings import NAME, number, settings
 from agent.proxies.e2guardian.state import Request
 from agent.proxies.e2guardian.story import story
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MAX_GROUPS: Final = 100
 PORT: Final = 8080
 HTTPS: Final = 443
+ALL: Final = frozenset(Form)
+"""Of whatever form a request is, the address is looked up here, also where the client chose one."""
 
 
 def proxy(path: str, following: Following, interest: Interest) -> Proxy:
@@ -84,6 +86,8 @@ class _Reader:
         place = found.get("storyboard")
         source = Source(f"files{path}", "")
         phrases = any(self._says_something(found.text(name)) for name in ("bannedphraselist", "weightedphraselist"))
+        weighed = found if found.get("weightedphrasemode") else self._main
+        phrases = phrases and weighed.number("weightedphrasemode") != 0
         scans = any(True for _ in self._main.all("contentscanner")) and not found.is_on("disablecontentscan")
         if found.number("reportinglevel", 3) < 0:
             self._gaps.append(Gap(NAME, f"filter group {number} reports nothing and lets some things pass", source))
@@ -114,8 +118,8 @@ class _Reader:
 
     def _doors(self) -> Iterator[Door]:
         addresses = [one.value for one in self._main.all("filterip") if one.value] or ["0.0.0.0"]  # noqa: S104
-        ports = [int(one.value) for one in self._main.all("filterports") if one.value.isdecimal()] or [PORT]
-        pairs = zip(addresses, ports, strict=False) if self._main.is_on("mapportstoips") else (
+        ports = [number(one.value) for one in self._main.all("filterports") if number(one.value)] or [PORT]
+        pairs = zip(addresses, ports, strict=False) if self._main.text("mapportstoips", "on") == "on" else (
             (address, port) for address in addresses for port in ports
         )  # fmt: skip
         for address, port in pairs:
@@ -123,13 +127,13 @@ class _Reader:
                 (form, self._course(Request(form, connect=form is Form.CONNECT), port, transparent=form is Form.HTTP))
                 for form in (Form.CONNECT, Form.GET, Form.HTTP)
             )
-            yield Door(Listener("tcp", address, port), courses, self._source)
+            yield Door(Listener("tcp", address, port), courses, self._source, looks_up=ALL)
         diverted = self._main.number("transparenthttpsport")
         if diverted:
             request = Request(Form.TLS, diverted_tls=True, knows_client=False)
             for address in addresses:
                 course = self._course(request, diverted, transparent=True)
-                yield Door(Listener("tcp", address, diverted), ((Form.TLS, course),), self._source)
+                yield Door(Listener("tcp", address, diverted), ((Form.TLS, course),), self._source, looks_up=ALL)
         if self._main.number("icapport"):
             self._gaps.append(Gap(NAME, "icapport: another proxy asks it about pages", self._source))
 
@@ -168,4 +172,4 @@ class _Reader:
 def _opened(door: Door, because: str) -> Door:
     """The same door where nothing is certain."""
     stages = (ProxyStage("configuration", (), Ruling(Act.OPEN, because), door.source),)
-    return Door(door.listener, tuple((form, stages) for form, _ in door.courses), door.source)
+    return replace(door, courses=tuple((form, stages) for form, _ in door.courses))

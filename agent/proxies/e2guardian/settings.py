@@ -53,13 +53,19 @@ class Settings:
         return found.value if found and found.value else default
 
     def number(self, name: str, default: int = 0) -> int:
-        """Give the number that a value begins with, as atoi(3) does."""
-        found = _NUMBER.match(self.text(name))
-        return int(found[1]) if found else default
+        """Give the number that a value begins with; the default where there is no line."""
+        text = self.text(name)
+        return number(text) if text else default
 
     def is_on(self, name: str) -> bool:
         """Whether it is switched on; nothing else than ``on`` is."""
         return self.text(name) == "on"
+
+
+def number(text: str) -> int:
+    """Give the number that a text begins with, as atoi(3) does."""
+    found = _NUMBER.match(text)
+    return int(found[1]) if found else 0
 
 
 def settings(path: str, following: Following, *, of_group: bool) -> Settings:

@@ -17,9 +17,9 @@ _INCLUDE: Final = re.compile(r"\.Include<([^>]+)>")
 _LINE: Final = re.compile(r"([^(]*)\(([^)]*)\)(.*)", re.DOTALL)
 STATES: Final = frozenset({
     "blockset", "bypassallowset", "bypassset", "clientin", "connect", "doneset", "embeddedin", "exceptionset",
-    "extensionin", "fullurlin", "get", "greyset", "hassniset", "headerin", "infectionbypassallowset", "mimein",
-    "mitmset", "post", "redirectset", "refererin", "returnset", "searchin", "sitein", "siteisip", "tls", "true", "urlin",
-    "useragentin", "viruscheckset",
+    "extensionin", "fullurlin", "get", "greyset", "hassniset", "headerin", "infectionbypassallowset",
+    "mimein", "mitmset", "post", "redirectset", "refererin", "returnset", "searchin", "sitein", "siteisip", "tls",
+    "true", "urlin", "useragentin", "viruscheckset",
 })  # fmt: skip
 """Conditions of version 5.3; the program refuses a file with another one."""
 
