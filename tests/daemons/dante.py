@@ -40,6 +40,9 @@ NAMES: Final = (
 CLIENTS: Final = ("127.0.0.1", "127.0.1.7", "127.1.0.9")
 LOOPBACK: Final = '[{"ifname":"lo","addr_info":[{"local":"127.0.0.1"},{"local":"::1"}]}]'
 PROXY: Final = ("127.0.0.1", 1080)
+NO_REVERSE: Final = {f"reverse name in {one.lower()}": False for one in DOMAINS}
+"""No address has a name of its own here."""
+UPSTREAM: Final = "127.0.0.30"
 world: Final = web
 """Where configurations are tried."""
 
@@ -74,6 +77,8 @@ class Config:
             lines += self._socks()
         if random.random() < 0.5:
             lines += ["socks pass { # the rest", "  from: 0/0", "  to: 0.0.0.0/0", "}"]
+        for _ in range(random.choice((0, 0, 0, 1, 2))):
+            lines += self._route()
         self.files = {self.main: "\n".join((*lines, ""))}
 
     @property
@@ -117,6 +122,18 @@ class Config:
             lines.insert(random.choice((1, 3)), random.choice(more if self.free else more[:-1]))
         return [*lines, "}"] if random.random() < 0.7 else [*lines[:-1], f"{lines[-1]}\n}}"]
 
+    def _route(self) -> list[str]:
+        random = self.random
+        via = random.choice((f"{UPSTREAM} port = 8080", f"{UPSTREAM} port = 8080", "direct"))
+        place = random.choice((*DOMAINS[:11], "0/0", "0.0.0.0/0"))
+        source = random.choice([one for one in SOURCES if one != "lo"])
+        lines = ["route {", f"  from: {source} to: {place}{random.choice(PORTS)} via: {via}"]
+        if via != "direct":
+            lines.append("  proxyprotocol: http_v1.0")
+        if random.random() < 0.3:
+            lines.append(random.choice(("  command: connect", "  protocol: udp", "  protocol: tcp", "  method: none")))
+        return [*lines, "}"]
+
 
 def disagreements(config: Config, world: Web, outcomes: set[str] | None = None) -> list[str]:
     """Where the program and our reading of its file differ; raises RuntimeError where it does not start."""
@@ -136,16 +153,25 @@ def disagreements(config: Config, world: Web, outcomes: set[str] | None = None) 
                 for port in (80, 443):
                     target = address_value(world.place(name.lower())[0])
                     ask = Ask(Form.SOCKS, name.lower(), port, client=address_value(client), target=target)
-                    ways = walk(course, ask)
+                    ways = walk(course, ask, NO_REVERSE)
                     ours = {_word(way) for way in ways}
                     reply = world.ask(Form.SOCKS, name, port, PROXY, client=client)
                     theirs = _answer(reply)
                     if outcomes is not None:
                         outcomes |= {theirs if len(ours) == 1 else "unsure"}
                     shared = any("same address" in one.key for way in ways for one in way.open_by)
+                    if reply.reached and world.seen[0].server not in {
+                        way.upstream or _direct(world, ask) for way in ways
+                    }:
+                        found.append(f"{client} {name}:{port}: by way of {world.seen[0].server}, not {ways}")
                     if theirs not in ours or (len(ours) > 1 and not shared):
                         found.append(f"{client} {name}:{port}: {reply}; we say {ours} by {ways[0].source}")
     return found
+
+
+def _direct(world: Web, ask: Ask) -> str:
+    """Where a connection without another proxy leads."""
+    return f"{world.place(ask.name)[0]}:{ask.port}"
 
 
 def _word(way: Decision) -> str:

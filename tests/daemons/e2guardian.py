@@ -235,6 +235,9 @@ def disagreements(config: Config, place: Web, outcomes: set[str] | None = None) 
                     open_by = {one.key.partition(" ")[0] for way in ways for one in way.open_by}
                     if outcomes is not None:
                         outcomes.add(f"{form} {theirs if len(ours) == 1 else 'unsure'}")
+                    there = {way.upstream or f"{place.place(name.lower())[0]}:{port}" for way in ways}
+                    if reply.reached and place.seen[0].server not in there:
+                        found.append(f"{form} {client} {name}: by way of {place.seen[0].server}, not {there}")
                     if theirs not in ours or (len(ours) > 1 and not open_by <= {"path", "time"}):
                         found.append(
                             f"{form} {client} {name} {method} {path}: {reply}; we say {ours} by {ways[0].source}"

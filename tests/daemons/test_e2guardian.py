@@ -161,7 +161,7 @@ STORY = f".Include<{SHIPPED}/common.story>\n"
         ),
         ("", "mimelist = 'name=bannedmime,path=/b'\n", {"/b": "text/html\n"}, Form.GET, "the type of the page"),
         ("", "regexpreplacelist = 'name=change,path=/b'\n", {"/b": '"a"->"b"\n'}, Form.GET, "the whole URL"),
-        ("", "bannedphraselist = '/b'\n", {"/b": "<chat>\n"}, Form.GET, "the words on them"),
+        ("weightedphrasemode = 2\n", "bannedphraselist = '/b'\n", {"/b": "<chat>\n"}, Form.GET, "the words on them"),
     ],
 )
 def test_what_cannot_be_followed_leaves_names_open(

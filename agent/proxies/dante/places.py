@@ -44,13 +44,18 @@ def of_client(address: Address, interfaces: Interfaces) -> Test:
     return _both(Open(f"client is {address.text}", f"the client's address is compared with {address.text}"), port)
 
 
-def of_server(address: Address, interest: Interest, interfaces: Interfaces, *, resolves: bool) -> Test:
-    """Whether the server that a client asks for by name fits ``to:`` of a socks rule."""
+def of_server(
+    address: Address, interest: Interest, interfaces: Interfaces, *, resolves: bool, by_address: bool = False
+) -> Test:
+    """Whether the server that a client asks for by name fits ``to:``.
+
+    ``by_address``: a rule has found its address, and from then on the name is forgotten.
+    """
     port = _port(address)
-    if address.is_any or address.begins_at_zero:
+    if address.is_any:
         return port
     if address.is_name and address.text not in interfaces:
-        return _both(_named(address.text, interest, resolves=resolves), port)
+        return _both(_named(address.text, interest, resolves=resolves, by_address=by_address), port)
     if not resolves:
         return NEVER
     if address.block:
@@ -59,7 +64,9 @@ def of_server(address: Address, interest: Interest, interfaces: Interfaces, *, r
     return _both(Targets(_single(interfaces[address.text])), port)
 
 
-def _named(text: str, interest: Interest, *, resolves: bool) -> Test:
+def _named(text: str, interest: Interest, *, resolves: bool, by_address: bool) -> Test:
+    if text.startswith(".") and by_address:
+        return Open(f"reverse name in {text}", f"the name that the server's address has (PTR) is compared with {text}")
     if text.startswith("."):
         # no dot is looked for in front: ``.chat.com`` is the end of ``livechat.com`` as well
         ending = text[1:]

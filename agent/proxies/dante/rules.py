@@ -14,6 +14,7 @@ from agent.model.proxy import (
     ALWAYS,
     DENIED,
     DROPPED,
+    NEVER,
     PASS,
     Act,
     AllOf,
@@ -105,6 +106,9 @@ class _Reader:
         self._interfaces = interfaces
         self._methods = frozenset(found.values("socksmethod", "method"))
         self._resolves = "fake" not in found.values("resolveprotocol")
+        routes = [block for block in found.blocks if block.kind == "route"]
+        self._routes = sorted(routes, key=lambda block: not _is_direct(block))
+        """Those that lead directly come first."""
 
     @property
     def families(self) -> frozenset[int]:
@@ -150,7 +154,11 @@ class _Reader:
             yield self._login()
         rules = [rule for one in self._found.blocks if one.kind == "socks" for rule in self._socks_rule(one)]
         yield ProxyStage("socks rules", tuple(rules), DENIED)
-        yield ProxyStage("routes", tuple(self._routes()), ALLOWED)
+        for by_address in (False, True) if self._routes else (False,):
+            title = "routes, by address" if by_address else "routes"
+            # with routes, there is no other way than by one of them
+            otherwise = DENIED if self._routes else ALLOWED
+            yield ProxyStage(title, tuple(self._route_rules(by_address=by_address)), otherwise)
 
     # ---- what is open ----
 
@@ -196,21 +204,27 @@ class _Reader:
             return
         source, target = _ends(block)
         versions = block.values("proxyprotocol")
-        test = _all(
-            of_client(source, self._interfaces),
-            of_server(target, self._interest, self._interfaces, resolves=self._resolves),
-        )
+        tests = [of_client(source, self._interfaces), *self._conditions(block)]
         if versions and not {"socks_v4", "socks_v5"} <= set(versions):
-            test = _all(test, Open(f"version {versions}", f"proxyprotocol: {' '.join(versions)}"))
+            tests.append(Open(f"version {versions}", f"proxyprotocol: {' '.join(versions)}"))
         methods = frozenset(block.values("socksmethod", "method"))
         if methods and not methods >= self._methods:
             key = " ".join(sorted(methods))
-            test = _all(test, Open(f"socksmethod {key}", f"it depends on how the client logs in: {key}"))
+            tests.append(Open(f"socksmethod {key}", f"it depends on how the client logs in: {key}"))
         accepted = self._found.values("clientmethod") or ("none",)
         wanted = block.values("clientmethod")
         if wanted and not set(wanted) >= set(accepted):
-            test = _all(test, Open(f"clientmethod {wanted}", f"clientmethod: {' '.join(wanted)}"))
-        yield ProxyRule(_all(test, *self._conditions(block)), _verdict(block, DENIED), block.source)
+            tests.append(Open(f"clientmethod {wanted}", f"clientmethod: {' '.join(wanted)}"))
+        server = of_server(target, self._interest, self._interfaces, resolves=self._resolves)
+        ruling = _verdict(block, DENIED)
+        if ruling != PASS or not self._routes:
+            yield ProxyRule(_all(server, *tests), ruling, block.source)
+            return
+        by_name = of_server(target, self._interest, self._interfaces, resolves=False)
+        if by_name != NEVER:
+            yield ProxyRule(_all(by_name, *tests), PASS, block.source)
+        if server != by_name:
+            yield ProxyRule(_all(server, *tests), Ruling(Act.NEXT, skips=1), block.source)
 
     def _conditions(self, block: Block) -> Iterator[Test]:
         for one in block.attributes:
@@ -218,22 +232,19 @@ class _Reader:
                 listed = " ".join(one.values)
                 yield Open(f"{one.name} {listed}", f"it depends on who logs in ({one.name}: {listed})")
 
-    def _routes(self) -> Iterator[ProxyRule]:
-        for block in self._found.blocks:
+    def _route_rules(self, *, by_address: bool) -> Iterator[ProxyRule]:
+        for block in self._routes:
             gateway = block.get("via")
-            if block.kind != "route" or gateway is None or gateway.address is None:
-                continue
-            commands, protocols = block.values("command"), block.values("protocol")
-            if (commands and "connect" not in commands) or (protocols and "tcp" not in protocols):
+            protocols = block.values("protocol")
+            if gateway is None or gateway.address is None or (protocols and "tcp" not in protocols):
                 continue
             source, target = _ends(block)
             test = _all(
                 of_client(source, self._interfaces),
-                of_server(target, self._interest, self._interfaces, resolves=self._resolves),
+                of_server(target, self._interest, self._interfaces, resolves=self._resolves, by_address=by_address),
             )
             port = _port(gateway.address)
-            direct = gateway.address.text == "direct"
-            ruling = ALLOWED if direct else Ruling(Act.ALLOW, upstream=f"{gateway.address.text}:{port}")
+            ruling = ALLOWED if _is_direct(block) else Ruling(Act.ALLOW, upstream=f"{gateway.address.text}:{port}")
             yield ProxyRule(test, ruling, block.source)
 
 
@@ -243,6 +254,12 @@ def _ends(block: Block) -> tuple[Address, Address]:
     if source is None or target is None or source.address is None or target.address is None:
         raise Malformed("a rule without from: and to:")
     return source.address, target.address
+
+
+def _is_direct(route: Block) -> bool:
+    """Whether it leads to servers without another proxy."""
+    gateway = route.get("via")
+    return gateway is not None and gateway.address is not None and gateway.address.text == "direct"
 
 
 def _port(address: Address) -> int:

@@ -16,7 +16,7 @@ from agent.model.source import Source
 from agent.proxies.dante.options import SERVICES, entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from agent.snapshot import Artifact
 
@@ -73,11 +73,6 @@ class Address:
     def is_name(self) -> bool:
         """Whether it is a name, or an interface."""
         return self.block is None and not self.is_any
-
-    @property
-    def begins_at_zero(self) -> bool:
-        """Whether it stands for every address of its family: the program then looks no further."""
-        return self.block is not None and self.block[1][0] == 0 and self.block[1][1] >= (1 << 32) - 1
 
 
 @record
@@ -155,10 +150,21 @@ def _block(cursor: _Cursor, kind: str, source: Source, *, passes: bool) -> Block
         if cursor.take(_CLOSING):
             break
         attributes.append(_attribute(cursor, cursor.source, masks=True))
+    if kind == "route":
+        _check_route(cursor, attributes)
     names = [one.name for one in attributes if one.name in ("from", "to")]
     if names != ["from", "to"]:
         raise cursor.trouble(f"{kind} rule without one from: and one to: after it")
     return Block(kind, passes, tuple(attributes), source)
+
+
+def _check_route(cursor: _Cursor, attributes: Sequence[Attribute]) -> None:
+    """Routes are for clients by their address, and for connections."""
+    for one in attributes:
+        if one.name == "from" and one.address is not None and one.address.is_name:
+            raise cursor.trouble(f"route from {one.address.text}: names and interfaces are not supported")
+        if one.name == "command" and set(one.values) - {"connect"}:
+            raise cursor.trouble("route for other commands than connect")
 
 
 def _attribute(cursor: _Cursor, source: Source, *, masks: bool) -> Attribute:
