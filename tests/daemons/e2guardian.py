@@ -78,13 +78,14 @@ class Config:
         self.names = random.sample(NAMES, 5)
         self.groups = random.choice((1, 1, 2, 3))
         self.decrypts = random.random() < 0.3
+        self.phrases = random.random() < 0.15
         lines = [
             "# words", "languagedir = '/usr/share/e2guardian/languages'", "language = 'ukenglish'", "loglevel = 0", "logfileformat = 1",
             "filterip = " + random.choice(("", "127.0.0.1")), f"filterports = {PORT}",
             f"transparenthttpsport = {DIVERTED_TLS}", "proxytimeout = 5", "connecttimeout = 5", "proxyexchange = 20",
             "pcontimeout = 5 # seconds", f"filtergroups = {self.groups}", "nodaemon = on", "nologger = on",
             "httpworkers = 20", "maxcontentfiltersize = 256", "maxcontentramcachescansize = 2000",
-            "maxcontentfilecachescansize = 20000", "weightedphrasemode = 0", "phrasefiltermode = 2", "daemonuser = 'root'",
+            "maxcontentfilecachescansize = 20000", f"weightedphrasemode = {2 if self.phrases else 0}", "phrasefiltermode = 2", "daemonuser = 'root'",
             "daemongroup = 'root'", f"pidfilename = '{root}/pid'", f"loglocation = '{root}/access.log'",
             "usecustombannedimage = off", "usecustombannedflash = off",
             f"downloadmanager = '{SHIPPED}/downloadmanagers/default.conf'", f"preauthstoryboard = '{SHIPPED}/preauth.story'",
@@ -104,6 +105,7 @@ class Config:
         if self.groups > 1:
             lines += self._members()
         self.files[self.main] = "\n".join((*lines, ""))
+        self.files[f"{root}/phrases"] = "# words\n<no page says this>\n"
         for number in range(1, self.groups + 1):
             self._group(number)
 
@@ -144,7 +146,7 @@ class Config:
         random = self.random
         lines = [f"{name} = {random.randint(1, self.groups)}" for name in ("defaultfiltergroup", "defaulttransparentfiltergroup")
                  if random.random() < 0.5]  # fmt: skip
-        for kind in random.sample(("ip", "port"), random.choice((0, 1, 1, 2))):
+        for kind in random.sample(("ip", "port"), random.choice((0, 1, 1, 2, 2))):
             plugin, groups = f"{self.root}/{kind}.conf", f"{self.root}/{kind}groups"
             self.files[plugin] = f"# words\nplugname = '{kind}'\n{kind}groups = '{groups}'\n"
             keys = [str(PORT), "9999"] if kind == "port" else [one.partition(" #")[0] for one in ADDRESSES]
@@ -194,6 +196,8 @@ class Config:
             self.files[f"{self.root}/more{number}.conf"] = f"{defined.pop()}\n"
             lines.append(f".Include<{self.root}/more{number}.conf>")
         lines += defined
+        if self.phrases:
+            lines += [f"{kind}phraselist = '{self.root}/phrases'" for kind in ("banned", "weighted", "exception")]
         if self.decrypts and random.random() < 0.7:
             lines += ["sslmitm = on", "mitmcheckcert = off"]
         self.files[f"{self.root}/e2guardianf{number}.conf"] = "\n".join((*lines, ""))
@@ -238,7 +242,7 @@ def disagreements(config: Config, place: Web, outcomes: set[str] | None = None) 
                     there = {way.upstream or f"{place.place(name.lower())[0]}:{port}" for way in ways}
                     if reply.reached and place.seen[0].server not in there:
                         found.append(f"{form} {client} {name}: by way of {place.seen[0].server}, not {there}")
-                    if theirs not in ours or (len(ours) > 1 and not open_by <= {"path", "time"}):
+                    if theirs not in ours or (len(ours) > 1 and not open_by <= {"path", "time", "content"}):
                         found.append(
                             f"{form} {client} {name} {method} {path}: {reply}; we say {ours} by {ways[0].source}"
                         )

@@ -66,7 +66,8 @@ def _run(before: Story, early: Conditions, group: Group, request: Request, known
     second.flags = replace(first.flags, returned=False)
     second.call(group.story, "thttps-checkrequest" if request.diverted_tls else "checkrequest")
     flags = second.flags
-    if not (request.connect or flags.block or flags.exception or flags.redirect):
+    is_page = not (request.connect or request.diverted_tls)
+    if is_page and not (flags.block or flags.exception or flags.redirect):
         second.call(group.story, "checkresponse")
         flags = second.flags
         if flags.grey and group.judges_content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import Intervals, address_value, prefix_interval
@@ -33,21 +34,22 @@ class Member:
 
 def members(main: Settings, following: Following, port: int, count: int, *, transparent: bool) -> Iterator[Member]:
     """Who is in which group, in the order in which the program asks; those whom none fits are in the default group."""
+    asked: Member | None = None
     for plugin in main.all("authplugin"):
         defined = settings(plugin.value, following, of_group=False)
-        match defined.text("plugname"):
-            case "ip":
-                yield from _by_address(defined.text("ipgroups"), plugin, following, count)
-            case "port" if not transparent:
-                yield from _by_port(defined.text("portgroups"), plugin, following, port, count)
-            case "port":
-                pass
-            case _ if transparent:
-                pass  # nobody can be asked who it is
-            case name:
-                because = f"clients say who they are (authplugin {name or plugin.value})"
-                yield Member(Open(f"authplugin {name}", because), 0, plugin.source)
-                return
+        name = defined.text("plugname")
+        if name == "ip":
+            yield from _by_address(defined.text("ipgroups"), plugin, following, count)
+        elif transparent and name != "ident":
+            return  # of diverted connections nobody can be asked who it is, and with that the search ends
+        elif name == "port":
+            yield from _by_port(defined.text("portgroups"), plugin, following, port, count)
+        else:
+            because = f"clients say who they are (authplugin {name or plugin.value})"
+            asked = Member(Open(f"authplugin {name}", because), 0, plugin.source)
+            yield asked
+    if asked is not None and not transparent:
+        yield replace(asked, test=ALWAYS)
 
 
 def default_group(main: Settings, *, transparent: bool) -> int:

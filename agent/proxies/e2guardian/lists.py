@@ -62,7 +62,7 @@ class Lists:
 
     def __init__(self, defined: Settings, following: Following, interest: Interest) -> None:
         self._following = following
-        self._interest = interest
+        self.interest = interest
         self._strict = defined.is_on("abortiflistmissing")
         self._defined: dict[tuple[str, str], list[Definition]] = {}
         for one in definitions(defined):
@@ -89,7 +89,7 @@ class Lists:
 
     def _entries(self, one: Definition) -> Iterator[Entry]:
         long = one.kind in ("site", "url")
-        words = _words(self._interest) if long else ()
+        words = _words(self.interest) if long else ()
         for number, entry in enumerate(self._file(one.path, one.source, words, (), 0)):
             if not long and number >= MAX_LINES:
                 self.gaps.append(Gap(NAME, f"list {one.name} has more than {MAX_LINES} lines", one.source))
@@ -106,7 +106,7 @@ class Lists:
         if artifact is None:
             return
         own = times + tuple(Source(artifact.name, text, number) for number, text in _times(artifact))
-        endings = _endings(artifact.data, self._interest) if words else ()
+        endings = _endings(artifact.data, self.interest) if words else ()
         for number, line in chain(lines_about(artifact.data, words), endings):
             source = Source(artifact.name, line.strip(), number)
             text = _cleaned(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.model.naming import Mistake
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
     from agent.proxies.e2guardian.lists import Definition, Entry, Lists
 
-LETS_PASS: Final = ("exception", "localexception")
 STOPS: Final = {"banned": ("exception", "localexception"), "localbanned": ("localexception",)}
 """Lists that stop, with those that are asked before them in the shipped storyboard."""
 
@@ -26,32 +26,40 @@ def mistakes(all_lists: Iterable[Lists]) -> Iterator[Mistake]:
                 continue
             for entry in entries:
                 place = entry.source.artifact, entry.source.line
-                found = _mistake(definition, entry) or _shadowed(definition, entry, lists)
-                if found and place not in seen:
+                host = _host(entry)
+                if place in seen or not lists.interest.touches(host):
+                    continue
+                found = _mistake(definition, entry, host) or _shadowed(definition, entry, lists)
+                if found:
                     seen.add(place)
-                    yield found
+                    about = (one for one in lists.interest.names if one == host or one.endswith(f".{host}"))
+                    yield replace(found, names=tuple(sorted(about)))
 
 
-def _mistake(definition: Definition, entry: Entry) -> Mistake | None:
+def _host(entry: Entry) -> str:
+    """The name that a line was meant to be about."""
     text = tidied(entry.text)
-    bare = text.partition("://")[2] or text
-    host = bare.lstrip("*.").partition("/")[0].partition(":")[0]
+    return (text.partition("://")[2] or text).removeprefix("*").strip(".").partition("/")[0].partition(":")[0]
+
+
+def _mistake(definition: Definition, entry: Entry, host: str) -> Mistake | None:
+    text = tidied(entry.text)
+    what = ""
     if "://" in text:
-        return Mistake(f"{text} fits nothing: lists are compared without a scheme", host, entry.source)
-    if text.startswith("*"):
-        return Mistake(f"{text} fits nothing: a name stands for all below it, a * for itself", host, entry.source)
-    if text.startswith(".") and text.count(".") > 1:
-        return Mistake(f"{text} fits nothing: only endings like .com are written with a dot", host, entry.source)
-    if definition.kind == "site":
-        if "/" in text:
-            return Mistake(f"{text} fits nothing: a path belongs into a urllist", host, entry.source)
-        if ":" in text:
-            return Mistake(f"{text} fits nothing: names are compared without a port", host, entry.source)
-        if "." not in text:
-            return Mistake(f"{text} fits nothing: endings are written .{text}", f".{text}", entry.source)
-        if text.startswith("www."):
-            return Mistake(f"{text} does not stand for {text[4:]} itself", text[4:], entry.source)
-    return None
+        what = f"{text} fits nothing: lists are compared without a scheme"
+    elif text.startswith("*"):
+        what = f"{text} fits nothing: a name stands for all below it, a * for itself"
+    elif text.startswith(".") and text.count(".") > 1:
+        what = f"{text} fits nothing: only endings like .com are written with a dot"
+    elif definition.kind == "url":
+        return None
+    elif "/" in text:
+        what = f"{text} fits nothing: a path belongs into a urllist"
+    elif ":" in text:
+        what = f"{text} fits nothing: names are compared without a port"
+    elif text.startswith("www."):
+        return Mistake(f"{text} does not stand for {host[4:]} itself", host[4:], entry.source)
+    return Mistake(what, host, entry.source) if what else None
 
 
 def _shadowed(definition: Definition, entry: Entry, lists: Lists) -> Mistake | None:

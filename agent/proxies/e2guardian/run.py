@@ -86,7 +86,7 @@ class Run:
             case "setblock":
                 self.flags = replace(flags, exception=False, grey=False, block=True)
             case "setgomitm":
-                self.flags = replace(flags, decrypt=flags.decrypt or self._request.may_decrypt)
+                self.flags = replace(flags, decrypt=True) if self._request.may_decrypt else self.flags
                 return self._request.may_decrypt
             case "setredirect":
                 self.flags = replace(flags, redirect=True)
