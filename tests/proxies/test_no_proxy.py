@@ -23,6 +23,8 @@ ENTRIES = (
     "livechat.com:80", "livechat.com:443", "..livechat.com", "livechat.com.", "10.0.0.0/8", "*livechat.com", "live*",
 )  # fmt: skip
 NAMES = ("livechat.com", "api.livechat.com", "b.api.livechat.com", "xlivechat.com", "chat.com")
+ATTEMPTS = 3
+"""A program that finds no time to ask on a busy machine seems to go directly."""
 PROGRAMS = {
     "curl": ("curl", "-s", "-m", "30", "-o", "/dev/null"),
     "wget": ("wget", "-q", "-t", "1", "-T", "30", "-O", "/dev/null"),
@@ -38,6 +40,12 @@ class Listening:
         self.port = self.socket.getsockname()[1]
         self.asked = 0
         threading.Thread(target=self._serve, daemon=True).start()
+
+    def is_left_out(self, argv: tuple[str, ...], environment: dict[str, str]) -> bool:
+        """Whether a program goes directly."""
+        before = self.asked
+        subprocess.run(argv, env=environment, capture_output=True, check=False, timeout=60)
+        return self.asked == before
 
     def _serve(self) -> None:
         while True:
@@ -70,12 +78,10 @@ def test_programs_take_the_proxy_where_we_say(dialect: str) -> None:
                 "no_proxy": entry,
             }
             for name in NAMES:
-                before = proxy.asked
+                ours = any(name in one for one in exempt(entry, dialect, 80))
                 argv = (*PROGRAMS[dialect], f"http://{name}/")
-                subprocess.run(argv, env=environment, capture_output=True, check=False, timeout=60)
-                direct = proxy.asked == before
-                if direct is not any(name in one for one in exempt(entry, dialect, 80)):
-                    wrong.append((entry, name, f"goes {'directly' if direct else 'by the proxy'}"))
+                if not any(proxy.is_left_out(argv, environment) is ours for _ in range(ATTEMPTS)):
+                    wrong.append((entry, name, f"goes {'by the proxy' if ours else 'directly'}"))
         proxy.socket.close()
     space.close()
     assert not wrong

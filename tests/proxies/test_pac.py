@@ -86,7 +86,7 @@ def test_what_an_answer_depends_on(body: str, ways: int, depends: str) -> None:
         (script("throw 'no';"), "no"),
         ("function FindProxyForURL(", "SyntaxError"),
         ("var nothing = 1;", "FindProxyForURL"),
-        ("\x00\xff not a script", "SyntaxError|FindProxyForURL"),
+        ("\x00\xff not a script", "SyntaxError|FindProxyForURL|null character"),
         ("x" * (2 << 20), "larger than"),
     ],
 )
