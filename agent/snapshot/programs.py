@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from agent.errors import Malformed
+from agent.model.intervals import address_text, as_address
 from agent.model.network import Listener
 from agent.model.record import record
 from agent.snapshot.snapshot import Status
@@ -65,13 +66,19 @@ def present(snapshot: Snapshot, name: str, configuration: str) -> tuple[Program,
     return found or ((Program(name, 0, (name,)),) if enabled else ())
 
 
+def _plain(address: str) -> str:
+    """An address in the one way to write it."""
+    found = as_address(address)
+    return address_text(found[1], found[0]) if found else address
+
+
 def _program(one: dict[str, Any]) -> Program:
     return Program(
         str(one["name"]),
         int(one["pid"]),
         tuple(str(part) for part in one.get("arguments") or ()),
         tuple(
-            Listener(str(socket["proto"]), str(socket["address"]), int(socket["port"]))
+            Listener(str(socket["proto"]), _plain(str(socket["address"])), int(socket["port"]))
             for socket in one.get("listeners") or ()
         ),
     )
