@@ -16,16 +16,15 @@ from agent.model.source import Gap, Source
 from agent.resolvers.closest import closest
 from agent.resolvers.dnsmasq.files import load as load_dnsmasq
 from agent.resolvers.dnsmasq.rules import resolver as resolver_of_dnsmasq
-from agent.resolvers.pihole.gravity import DEFAULT, Client, Gravity, tables
+from agent.resolvers.pihole.gravity import DEFAULT, Gravity, tables
 from agent.resolvers.pihole.rules import stages
 from agent.resolvers.pihole.settings import settings as read_settings
 from agent.resolvers.regexes import EVERY
+from agent.resolvers.writer import differing
 from agent.snapshot.following import Following
 from agent.snapshot.programs import ARTIFACT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from agent.model.intervals import Intervals
     from agent.model.names import Interest
     from agent.model.resolver import Resolver
@@ -108,23 +107,9 @@ def _views(
     doubtful: dict[NameRule, None] = {}
     gaps = []
     for one in clients:
-        if one.block is None and (differing := tuple(_doubts(one, usual, lists(one.groups)))):
-            doubtful |= dict.fromkeys(differing)
-            gaps.append(Gap("pihole", differing[0].outcome.because, one.source))
+        why = f"what {one.text} gets differs, and its addresses are not known"
+        if one.block is None and (found := tuple(differing(usual, lists(one.groups), why, one.source))):
+            doubtful |= dict.fromkeys(found)
+            gaps.append(Gap("pihole", why, one.source))
     others = (RuleList(tuple(doubtful)), *usual) if doubtful else usual
     return (*views, _view(others, base, settings)), tuple(gaps)
-
-
-def _doubts(client: Client, usual: Sequence[RuleList], special: Sequence[RuleList]) -> Iterator[NameRule]:
-    """Rules for names with which a client that cannot be told by its address may fare otherwise than others."""
-    outcome = Outcome(Fate.UNKNOWN, because=f"what {client.text} gets differs, and its addresses are not known")
-    if len(usual) != len(special):
-        yield NameRule(EVERY, outcome, client.source)
-        return
-    mine, others = dict.fromkeys(_rules(special)), dict.fromkeys(_rules(usual))
-    for rule in (*(one for one in mine if one not in others), *(one for one in others if one not in mine)):
-        yield NameRule(rule.names, outcome, client.source, rule.families)
-
-
-def _rules(lists: Iterable[RuleList]) -> Iterator[NameRule]:
-    return (rule for one in lists for rule in one.rules)
