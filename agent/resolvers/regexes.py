@@ -51,7 +51,9 @@ def concerned(text: str) -> tuple[NameSet, ...]:
     found = _END.search(lower)
     if found is None or "|" in lower:
         return (EVERY,)
-    name = found[1].replace("\\", "").lstrip(".")
+    name = found[1].replace("\\", "")
+    if name.startswith("."):
+        return (NameSet(Scope.BELOW, name[1:]),) if _is_name(name[1:]) else (EVERY,)
     return (NameSet(Scope.SUBTREE, name), NameSet(Scope.WITHIN, name)) if _is_name(name) else (EVERY,)
 
 
