@@ -83,6 +83,9 @@ class LiveHost:
     def _files(self, pattern: str, remedy: str) -> Iterator[Artifact]:
         found = sorted(glob.glob(pattern)) if may_read(pattern) else []  # noqa: PTH207 - the pattern is absolute
         for path in found or [pattern]:
+            if os.path.realpath(path) == os.devnull and may_read(pattern):  # systemd's way to switch a file off
+                yield Artifact(f"files{path}", Status.OK)
+                continue
             # a link does not make a secret readable; what the kernel says is on our list by name
             if may_read(pattern) and (pattern in FILES or is_configuration(os.path.realpath(path))):
                 yield _read(path, remedy)
