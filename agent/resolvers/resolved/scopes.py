@@ -7,6 +7,7 @@ What networkd knows of links is in ``/run/systemd/netif/links``, what others sai
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import as_address
@@ -48,6 +49,7 @@ class Scope:
     default: bool
     """Whether they are asked where no domain fits."""
     source: Source
+    usable: bool = True
 
 
 def domain(text: str, *, for_routes: bool = False) -> Domain:
@@ -69,8 +71,8 @@ def scopes(settings: Settings, following: Following, *, runs: bool) -> tuple[Sco
     over_tls = settings.text("DNSOverTLS", "no") in TRUE
     links = tuple(_links(following, over_tls=over_tls) if runs else _planned(following, over_tls=over_tls))
     own = tuple(_system(settings, following, over_tls=over_tls))
-    if own or links:
-        return (*own, *links)
+    if own or links:  # the servers of a link count here even while nobody can ask them (``manager_get_dns_server``)
+        return (*own, *(one for one in links if one.usable))
     fallback = settings.words("FallbackDNS")
     servers = tuple(one for text, _ in fallback if (one := server(text, over_tls=over_tls)))
     if servers or not settings.is_set("FallbackDNS"):  # else those that it was built with
@@ -115,12 +117,12 @@ def _links(following: Following, *, over_tls: bool) -> Iterator[Scope]:
         if state.get("ADMIN_STATE", "") in UNMANAGED:
             continue
         managed.add(artifact.name.rpartition("/")[2])
-        if state.get("OPER_STATE", "") in USABLE:
-            own_tls = state["DNS_OVER_TLS"] in TRUE if state.get("DNS_OVER_TLS") else over_tls
-            domains = [domain(word) for word in state.get("DOMAINS", "").split()]
-            domains += [domain(word, for_routes=True) for word in state.get("ROUTE_DOMAINS", "").split()]
-            words, default = state.get("DNS", "").split(), state.get("DNS_DEFAULT_ROUTE", "")
-            yield from _scope(words, domains, default, Source(artifact.name, "DNS"), over_tls=own_tls)
+        own_tls = state["DNS_OVER_TLS"] in TRUE if state.get("DNS_OVER_TLS") else over_tls
+        domains = [domain(word) for word in state.get("DOMAINS", "").split()]
+        domains += [domain(word, for_routes=True) for word in state.get("ROUTE_DOMAINS", "").split()]
+        words, default = state.get("DNS", "").split(), state.get("DNS_DEFAULT_ROUTE", "")
+        for scope in _scope(words, domains, default, Source(artifact.name, "DNS"), over_tls=own_tls):
+            yield replace(scope, usable=state.get("OPER_STATE", "") in USABLE)
     for artifact in following.matching(BY_OTHERS):
         if artifact.name.rpartition("/")[2] not in managed:
             state = _state(artifact)
