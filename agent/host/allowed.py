@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from agent.snapshot import Rows
 
 COMMANDS: Final = frozenset({
     ("nft", "-j", "-t", "list", "ruleset"),
@@ -30,6 +33,26 @@ _SET: Final = re.compile(
 def may_ask(argv: tuple[str, ...]) -> bool:
     """Whether a command is one that only reads."""
     return argv in COMMANDS or _SET.fullmatch(" ".join(argv)) is not None
+
+
+COLUMNS: Final = {
+    "gravity": {"domain", "adlist_id"},
+    "antigravity": {"domain", "adlist_id"},
+    "domainlist": {"id", "type", "domain", "enabled"},
+    "domainlist_by_group": {"domainlist_id", "group_id"},
+    "adlist": {"id", "address", "enabled"},
+    "adlist_by_group": {"adlist_id", "group_id"},
+    "client": {"id", "ip"},
+    "client_by_group": {"client_id", "group_id"},
+    "group": {"id", "enabled", "name"},
+    "info": {"property", "value"},
+}
+"""Tables of databases, and what of them may be asked: no comments, which are for people."""
+
+
+def may_select(rows: Rows) -> bool:
+    """Whether these columns may be read of a database."""
+    return rows.columns != () and COLUMNS.get(rows.table, set()) >= set(rows.columns)
 
 
 FILES: Final = (

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.source import Gap, Source
 from agent.snapshot.snapshot import Files, Status, Want
+from agent.snapshot.table import artifact_name
 
 if TYPE_CHECKING:
-    from agent.snapshot.snapshot import Artifact, Snapshot
+    from agent.snapshot.snapshot import Artifact, Rows, Snapshot
 
 FILES: Final = "files"
 NOT_A_FILE: Final = "not a regular file"
@@ -37,16 +38,25 @@ class Following:
 
     def file(self, path: str, named_by: Source | None = None) -> Artifact | None:
         """Give one file; None, and a gap unless nothing names it, where it is not there."""
-        artifact = self._snapshot.artifacts.get(FILES + path)
+        return self._answer(FILES + path, Files(path), named_by, path, path)
+
+    def rows(self, ask: Rows, named_by: Source | None = None) -> Artifact | None:
+        """Give the rows of a table of a database; None, and a gap unless nothing names it, where there are none."""
+        name = artifact_name(ask.path, ask.table)
+        return self._answer(name, ask, named_by, ask.path, f"{ask.path}, table {ask.table}")
+
+    def _answer(self, name: str, ask: Files | Rows, named_by: Source | None, path: str, what: str) -> Artifact | None:
+        """Give what is there; of one path, one gap is enough."""
+        artifact = self._snapshot.artifacts.get(name)
         if artifact is None:
-            self._wants[path] = Want(FILES, Files(path), "run as root")
+            self._wants[name] = Want(FILES, ask, "run as root")
         elif artifact.status is Status.OK:
             return artifact
         elif artifact.status is Status.ABSENT and named_by is None:
             return None
         trouble = artifact.trouble if artifact else "not in this snapshot"
         remedy = artifact.remedy if artifact else "take the snapshot with gateproof collect"
-        self._gaps[path] = Gap(self._program, f"{path}: {trouble}", named_by, remedy)
+        self._gaps[path] = Gap(self._program, f"{what}: {trouble}", named_by, remedy)
         return None
 
     def matching(self, pattern: str, named_by: Source | None = None) -> tuple[Artifact, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.daemons.internet import internet
 
-KINDS = ("dnsmasq", "unbound")
+KINDS = ("dnsmasq", "resolved", "unbound")
 
 
 def main() -> int:
