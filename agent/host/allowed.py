@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from agent.host.inside import split
+
 if TYPE_CHECKING:
     from agent.snapshot import Rows
 
@@ -68,7 +70,7 @@ FILES: Final = (
     "/proc/sys/net/netfilter/nf_conntrack_tcp_loose",
 )
 """What the kernel says."""
-_CONFIGURATION: Final = re.compile(r"/(?:etc|usr|lib|var|opt|run|srv|tmp|home|nix)(?:/(?!\.\.(?:/|$))[^/\0\n]+)+")
+_CONFIGURATION: Final = re.compile(r"/(?:etc|usr|lib|var|opt|run|srv|tmp|home|nix|www)(?:/(?!\.\.(?:/|$))[^/\0\n]+)+")
 """Where programs keep configuration and lists, and what their configuration may name."""
 _SECRET: Final = re.compile(
     r"/(?:g?shadow-?|opasswd|sudoers[^/]*)$|/(?:private|\.ssh|\.gnupg|secrets?)/|/ssh/|\.(?:key|keytab|p12|pfx|jks)$|_key$"
@@ -82,7 +84,8 @@ def may_read(pattern: str) -> bool:
 
 
 def is_configuration(path: str) -> bool:
-    """Whether a path, or a pattern, is where configuration is kept, and no secret."""
+    """Whether a path, or a pattern, is where configuration is kept, and no secret; in a container as well."""
+    _, path = split(path)
     return bool(_CONFIGURATION.fullmatch(path) and not _SECRET.search(path))
 
 

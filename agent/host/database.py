@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from agent.host.inside import open_to_read, split
 from agent.snapshot import Artifact, Status
 from agent.snapshot.redact import redact
 from agent.snapshot.table import artifact_name
@@ -30,20 +31,28 @@ def rows(ask: Rows, timeout: float, limit: int) -> Artifact:
     """
     name = artifact_name(ask.path, ask.table)
     try:
-        handle = os.open(ask.path, os.O_RDONLY | os.O_NONBLOCK)  # SQLite does not say why it cannot open a file
+        handle = open_to_read(ask.path)  # SQLite does not say why it cannot open a file
     except (FileNotFoundError, NotADirectoryError):
         return Artifact(name, Status.ABSENT, detail="no such file")
     except PermissionError:
         return Artifact(name, Status.DENIED, detail="permission denied")
     except OSError as error:
         return Artifact(name, Status.FAILED, detail=error.strerror or str(error))
-    regular = stat.S_ISREG(os.fstat(handle).st_mode)
-    os.close(handle)
-    if not regular:
-        return Artifact(name, Status.FAILED, detail="not a regular file")
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return Artifact(name, Status.FAILED, detail="not a regular file")
+        # what a container could exchange for a link is read as it was opened, without what is not written back yet
+        inside = split(ask.path)[0]
+        place = (
+            f"file:/proc/self/fd/{file.fileno()}?mode=ro&immutable=1" if inside else f"file:{quote(ask.path)}?mode=ro"
+        )
+        return _rows(name, place, ask, timeout, limit)
+
+
+def _rows(name: str, place: str, ask: Rows, timeout: float, limit: int) -> Artifact:
     end = time.monotonic() + timeout
     try:
-        with closing(sqlite3.connect(f"file:{quote(ask.path)}?mode=ro", timeout=timeout, uri=True)) as database:
+        with closing(sqlite3.connect(place, timeout=timeout, uri=True)) as database:
             database.text_factory = bytes
             database.set_progress_handler(lambda: time.monotonic() > end, STEP)
             data = _text(database, ask, limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.host.allowed import DENIED, FILES, UNSUPPORTED, is_configuration, may_ask, may_read, may_select
+from agent.host.inside import open_to_read, split
 from agent.host.processes import running
 from agent.snapshot import Artifact, Command, Files, Processes, Rows, Status, Want
 from agent.snapshot.redact import redact
@@ -86,8 +88,10 @@ class LiveHost:
             if os.path.realpath(path) == os.devnull and may_read(pattern):  # systemd's way to switch a file off
                 yield Artifact(f"files{path}", Status.OK)
                 continue
-            # a link does not make a secret readable; what the kernel says is on our list by name
-            if may_read(pattern) and (pattern in FILES or is_configuration(os.path.realpath(path))):
+            # a link does not make a secret readable; what the kernel says is on our list by name; links in containers
+            # are not followed at all
+            target = path if split(path)[0] else os.path.realpath(path)
+            if may_read(pattern) and (pattern in FILES or is_configuration(target)):
                 yield _read(path, remedy)
             else:
                 yield Artifact(f"files{path}", Status.DENIED, detail="not a place that configuration is read from")
@@ -97,7 +101,8 @@ class LiveHost:
         if not may_select(ask):
             raise ValueError(f"table is not on the list of what may be asked: {ask}")
         name = artifact_name(ask.path, ask.table)
-        if not (is_configuration(ask.path) and is_configuration(os.path.realpath(ask.path))):
+        target = ask.path if split(ask.path)[0] else os.path.realpath(ask.path)
+        if not (is_configuration(ask.path) and is_configuration(target)):
             return Artifact(name, Status.DENIED, detail="not a place that configuration is read from")
         from agent.host.database import rows  # noqa: PLC0415 - with sqlite3, which few hosts need
 
@@ -142,7 +147,7 @@ def _limited(file: FileIO) -> bytes:
 def _read(path: str, remedy: str) -> Artifact:
     name = f"files{path}"
     try:
-        with Path(path).open("rb", buffering=0) as file:
+        with os.fdopen(open_to_read(path), "rb", buffering=0) as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
                 return Artifact(name, Status.FAILED, detail="not a regular file")
@@ -152,7 +157,9 @@ def _read(path: str, remedy: str) -> Artifact:
     except PermissionError:
         return Artifact(name, Status.DENIED, detail="permission denied", remedy=remedy or "run as root")
     except OSError as error:
-        return Artifact(name, Status.FAILED, detail=error.strerror or str(error))
+        linked = error.errno == errno.ELOOP and split(path)[0]
+        detail = "a link in a container is not followed" if linked else error.strerror or str(error)
+        return Artifact(name, Status.FAILED, detail=detail)
     if len(data) > FILE_LIMIT:
         return Artifact(name, Status.FAILED, detail=f"larger than {FILE_LIMIT} bytes")
     return Artifact(name, Status.OK, redact(data))

@@ -72,7 +72,7 @@ class Found:
 
 def load(snapshot: Snapshot, program: Program, interest: Interest) -> Found:
     """Read one AdGuard Home."""
-    following = Following(snapshot, NAME)
+    following = Following.of(snapshot, NAME, program)
     folder, path = _places(program.arguments)
     artifact = following.file(path, Source(path, ""))
     if artifact is None:
@@ -88,7 +88,7 @@ def load(snapshot: Snapshot, program: Program, interest: Interest) -> Found:
         views = tuple(_doubted(view, str(gaps[0]), gaps[0].source) for view in views)
     listeners = program.listeners or tuple(_listeners(settings))
     source = Source(artifact.name, "")
-    return Found(Resolver(NAME, views, listeners, source, (*gaps, *doubts)), following.wants)
+    return Found(Resolver(NAME, views, listeners, source, (*gaps, *doubts), program.addresses), following.wants)
 
 
 def _places(arguments: Sequence[str]) -> tuple[str, str]:

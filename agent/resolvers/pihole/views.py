@@ -46,7 +46,7 @@ class Found:
 
 def load(snapshot: Snapshot, program: Program, interest: Interest) -> Found:
     """Read one Pi-hole."""
-    following = Following(snapshot, "pihole")
+    following = Following.of(snapshot, "pihole", program)
     settings = read_settings(following)
     named_by = settings.sources.get("files.gravity", Source(ARTIFACT, ""))
     damage: tuple[Gap, ...] = ()
@@ -55,8 +55,8 @@ def load(snapshot: Snapshot, program: Program, interest: Interest) -> Found:
         lists = tables(settings.gravity, following, named_by)
     except Malformed as error:
         damage = (Gap("pihole", str(error), named_by),)
-    inner = load_dnsmasq(snapshot, _arguments(program, settings), interest)
-    base = resolver_of_dnsmasq(inner, interest, program.listeners)
+    inner = load_dnsmasq(snapshot, replace(program, arguments=_arguments(program, settings)), interest)
+    base = resolver_of_dnsmasq(inner, interest, program)
     gaps = (*settings.gaps, *following.gaps, *damage)
     if gaps:
         unknown = RuleList((NameRule(EVERY, Outcome(Fate.UNKNOWN, because=str(gaps[0])), gaps[0].source),))

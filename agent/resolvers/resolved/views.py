@@ -44,7 +44,7 @@ class Found:
 
 def load(snapshot: Snapshot, program: Program, interest: Interest) -> Found:
     """Read a resolved: 127.0.0.54 passes all on, all other addresses know the hosts file as well."""
-    following = Following(snapshot, NAME)
+    following = Following.of(snapshot, NAME, program)
     settings = read("resolved.conf", following, "Resolve")
     servers = scopes(settings, following, runs=bool(program.pid))
     hosts = following.file(HOSTS) if settings.yes("ReadEtcHosts", otherwise=True) else None
