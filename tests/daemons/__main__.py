@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.daemons.internet import internet
 
-KINDS = ("dante", "dnsmasq", "e2guardian", "unbound")
+KINDS = ("dante", "dnsmasq", "e2guardian", "resolved", "unbound")
 
 
 def main() -> int:

@@ -68,7 +68,14 @@ class _Reader:
         )  # fmt: skip
         if gaps:
             doors = tuple(_opened(door, gaps[0].reason) for door in doors)
-        return Proxy(NAME, doors, self._source, mistakes=tuple(mistakes(self._lists)), gaps=tuple(dict.fromkeys(gaps)))
+        return Proxy(
+            NAME,
+            doors,
+            self._source,
+            families=frozenset({4}),
+            mistakes=tuple(mistakes(self._lists)),
+            gaps=tuple(dict.fromkeys(gaps)),
+        )
 
     def _listed(self, defined: Settings, interest: Interest) -> Conditions:
         lists = Lists(defined, self._following, interest)
