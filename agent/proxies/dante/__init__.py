@@ -5,6 +5,7 @@ What reads it is loaded where there is one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
@@ -44,19 +45,20 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
 
 def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Proxy, Following]]:
     """The proxies, and the files that were followed for each; its many processes share one."""
-    paths = {
-        _file(program, default): None
+    programs = {
+        (program.root, _file(program, default)): program
         for name, default in PROGRAMS
         for program in present(snapshot, name, default)
         if not _is_child(program)
     }
-    if not paths:
+    if not programs:
         return
-    from agent.proxies.dante.rules import proxy  # noqa: PLC0415 - see above
+    from agent.proxies.dante.rules import interfaces, proxy  # noqa: PLC0415 - see above
 
-    for path in paths:
-        following = Following(snapshot, NAME)
-        yield proxy(path, following, interest, snapshot), following
+    for (root, path), program in programs.items():
+        following = Following.of(snapshot, NAME, program)
+        found = proxy(path, following, interest, {} if root else interfaces(snapshot))
+        yield replace(found, addresses=program.addresses), following
 
 
 def _is_child(program: Program) -> bool:

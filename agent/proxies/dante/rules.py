@@ -51,17 +51,17 @@ HARMLESS_WRAPPERS: Final = ("spawn", "severity", "nice", "setenv", "umask", "kee
 """Options of libwrap (hosts_options(5)) that end no connection."""
 
 
-def proxy(path: str, following: Following, interest: Interest, snapshot: Snapshot) -> Proxy:
-    """Read one file; where the program would refuse it, all is open."""
+def proxy(path: str, following: Following, interest: Interest, known: Interfaces) -> Proxy:
+    """Read one file; where the program would refuse it, all is open. ``known``: this host's interfaces."""
     artifact = following.file(path, Source(f"files{path}", ""))
-    source = Source(f"files{path}", "")
     if artifact is None:
-        return _unread(source, following.gaps)
+        return _unread(Source(f"files{path}", ""), following.gaps)
+    source = Source(artifact.name, "")
     try:
         found = written(artifact)
     except Malformed as error:
         return _unread(source, (Gap(NAME, f"{path}: {error}", Source(artifact.name, "", error.line)),))
-    reader = _Reader(found, interest, _interfaces(snapshot))
+    reader = _Reader(found, interest, known)
     doors = tuple(reader.doors())
     if not doors:
         return _unread(source, (Gap(NAME, f"{path}: no internal address", source),))
@@ -84,7 +84,7 @@ def _unread(source: Source, gaps: tuple[Gap, ...]) -> Proxy:
     )
 
 
-def _interfaces(snapshot: Snapshot) -> dict[str, tuple[tuple[int, int], ...]]:
+def interfaces(snapshot: Snapshot) -> dict[str, tuple[tuple[int, int], ...]]:
     """Addresses of this host's interfaces, as iproute2 lists them; none where it is not known."""
     artifact = snapshot.get(INTERFACES)
     if artifact.status is not Status.OK:

@@ -5,6 +5,7 @@ What reads it is loaded where there is one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
@@ -42,14 +43,14 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
 
 def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Proxy, Following]]:
     """The proxies, and the files that were followed for each."""
-    paths = {_file(program): None for program in present(snapshot, NAME, DEFAULT)}
-    if not paths:
+    programs = {(one.root, _file(one)): one for one in present(snapshot, NAME, DEFAULT)}
+    if not programs:
         return
     from agent.proxies.e2guardian.proxy import proxy  # noqa: PLC0415 - see above
 
-    for path in paths:
-        following = Following(snapshot, NAME)
-        yield proxy(path, following, interest), following
+    for (_, path), program in programs.items():
+        following = Following.of(snapshot, NAME, program)
+        yield replace(proxy(path, following, interest), addresses=program.addresses), following
 
 
 def _file(program: Program) -> str:

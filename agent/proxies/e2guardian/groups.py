@@ -87,6 +87,8 @@ def _by_port(path: str, plugin: Setting, following: Following, port: int, count:
 
 def _lines(path: str, plugin: Setting, following: Following) -> Iterator[tuple[str, int, Source]]:
     artifact = following.file(path, plugin.source) if path else None
-    for number, line in enumerate(artifact.text.split("\n") if artifact else (), 1):
+    if artifact is None:
+        return
+    for number, line in enumerate(artifact.text.split("\n"), 1):
         if not line.startswith("#") and (found := _LINE.match(line)):
-            yield found[1], int(found[2]), Source(f"files{path}", line.strip(), number)
+            yield found[1], int(found[2]), Source(artifact.name, line.strip(), number)

@@ -85,6 +85,9 @@ class Lists:
 
     def _is_there(self, one: Definition) -> bool:
         """Whether the file exists: of definitions of one name, the last whose file does is the one that counts."""
+        if not one.path.startswith("/"):
+            self.gaps.append(Gap(NAME, f"list {one.name} is in no file that is found: {one.path}", one.source))
+            return False
         return self._following.file(one.path, one.source if self._strict else None) is not None
 
     def _entries(self, one: Definition) -> Iterator[Entry]:

@@ -17,7 +17,7 @@ from agent.proxies.e2guardian.mistakes import mistakes
 from agent.proxies.e2guardian.options import HARMLESS, MODELLED, OPEN
 from agent.proxies.e2guardian.settings import NAME, number, settings
 from agent.proxies.e2guardian.state import Request
-from agent.proxies.e2guardian.story import story
+from agent.proxies.e2guardian.story import Story, story
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,8 +51,7 @@ class _Reader:
         self._conditions: list[Conditions] = []
         early = self._listed(main, interest)
         self._early = early
-        place = main.get("preauthstoryboard")
-        self._before = story(place.value if place else "", place.source if place else self._source, following)
+        self._before = self._story(main, "preauthstoryboard", self._source)
         count = max(1, main.number("filtergroups", 1))
         if count > MAX_GROUPS:
             self._gaps.append(Gap(NAME, f"more than {MAX_GROUPS} filter groups", self._source))
@@ -90,7 +89,6 @@ class _Reader:
         found = settings(path, self._following, of_group=True)
         self._gaps += found.gaps
         self._unknown(found)
-        place = found.get("storyboard")
         source = Source(f"files{path}", "")
         phrases = any(self._says_something(found.text(name)) for name in ("bannedphraselist", "weightedphraselist"))
         weighed = found if found.get("weightedphrasemode") else self._main
@@ -100,7 +98,7 @@ class _Reader:
             self._gaps.append(Gap(NAME, f"filter group {number} reports nothing and lets some things pass", source))
         server, port = self._main.text("proxyip"), self._main.number("proxyport", 3128)
         return Group(
-            story=story(place.value if place else "", place.source if place else source, self._following),
+            story=self._story(found, "storyboard", source),
             conditions=self._listed(found, interest),
             source=source,
             decrypts=self._main.is_on("enablessl") and found.is_on("sslmitm"),
@@ -108,6 +106,13 @@ class _Reader:
             judges_content=phrases or scans,
             upstream=f"{server}:{port}" if server else "",
         )
+
+    def _story(self, found: Settings, option: str, source: Source) -> Story:
+        place = found.get(option)
+        if place is None or not place.value:
+            self._gaps.append(Gap(NAME, f"no {option}", source))
+            return Story({})
+        return story(place.value, place.source, self._following)
 
     def _says_something(self, path: str) -> bool:
         artifact = self._following.file(path, self._source) if path else None

@@ -84,8 +84,10 @@ class _Reader:
     def file(self, path: str, named_by: Source, depth: int | None) -> None:
         """Take the lines of a file; without a depth it includes no others."""
         artifact = self._following.file(path, named_by)
-        for number, line in enumerate(artifact.text.split("\n") if artifact else (), 1):
-            source = Source(f"files{path}", line.strip(), number)
+        if artifact is None:
+            return
+        for number, line in enumerate(artifact.text.split("\n"), 1):
+            source = Source(artifact.name, line.strip(), number)
             if included := _INCLUDE.match(line):
                 if depth is not None and depth < MAX_DEPTH:
                     self.file(included[1], source, depth + 1)
