@@ -16,9 +16,9 @@ from agent.model.record import record
 from agent.model.resolver import Fate, NameSet, Outcome, Scope
 from agent.resolvers.adguardhome.patterns import names_of
 from agent.resolvers.adguardhome.rewriting import Rewrite
-from agent.resolvers.block_page import THIS_HOST, answered_with
-from agent.resolvers.regexes import EVERY, may_meet
-from agent.resolvers.writer import LET_THROUGH, NEXT, RuleWriter
+from agent.resolvers.filtering.block_page import THIS_HOST, answered_with
+from agent.resolvers.filtering.regexes import EVERY, may_meet
+from agent.resolvers.filtering.writer import LET_THROUGH, NEXT, RuleWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

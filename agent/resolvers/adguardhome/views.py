@@ -35,9 +35,9 @@ from agent.resolvers.adguardhome.rewrites import Entry, outcomes
 from agent.resolvers.adguardhome.rules import Asker, Blocking, FilterWriter, custom
 from agent.resolvers.adguardhome.settings import Client, Settings, block_of
 from agent.resolvers.adguardhome.upstreams import upstreams
-from agent.resolvers.closest import closest
-from agent.resolvers.regexes import EVERY
-from agent.resolvers.writer import differing
+from agent.resolvers.filtering.closest import closest
+from agent.resolvers.filtering.regexes import EVERY
+from agent.resolvers.filtering.writer import differing
 from agent.snapshot.following import Following
 from agent.snapshot.search import lines_about
 
