@@ -48,7 +48,7 @@ class Answers:
         self._gateway = gateway
         self._prover = prover
         stages = (stage for one in gateway.resolvers for view in one.views for stage in view.stages)
-        self._sets = {names for stage in stages for names in stage.sets}
+        self._sets = tuple(dict.fromkeys(names for stage in stages for names in stage.sets))
         self._parts: dict[Requirement, tuple[Part, ...] | str] = {}
         self._serving: dict[str, tuple[tuple[Resolver, tuple[View, ...]], ...]] = {}
 
