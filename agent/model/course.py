@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.model.proxy import (
+    PORT,
     Act,
     Agents,
     AllOf,
@@ -125,6 +126,11 @@ def _way(stages: Sequence[ProxyStage], ask: Ask, known: Mapping[str, bool]) -> _
 
 def holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
     """Whether a test holds for a request, or the open test that this depends on."""
+    found = _holds(test, ask, known)
+    return known.get(found.key, found) if isinstance(found, Open) else found
+
+
+def _holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
     match test:
         case Names():
             return any(ask.name in names for names in test.sets)
@@ -141,7 +147,7 @@ def holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
         case Agents():
             return _agreed([any(agent in one for one in test.patterns) for agent in ask.agents], test)
         case Open():
-            return known.get(test.key, test)
+            return test
         case Not():
             found = holds(test.test, ask, known)
             return found if isinstance(found, Open) else not found
@@ -165,7 +171,7 @@ def _within(address: tuple[int, int] | None, addresses: tuple[tuple[int, Interva
 
 
 def _spelled(test: Urls, ask: Ask) -> bool | Open:
-    text = f"{test.before}{ask.name}{test.after}"
+    text = f"{test.before}{ask.name}{test.after.replace(PORT, str(ask.port))}"
     if not test.path:
         return any(text in one for one in test.patterns)
     found = {one.begun(text) for one in test.patterns}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from agent.model.intervals import Intervals
     from agent.model.network import Listener
+    from agent.model.regular import Pattern
     from agent.model.resolver import NameSet
     from agent.model.source import Gap, Source
 
@@ -43,7 +44,7 @@ class Form(StrEnum):
 class Names:
     """The name that the request is about is in one of these sets."""
 
-    sets: tuple[NameSet, ...]
+    sets: tuple[NameSet | Pattern, ...]
     hello: bool = False
     """It is the name in the TLS hello that is compared, not what the client told the proxy."""
 
@@ -90,7 +91,7 @@ class Texts(Protocol):
 
 @record
 class Urls:
-    """What stands between ``before`` and the end of the URL fits; with ``path`` any path follows ``after``."""
+    """The URL fits: ``before``, the name, ``after``; with ``path`` any path follows. ``PORT`` stands for the port."""
 
     patterns: tuple[Texts, ...]
     before: str = ""
@@ -139,6 +140,8 @@ class Not:
 Test = Names | Clients | Targets | Ports | Methods | Urls | Agents | Open | AllOf | AnyOf | Not
 ALWAYS: Final = AllOf()
 NEVER: Final = AnyOf()
+PORT: Final = "{port}"
+"""In what follows a name in a URL: the server's port."""
 SAME_ADDRESS: Final = "same-address"
 """Key of an ``Open``: the proxy finds the address that the client found for the name."""
 
