@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.daemons.internet import internet
 
-KINDS = ("dnsmasq", "tinyproxy", "unbound")
+KINDS = ("dnsmasq", "privoxy", "tinyproxy", "unbound")
 
 
 def main() -> int:

@@ -1,0 +1,104 @@
+"""URL patterns (``create_pattern_spec`` in urlmatch.c): host, ports and path, or a tag."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Final
+
+from agent.errors import Irregular
+from agent.model.intervals import Intervals
+from agent.model.proxy import ALWAYS, NEVER, AllOf, Ports, Test
+from agent.model.record import record
+from agent.model.regular import Dialect, pattern
+from agent.proxies.privoxy.globs import REGULAR, read
+
+HIGHEST: Final = 65535
+_WHERE_IT_ENDS: Final = re.compile(r"[$\\]|\(\?")
+"""What may look beyond the text that fits."""
+
+
+class Tag(StrEnum):
+    """Patterns that are compared with what taggers say of a request, not with URLs."""
+
+    NONE = ""
+    REQUEST = "TAG:"
+    NO_REQUEST = "NO-REQUEST-TAG:"
+    NO_RESPONSE = "NO-RESPONSE-TAG:"
+    CLIENT = "CLIENT-TAG:"
+
+
+class Fit(StrEnum):
+    """Whether a path fits."""
+
+    ALL = "all"
+    SOME = "some"
+    NONE = "none"
+
+
+@record
+class UrlPattern:
+    """One pattern."""
+
+    place: Test
+    """Which names and ports it is about."""
+    at_root: Fit = Fit.ALL
+    """Whether the path ``/`` fits, which is what a tunnel has."""
+    anywhere: Fit = Fit.ALL
+    """Whether paths that begin with ``/`` fit."""
+    tag: Tag = Tag.NONE
+
+    def path(self, *, pages: bool) -> Fit:
+        """Whether the path of a page fits, or of a tunnel."""
+        return self.anywhere if pages else self.at_root
+
+
+def url_pattern(text: str) -> UrlPattern:
+    """Read one; raises Malformed where Privoxy would refuse it."""
+    for tag in (Tag.REQUEST, Tag.NO_REQUEST, Tag.NO_RESPONSE, Tag.CLIENT):
+        if text.upper().startswith(tag):
+            return UrlPattern(ALWAYS, tag=tag)
+    regular = text[: len(REGULAR)] if text.upper().startswith(REGULAR) else ""
+    before, slash, behind = text[len(regular) :].partition("/")
+    if before.startswith("<") and ">" in before:
+        host, _, ports = before[1:].partition(">")
+        colon = ports.startswith(":")
+        ports = ports[1:]
+    else:
+        host, found, ports = before.partition(":")
+        colon = bool(found)
+    tests = [read(regular + host)] if host else []
+    if colon:
+        tests.append(Ports(port_list(ports)))
+    return UrlPattern(AllOf(tuple(tests)), *_path(slash + behind))
+
+
+def _path(text: str) -> tuple[Fit, Fit]:
+    """Whether the root fits, and whatever begins with it."""
+    if len(text) < 2:
+        return Fit.ALL, Fit.ALL
+    try:
+        fits = pattern(f"^{text}", Dialect.PCRE, ignore_case=True)
+    except Irregular:
+        return Fit.SOME, Fit.SOME
+    root = "/" in fits
+    return (Fit.ALL if root else Fit.NONE), (Fit.ALL if root and not _WHERE_IT_ENDS.search(text) else Fit.SOME)
+
+
+def port_list(text: str) -> Intervals:
+    """The ports of ``80,8000-8100,9000-`` (``match_portlist``); numbers are what atoi makes of them."""
+    found = []
+    for one in text.split(","):
+        low, dash, high = one.partition("-")
+        found.append((_number(low), _number(high) or HIGHEST) if dash else (_number(low), _number(low)))
+    return Intervals.of((low, min(high, HIGHEST)) for low, high in found)
+
+
+def _number(text: str) -> int:
+    found = re.match(r"[ \t]*([0-9]+)", text)
+    return int(found[1]) if found else 0
+
+
+def never(found: UrlPattern) -> bool:
+    """Whether it fits nothing."""
+    return isinstance(found.place, AllOf) and NEVER in found.place.tests
