@@ -60,15 +60,18 @@ class Config:
         self.random = Random(seed)
         self.root = root
         self.main = f"{root}/config"
-        self.inspects = self.random.random() < 0.3
+        self.inspects = seed % 3 == 0
         self.files: dict[str, str] = {}
-        named = [f"{name}.action" for name in ("match-all", "default", "user")[: self.random.randrange(4)]]
+        self.guards = seed % 3 == 1
+        named = [
+            f"{name}.action" for name in ("match-all", "default", "user")[: self.random.randrange(self.inspects, 4)]
+        ]
         for name in named:
             self.files[f"{root}/{name}"] = self._actions()
         lines = [
             f"confdir {root}", f"logdir {root}", "templdir /etc/privoxy/templates", "socket-timeout 5",
             "keep-alive-timeout 1", "debug 0", f"ca-directory {root}/CA", "ca-cert-file ca.pem", "ca-key-file ca.key",
-            f"certificate-directory {root}/certificates", f"trusted-cas-file {root}/CA/trusted.pem",
+            f"trusted-cas-file {root}/CA/trusted.pem",
             *(f"actionsfile {name}  # words" for name in named), "listen-address 127.0.0.1:8118", *self._more(),
         ]  # fmt: skip
         self.files[self.main] = "".join(self._spelled(line) for line in lines)
@@ -78,11 +81,13 @@ class Config:
         return ("privoxy", "--no-daemon", self.main)
 
     def write(self, world: Web) -> None:
+        kept = world.folder / "certificates"  # keys take long to make
+        kept.mkdir(exist_ok=True)
+        self.files[self.main] += f"certificate-directory {kept}\n"
         for path, text in self.files.items():
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_text(text, encoding="utf-8")
-        for folder in ("CA", "certificates"):
-            (self.root / folder).mkdir(exist_ok=True)
+        (self.root / "CA").mkdir()
         for name in ("pem", "key"):
             (self.root / "CA" / f"ca.{name}").write_bytes((world.folder / f"{AUTHORITY}.{name}").read_bytes())
         (self.root / "CA" / "trusted.pem").write_bytes(world.authority.read_bytes())
@@ -111,6 +116,8 @@ class Config:
                 "yes = -block -filter",
                 " nothing = yes -redirect",
             ]
+        if self.inspects:
+            lines += ["{+https-inspection -block}", random.choice(("/", ".com", "www.", "livechat."))]
         for _ in range(random.randrange(1, 6)):
             some = [
                 "+block{No \\} way}",
@@ -125,7 +132,7 @@ class Config:
             some += [f"+forward-override{{{random.choice(NEXT_STEPS)}}}", "-forward-override"]
             some += ["+redirect{http://text.com/}", "-redirect"] if random.random() < 0.3 else []
             some += ["+no", "yes", "Nothing"] if own else []
-            some += ["+https-inspection"] * 6 + ["-https-inspection"] * 2 if self.inspects else []
+            some += ["+https-inspection", "-https-inspection"] if self.inspects else []
             section = " ".join(random.sample(some, random.choice((1, 1, 2))))
             lines.append(random.choice(("{{{}}}", "{{ {} }}", "{{ \\\n{} \\\n}}")).format(section))
             lines += [self._pattern() for _ in range(random.randrange(1, 5))]
@@ -136,13 +143,13 @@ class Config:
     def _more(self) -> list[str]:
         random = self.random
         lines = []
-        if random.random() < 0.3:
+        if self.guards:
             lines += [
                 f"{random.choice(('permit-access', 'permit-access', 'deny-access'))} {random.choice(WHO)}"
                 + (f" {random.choice(WHERE)}" if random.random() < 0.3 else "")
                 for _ in range(random.randrange(1, 4))
             ]
-            if random.random() < 0.7:
+            if random.random() < 0.6:
                 lines.insert(0, "permit-access 127.0.0.0/8")
         for _ in range(random.choice((0, 0, 0, 1, 2, 3))):
             kind, *rest = random.choice(NEXT_STEPS).split()
@@ -250,6 +257,6 @@ def disagreements(config: Config, world: Web, seen: Counter[str] | None = None) 
                 seen["open"] += len(said) > 1
             if happened not in said:
                 found.append(
-                    f"{form} {name}:{port} {method} from {client}: {happened} {reply.status} {reply.trouble}; we say {said}"
+                    f"{form} {name}:{port} {method} from {client}: {happened} {reply.head[:60]!r} {reply.trouble}; we say {said}"
                 )
     return found

@@ -80,9 +80,17 @@ def _path(text: str) -> tuple[Fit, Fit]:
     try:
         fits = pattern(f"^{text}", Dialect.PCRE, ignore_case=True)
     except Irregular:
-        return Fit.SOME, Fit.SOME
+        return _by_python(text), Fit.SOME
     root = "/" in fits
     return (Fit.ALL if root else Fit.NONE), (Fit.ALL if root and not _WHERE_IT_ENDS.search(text) else Fit.SOME)
+
+
+def _by_python(text: str) -> Fit:
+    """Whether the root fits what looks around itself; one character is read alike by all who understand it."""
+    try:
+        return Fit.ALL if re.match(text, "/", re.IGNORECASE) else Fit.NONE
+    except re.error:
+        return Fit.SOME
 
 
 def port_list(text: str) -> Intervals:
