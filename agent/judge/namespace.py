@@ -163,7 +163,7 @@ def _by_parent(names: set[str]) -> defaultdict[str, set[str]]:
 
 
 def _divided(whole: tuple[Part, ...], division: Division) -> Iterator[Part]:
-    """The parts of a room: those that patterns match first, last all other names under their old text."""
+    """The parts of a room: those that patterns match, and last all other names."""
     base = tuple(any(one.inverted for one in group) for group in division.groups)
     if base not in division.samples:
         base = division.of(whole[0].sample)
@@ -172,9 +172,8 @@ def _divided(whole: tuple[Part, ...], division: Division) -> Iterator[Part]:
         if memberships != base:
             yield from _matching(memberships, sample, division, sampled=sampled)
     others = [part.sample for part in whole if division.of(part.sample) == base]
-    text = whole[0].text
     for sample in others or [division.samples[base]]:
-        yield Part(sample, text, sampled)
+        yield Part(sample, f"all other {whole[0].text}", sampled)
 
 
 def _matching(memberships: Memberships, sample: str, division: Division, *, sampled: bool) -> Iterator[Part]:
@@ -184,10 +183,12 @@ def _matching(memberships: Memberships, sample: str, division: Division, *, samp
         for group, belongs in zip(division.groups, memberships, strict=True)
         if belongs is not any(one.inverted for one in group)
     ]
-    if len(matched) == 1 and len(matched[0]) > 1:
-        alike = [(one, division.alone[one]) for one in matched[0] if one in division.alone]
-        alike = [(one, name) for one, name in alike if division.of(name) == memberships]
-        for one, name in alike[:MAX_ALONE]:
+    if len(matched) == 1 and len(matched[0]) > 1 and not any(one.inverted for one in matched[0]):
+        alike = [(one, division.alone[one]) for one in matched[0] if one in division.alone][:MAX_ALONE]
+        if len(division.groups) > 1:
+            alike = [(one, name) for one, name in alike if division.known.get(name) == memberships]
+        names = {name: one for one, name in reversed(alike)}  # one name may do for several patterns
+        for name, one in reversed(names.items()):
             yield Part(name, f"names like {name} ({_all_that([_quoted(one)], 1)})", sampled)
         if alike:
             return

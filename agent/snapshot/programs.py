@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from agent.errors import Malformed
+from agent.model.intervals import address_text, as_address
 from agent.model.network import Listener
 from agent.model.record import record
 from agent.snapshot.snapshot import Status
@@ -39,8 +40,15 @@ def running(snapshot: Snapshot) -> tuple[Program, ...]:
         raise Malformed(f"the list of programs is not understood: {type(error).__name__}: {error}") from error
 
 
-def unit_of(name: str) -> str:
-    """The link by which systemd starts a service at boot."""
+UNITS: Final = {
+    "pdns_recursor": "pdns-recursor", "kresd": "kresd@1", "systemd-resolve": "systemd-resolved", "bgpd": "frr",
+}  # fmt: skip
+"""Services that start programs of another name."""
+
+
+def unit_of(program: str) -> str:
+    """The link by which systemd starts a program at boot."""
+    name = UNITS.get(program, program)
     return f"/etc/systemd/system/multi-user.target.wants/{name}.service"
 
 
@@ -58,13 +66,19 @@ def present(snapshot: Snapshot, name: str, configuration: str) -> tuple[Program,
     return found or ((Program(name, 0, (name,)),) if enabled else ())
 
 
+def _plain(address: str) -> str:
+    """An address in the one way to write it."""
+    found = as_address(address)
+    return address_text(found[1], found[0]) if found else address
+
+
 def _program(one: dict[str, Any]) -> Program:
     return Program(
         str(one["name"]),
         int(one["pid"]),
         tuple(str(part) for part in one.get("arguments") or ()),
         tuple(
-            Listener(str(socket["proto"]), str(socket["address"]), int(socket["port"]))
+            Listener(str(socket["proto"]), _plain(str(socket["address"])), int(socket["port"]))
             for socket in one.get("listeners") or ()
         ),
     )

@@ -16,7 +16,7 @@ FNM_CASEFOLD: Final = 1 << 4
 PCRE2_CASELESS: Final = 8
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The engine takes this for no pattern."""
 
 
@@ -25,7 +25,7 @@ def glibc(text: str, names: list[str], *, extended: bool, ignore_case: bool) -> 
     compiled = ctypes.create_string_buffer(SIZE_OF_REGEX)
     flags = NOSUB | (EXTENDED if extended else 0) | (ICASE if ignore_case else 0)
     if LIBC.regcomp(compiled, text.encode(), flags):
-        raise Refused(text)
+        raise RefusedError(text)
     try:
         return [LIBC.regexec(compiled, name.encode(), 0, None, 0) == 0 for name in names]
     finally:
@@ -79,7 +79,7 @@ def pcre(text: str, names: list[str], *, ignore_case: bool) -> list[bool]:
     pattern = text.encode()
     code = library.pcre2_compile_8(pattern, len(pattern), PCRE2_CASELESS if ignore_case else 0, error, where, None)
     if not code:
-        raise Refused(text)
+        raise RefusedError(text)
     data = library.pcre2_match_data_create_8(10, None)
     try:
         return [library.pcre2_match_8(code, name.encode(), len(name), 0, 0, data, None) >= 0 for name in names]

@@ -58,6 +58,8 @@ class Automaton:
         self._spots = False
         self._again = -1
         self._start: State | None = None
+        self.example: str | None = None
+        """What a name that matches may begin with, which is tried first."""
         self.work = 0
         """Edges looked at so far, to bound searches by."""
 
@@ -92,7 +94,8 @@ class Automaton:
         for char in reversed(text):
             if state is MATCHED or state is DEAD:
                 break
-            state = self.step(state, index_of(char))
+            index = index_of(char)
+            state = state.moves.get(index) or self.step(state, index)
         return state
 
     def _step(self, state: State, char: int) -> State:

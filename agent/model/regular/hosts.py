@@ -66,6 +66,17 @@ class Region:
         """Whether a name of the region may begin here."""
         return self._closes(place) and not (place[0] and self._deeper)
 
+    def holds(self, name: str) -> bool:
+        """Whether a name belongs to it."""
+        if not name.endswith(self.ending):
+            return False
+        place: Place | None = self.start
+        for char in reversed(name[: len(name) - len(self.ending)]):
+            if char not in ALPHABET or place is None:
+                return False
+            place = self.step(place, char)
+        return place is not None and self.ends(place)
+
     def _closes(self, place: Place) -> bool:
         """Whether a label may begin here."""
         first, label, last = place

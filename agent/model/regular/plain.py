@@ -65,11 +65,18 @@ def _sets(way: list[object]) -> list[NameSet] | None:
     text = "".join(one for one in way if isinstance(one, str))
     if len(text) != len(way) or not text.strip("."):
         return None
-    if not free:
-        return [NameSet(Scope.EXACT, text)]
-    if text.startswith("."):
-        return [NameSet(Scope.BELOW, text[1:])]
-    return [*([] if least else [NameSet(Scope.EXACT, text)]), NameSet(Scope.BELOW, text), NameSet(Scope.WITHIN, text)]
+    below = text.removeprefix(".") if free else text
+    found = []
+    if _is_host_name("a" + below):
+        found = [NameSet(Scope.WITHIN, text)] if free and below == text else []
+        if _is_host_name(below):
+            found += [NameSet(Scope.EXACT, text)] if below == text and not least else []
+            found += [NameSet(Scope.BELOW, below)] if free else []
+    return found
+
+
+def _is_host_name(text: str) -> bool:
+    return all(label and label[0] != "-" and label[-1] != "-" for label in text.split("."))
 
 
 def _ways(node: Node) -> list[Way] | None:

@@ -95,7 +95,7 @@ def _folded(mask: int) -> int:
 
 
 def _character(text: str, at: int, *, ignore_case: bool) -> tuple[str, int]:
-    """One character, also as ``\\-`` or ``[.-.]``, and what follows it."""
+    """One character, also with a backslash or as ``[.-.]``, and what follows it."""
     if text.startswith("[.", at) and text.startswith(".]", at + 3):
         char, at = text[at + 2], at + 4
     elif text[at] == "\\" and at + 1 < len(text):

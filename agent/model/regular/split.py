@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
 from agent.model.regular.automaton import DEAD, MATCHED, index_of
 from agent.model.regular.hosts import ALPHABET
+from agent.model.regular.syntax import shortest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_WORK: Final = 400_000
 """Steps of automata for the names of one required domain: about a tenth of a second."""
+NAME_COSTS: Final = 10
+"""Steps that it takes to look whether a pattern matches a name, about."""
 MAX_KINDS: Final = 128
 """Memberships that are told apart in one region."""
 MAX_NAME: Final = 253
@@ -44,12 +48,14 @@ class Division:
     samples: dict[Memberships, str]
     alone: dict[Pattern, str]
     """A shortest name of each pattern."""
+    known: dict[str, Memberships]
+    """Of these names, as far as they were looked at."""
     complete: bool
     """Whether there are no other memberships; else the search was given up."""
 
     def of(self, name: str) -> Memberships:
         """Give the memberships of a name."""
-        return tuple(any(name in one for one in group) for group in self.groups)
+        return self.known.get(name) or tuple(any(name in one for one in group) for group in self.groups)
 
 
 def divide(region: Region, groups: Iterable[Group], known: str, budget: Budget) -> Division | None:
@@ -75,19 +81,21 @@ def divide(region: Region, groups: Iterable[Group], known: str, budget: Budget) 
             telling.append(tuple(members))
     if not telling:
         return None
-    division = Division(tuple(telling), {}, alone, complete=False)
+    division = Division(tuple(telling), {}, alone, {}, complete=False)
     wanted = 1 << len(telling)
-    for name in (*others, *(alone[one] for group in telling for one in group if one in alone)):
-        if len(division.samples) == wanted or budget.left <= 0:
+    enough = budget.left // 2
+    for name in dict.fromkeys((*others, *(alone[one] for group in telling for one in group if one in alone))):
+        if (len(telling) == 1 and len(division.samples) == wanted) or budget.left <= enough:
             break
-        budget.left -= sum(len(group) for group in telling)
-        division.samples.setdefault(division.of(name), name)
+        budget.left -= NAME_COSTS * sum(len(group) for group in telling)
+        division.known[name] = division.of(name)
+        division.samples.setdefault(division.known[name], name)
     found_all = len(division.samples) == wanted
     if not found_all or len(telling) > 1:
         shortest, complete = search(region, telling, budget)
         division.samples.update(shortest)
         found_all = found_all or complete
-    return Division(division.groups, division.samples, alone, complete=found_all)
+    return replace(division, complete=found_all)
 
 
 def _alone(region: Region, one: Pattern, known: str, budget: Budget) -> tuple[dict[bool, str], bool]:
@@ -95,7 +103,19 @@ def _alone(region: Region, one: Pattern, known: str, budget: Budget) -> tuple[di
     state = one.automaton.run(one.start, region.ending)
     if state is MATCHED or state is DEAD:
         return {(state is MATCHED) is not one.inverted: known}, True
+    if one.automaton.example is None:
+        one.automaton.example = shortest(one.tree)[:MAX_NAME].strip(".")
+    guesses: dict[bool, str] = {}
+    for name in (known, one.automaton.example + region.ending):
+        budget.left -= len(name)
+        if name is known or region.holds(name):
+            guesses.setdefault(name in one, name)
+    if len(guesses) > 1:
+        return guesses, True
     found, complete = search(region, [(one,)], budget)
+    for (belongs,), name in found.items():
+        if belongs is not one.inverted:
+            one.automaton.example = name[: len(name) - len(region.ending)]
     return {memberships[0]: name for memberships, name in found.items()}, complete
 
 

@@ -164,6 +164,24 @@ class _Size:
     empty: bool
 
 
+_PREFERRED: Final = ascii_lowercase + digits + ".-_"
+
+
+def shortest(node: Node) -> str:
+    """Give one of the shortest texts that a pattern may stand for, whatever stands beside its places."""
+    match node:
+        case Chars(mask):
+            return next((char for char in _PREFERRED if mask >> ord(char) & 1), "~")
+        case Spot():
+            return ""
+        case Seq(parts):
+            return "".join(shortest(part) for part in parts)
+        case Either(ways):
+            return min((shortest(way) for way in ways), key=len)
+        case Repeat(body, low):
+            return shortest(body) * low if low else ""
+
+
 def check_size(tree: Node) -> None:
     """Raise Irregular where the automaton would be too large."""
     _size(tree, 0)
