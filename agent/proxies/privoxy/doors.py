@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FORMS: Final = (Form.CONNECT, Form.GET, Form.HTTP)
 """It reads the line of a request first: nothing becomes of TLS that is diverted here."""
+LOOKS_UP: Final = frozenset(FORMS)
+"""Where diverted pages go their Host header says."""
 MAX_FILES: Final = 100
 """Actions files (MAX_AF_FILES)."""
 USUAL: Final = "127.0.0.1:8118"
@@ -71,7 +73,8 @@ def proxy(program: Program, following: Following, interest: Interest) -> Proxy:
     courses = tuple((form, tuple(course.of(form))) for form in FORMS)
     return Proxy(
         NAME,
-        tuple(Door(one, courses, source) for one, source in listeners) or (Door(_listener(USUAL), courses),),
+        tuple(Door(one, courses, source, looks_up=LOOKS_UP) for one, source in listeners)
+        or (Door(_listener(USUAL), courses, looks_up=LOOKS_UP),),
         Source(artifact.name, ""),
         mistakes=tuple(mistakes(found, listed, interest)),
     )
@@ -142,7 +145,7 @@ def _unknown(listeners: list[Listener] | tuple[Listener, ...], *gaps: Gap) -> Pr
     first = gaps[0]
     source = first.source or Source("", first.reason)
     stage = ProxyStage("config", (ProxyRule(ALWAYS, Ruling(Act.OPEN, first.reason), source),))
-    doors = tuple(Door(one, tuple((form, (stage,)) for form in FORMS), source) for one in listeners)
+    doors = tuple(Door(one, tuple((form, (stage,)) for form in FORMS), source, looks_up=LOOKS_UP) for one in listeners)
     return Proxy(NAME, doors, first.source, gaps=gaps)
 
 

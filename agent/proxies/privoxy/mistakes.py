@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from agent.model.proxy import Mistake
+from agent.model.naming import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,8 +14,6 @@ from agent.model.regular import Dialect, pattern
 from agent.proxies.privoxy.globs import REGULAR, read
 
 HIGHEST: Final = 65535
-_WHERE_IT_ENDS: Final = re.compile(r"[$\\]|\(\?")
-"""What may look beyond the text that fits."""
 
 
 class Tag(StrEnum):
@@ -81,8 +79,7 @@ def _path(text: str) -> tuple[Fit, Fit]:
         fits = pattern(f"^{text}", Dialect.PCRE, ignore_case=True)
     except Irregular:
         return _by_python(text), Fit.SOME
-    root = "/" in fits
-    return (Fit.ALL if root else Fit.NONE), (Fit.ALL if root and not _WHERE_IT_ENDS.search(text) else Fit.SOME)
+    return (Fit.ALL if "/" in fits else Fit.NONE), {True: Fit.ALL, False: Fit.NONE, None: Fit.SOME}[fits.begun("/")]
 
 
 def _by_python(text: str) -> Fit:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FORMS: Final = (Form.CONNECT, Form.GET, Form.HTTP)
 """It reads a request line first: nothing becomes of TLS that is diverted here."""
+LOOKS_UP: Final = frozenset(FORMS)
+"""Where diverted pages go their Host header says."""
 EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - where it listens without Listen
 
 
@@ -53,8 +55,11 @@ def _read(written: list[Directive], artifact: Artifact, following: Following, in
     free = any(one.name == "bindsame" and one.on for one in written)  # the address of the client's connection instead
     return Proxy(
         NAME,
-        tuple(Door(Listener("tcp", one.value, port.number), courses, one.source) for one in listen)
-        or tuple(Door(Listener("tcp", address, port.number), courses, port.source) for address in EVERYWHERE),
+        tuple(Door(Listener("tcp", one.value, port.number), courses, one.source, looks_up=LOOKS_UP) for one in listen)
+        or tuple(
+            Door(Listener("tcp", address, port.number), courses, port.source, looks_up=LOOKS_UP)
+            for address in EVERYWHERE
+        ),
         Source(artifact.name, ""),
         families=frozenset(6 if ":" in one.value else 4 for one in bind if not free) or frozenset({4, 6}),
         mistakes=tuple(mistakes(stages, interest)),
@@ -70,7 +75,7 @@ def _unknown(program: Program, written: list[Directive], gap: Gap) -> Proxy:
     listeners = program.listeners or tuple(
         Listener("tcp", address, port.number if port else 8888) for address in EVERYWHERE
     )
-    doors = tuple(Door(one, tuple((form, (stage,)) for form in FORMS), source) for one in listeners)
+    doors = tuple(Door(one, tuple((form, (stage,)) for form in FORMS), source, looks_up=LOOKS_UP) for one in listeners)
     return Proxy(NAME, doors, gap.source, gaps=(gap,))
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from agent.model.record import record
 from agent.model.regular import Dialect, pattern
 
 if TYPE_CHECKING:
@@ -29,19 +29,10 @@ _DIALECTS: Final = {
 
 def read(text: str, syntax: Syntax, *, ignore_case: bool) -> Pattern:
     """Make a pattern; raises Malformed where tinyproxy would not start, Irregular where it cannot be decided about."""
-    return pattern(text, _DIALECTS[syntax], ignore_case=ignore_case and syntax is not Syntax.FNMATCH)
+    folded = ignore_case and syntax is not Syntax.FNMATCH
+    return pattern(text, _DIALECTS[syntax], ignore_case=folded)
 
 
-@record
-class Url:
-    """A pattern that is compared with URLs."""
-
-    pattern: Pattern
-
-    def __contains__(self, text: str) -> bool:
-        return text in self.pattern
-
-    def begun(self, text: str) -> bool | None:
-        """Whether it fits all texts that begin so, or none: unknown but where nothing that follows matters."""
-        del text
-        return None
+def in_url(found: Pattern, before: str, after: str) -> Pattern:
+    """The same, of names that stand in a URL."""
+    return replace(found, before=before, after=after)

@@ -14,6 +14,7 @@ from agent.model.proxy import (
     PORT,
     Act,
     AllOf,
+    AnyOf,
     Form,
     Names,
     Not,
@@ -30,13 +31,14 @@ from agent.proxies.tinyproxy import NAME
 from agent.proxies.tinyproxy.filters import entries
 from agent.proxies.tinyproxy.hosts import client, site
 from agent.proxies.tinyproxy.options import OPEN
-from agent.proxies.tinyproxy.patterns import Syntax, Url
+from agent.proxies.tinyproxy.patterns import Syntax, in_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agent.model.names import Interest
     from agent.model.proxy import Test
+    from agent.model.regular import Pattern
     from agent.proxies.tinyproxy.filters import Entry
     from agent.proxies.tinyproxy.lines import Directive
     from agent.snapshot.following import Following
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 STATISTICS: Final = "tinyproxy.stats"
 """StatHost, where none is given."""
 EIGHTY: Final = Ports(Intervals.single(80))
+FOUR_FOUR_THREE: Final = Ports(Intervals.single(443))
 
 
 class Stages:
@@ -173,12 +176,11 @@ class Stages:
         elif not self.by_url:
             yield Names((fits,))
         elif form is Form.CONNECT:
-            yield Urls((Url(fits),), "", f":{PORT}")
-        elif form is Form.HTTP:  # it puts the URL together, with the port
-            yield Urls((Url(fits),), "http://", f":{PORT}/", path=True)
-        else:
-            yield AllOf((EIGHTY, Urls((Url(fits),), "http://", "/", path=True)))
-            yield AllOf((Not(EIGHTY), Urls((Url(fits),), "http://", f":{PORT}/", path=True)))
+            yield _spelled(fits, "", ":443", FOUR_FOUR_THREE)
+            yield AllOf((Not(FOUR_FOUR_THREE), Urls((fits,), "", f":{PORT}")))
+        else:  # of what is diverted it puts the URL together, with the port
+            yield _spelled(fits, "http://", ":80/" if form is Form.HTTP else "/", EIGHTY)
+            yield AllOf((Not(EIGHTY), Urls((fits,), "http://", f":{PORT}/", path=True)))
 
     # ---- upstream ----
 
@@ -203,3 +205,9 @@ class Stages:
         yield from found
         if default:
             yield default
+
+
+def _spelled(fits: Pattern, before: str, after: str, port: Ports) -> Test:
+    """A pattern of URLs with one port; the second test always holds, and says which names are told apart."""
+    names = Names((in_url(fits, before, after),))
+    return AllOf((port, Urls((fits,), before, after, path=after.endswith("/")), AnyOf((names, ALWAYS))))
