@@ -205,10 +205,11 @@ def theirs(reply: Reply, name: str, world: Web) -> tuple[str, str]:
         answered = reply.status or "WRONG_VERSION" in reply.trouble or "ConnectionReset" in reply.trouble
         return ("deny", "") if answered else ("drop", "")
     address = reply.server.partition(":")[0]
+    if not any(f"\r\nHost: {name}" in one.head for one in world.seen):
+        return "deny", ""  # another site was asked
     if address in (*NEXT, SOCKS):
         return "allow", f"{SOCKS}:1080" if address == SOCKS else reply.server
-    named = any(f"\r\nHost: {name}" in one.head for one in world.seen)
-    return ("allow", "") if named and address in world.place(name) else ("deny", "")
+    return ("allow", "") if address in world.place(name) else ("deny", "")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from agent.model.proxy import AllOf, Names
 from agent.model.record import record
 from agent.model.resolver import NameSet, Scope
 from agent.model.source import Source
-from agent.proxies.privoxy.lines import WHITE, lines, shown
+from agent.proxies.privoxy.lines import WHITE, atoi, lines, shown
 from agent.proxies.privoxy.options import (
     ACTIONS,
     FORMER_ACTIONS,
@@ -107,8 +107,8 @@ def _block(line: str, number: int, before: str) -> str:
 
 
 def _settings(line: str, number: int) -> None:
-    wanted = re.match(r"for-privoxy-version=(\d+)(?:\.(\d+))?(?:\.(\d+))?", line)
-    if wanted and any(int(one or 0) > ours for one, ours in zip(wanted.groups(), VERSION, strict=True)):
+    wanted = re.match(r"for-privoxy-version=([^.]*)(?:\.([^.]*))?(?:\.([^.]*))?", line)
+    if wanted and any(atoi(one or "") > ours for one, ours in zip(wanted.groups(), VERSION, strict=True)):
         raise Malformed(f"a newer release is required: {shown(line)}", line=number)
 
 

@@ -18,6 +18,7 @@ from agent.model.proxy import (
     ProxyStage,
     Targets,
 )
+from agent.proxies.privoxy.lines import atoi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,8 +81,7 @@ def _servers(line: Directive) -> Iterator[Test]:
 def _place(text: str) -> Place | None:
     """Read ``address[:port][/length]``; None where Privoxy leaves the line out."""
     spec, slash, length = text.partition("/")
-    digits = length[: len(length) - len(length.lstrip("0123456789"))]
-    if slash and (not digits or int(digits) > 128):
+    if slash and (not length[:1].isdecimal() or atoi(length) > 128):
         return None
     port: str | None = None
     if spec.startswith("[") and "]" in spec:
@@ -89,7 +89,7 @@ def _place(text: str) -> Place | None:
         port = rest[1:] if rest.startswith(":") else None
     elif ":" in spec:
         spec, _, port = spec.partition(":")
-    number = int(port) if port and port.isdecimal() else None
+    number = atoi(port) if port else None
     found = as_address(spec)
     if spec.lower() == "localhost":
         return ((4, Intervals.single(0x7F000001)), (6, Intervals.single(1))), number
@@ -97,6 +97,6 @@ def _place(text: str) -> Place | None:
         return None, number
     family, value = found
     width = 32 if family == 4 else 128
-    bits = min(int(digits), width) if slash else width
+    bits = min(atoi(length), width) if slash else width
     rest_of = (1 << width - bits) - 1
     return ((family, Intervals.span(value & ~rest_of, value | rest_of)),), number

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
 from agent.model.source import Source
-from agent.proxies.privoxy.lines import lines, shown
+from agent.proxies.privoxy.lines import atoi, lines, shown
 from agent.proxies.privoxy.options import HARMLESS, MODELLED
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ class Directive:
     @property
     def on(self) -> bool:
         """Whether it is a number other than zero, as atoi reads it."""
-        digits = self.value.lstrip("+- \t")
-        return digits[:1].isdigit() and int(digits[: len(digits) - len(digits.lstrip("0123456789"))]) != 0
+        return atoi(self.value.lstrip(" \t").removeprefix("-")) != 0
 
 
 @record

@@ -13,6 +13,7 @@ from agent.proxies.privoxy.actions import entries
 from agent.proxies.privoxy.clients import connecting, going
 from agent.proxies.privoxy.config import configuration
 from agent.proxies.privoxy.forward import forwarding
+from agent.proxies.privoxy.lines import atoi
 from agent.proxies.privoxy.mistakes import mistakes
 from agent.proxies.privoxy.policy import Policy
 from agent.proxies.privoxy.trust import trusted, trusting
@@ -46,38 +47,48 @@ def proxy(program: Program, following: Following, interest: Interest) -> Proxy:
         )
         return _unknown(program.listeners or (_listener(USUAL),), gap)
     config = configuration(artifact)
-    listeners = [(_listener(one.value), one.source) for one in config.all("listen-address")]
-    found: list[Entry] = []
-    listed: tuple[Trusted, ...] = ()
-    trustfile = config.last("trustfile")
-    named: list[tuple[str, Source]] = [
-        (config.path(one.value), one.source) for one in config.all("actionsfile") if one.value
-    ]
-    if trustfile:
-        named.append((config.path(trustfile.value), trustfile.source))
-    try:
-        for place, source in named[:MAX_FILES]:
-            file = following.file(place, source)
-            if file is None:
-                continue
-            if trustfile and source is trustfile.source:
-                listed = tuple(trusted(file))
-            else:
-                found += entries(file, interest)
-    except Malformed as error:
-        gap = Gap(NAME, f"{place} line {error.line}: {error}", Source(f"files{place}", "", error.line))
-        return _unknown([one for one, _ in listeners] or [_listener(USUAL)], gap)
-    if following.gaps:
-        return _unknown([one for one, _ in listeners] or [_listener(USUAL)], *following.gaps)
-    course = _Courses(config, found, listed, following)
+    sockets = tuple((_listener(one.value), one.source) for one in config.all("listen-address")) or (
+        (_listener(USUAL), None),
+    )
+    found = _policies(config, following, interest)
+    if isinstance(found, Gap) or following.gaps:
+        gaps = (found,) if isinstance(found, Gap) else following.gaps
+        return _unknown([listener for listener, _ in sockets], *gaps)
+    acting, listed = found
+    course = _Courses(config, acting, listed, following)
     courses = tuple((form, tuple(course.of(form))) for form in FORMS)
     return Proxy(
         NAME,
-        tuple(Door(one, courses, source, looks_up=LOOKS_UP) for one, source in listeners)
-        or (Door(_listener(USUAL), courses, looks_up=LOOKS_UP),),
+        tuple(Door(listener, courses, source, looks_up=LOOKS_UP) for listener, source in sockets),
         Source(artifact.name, ""),
-        mistakes=tuple(mistakes(found, listed, interest)),
+        mistakes=tuple(mistakes(acting, listed, interest)),
     )
+
+
+def _policies(
+    config: Configuration, following: Following, interest: Interest
+) -> tuple[list[Entry], tuple[Trusted, ...]] | Gap:
+    """What the actions files and the trust file say; a gap where Privoxy would not start with them."""
+    named = [one for one in config.all("actionsfile") if one.value]
+    if len(named) > MAX_FILES:
+        return Gap(NAME, f"more than {MAX_FILES} actions files", named[MAX_FILES].source)
+    read: dict[str, tuple[Entry, ...]] = {}
+    listed: tuple[Trusted, ...] = ()
+    place = ""
+    try:
+        for one in named:
+            place = config.path(one.value)
+            file = following.file(place, one.source)
+            if place not in read:
+                read[place] = tuple(entries(file, interest)) if file else ()
+        trustfile = config.last("trustfile")
+        if trustfile:
+            place = config.path(trustfile.value)
+            file = following.file(place, trustfile.source)
+            listed = tuple(trusted(file)) if file else ()
+    except Malformed as error:
+        return Gap(NAME, f"{place} line {error.line}: {error}", Source(f"files{place}", "", error.line))
+    return [entry for one in named for entry in read[config.path(one.value)]], listed
 
 
 class _Courses:
@@ -153,8 +164,7 @@ def _listener(text: str) -> Listener:
     """``[address]:port``; without an address all of IPv4."""
     address, _, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
     bare = address.strip("[]")
-    digits = port[: len(port) - len(port.lstrip("0123456789"))]
-    return Listener("tcp", {"": "0.0.0.0", "localhost": "127.0.0.1"}.get(bare, bare), int(digits or 8118))  # noqa: S104
+    return Listener("tcp", {"": "0.0.0.0", "localhost": "127.0.0.1"}.get(bare, bare), atoi(port) or 8118)  # noqa: S104
 
 
 def _file(arguments: tuple[str, ...]) -> str:

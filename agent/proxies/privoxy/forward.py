@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
 from agent.model.proxy import PASS, Act, ProxyRule, ProxyStage, Ruling
+from agent.proxies.privoxy.lines import atoi
 from agent.proxies.privoxy.policy import placed
 from agent.proxies.privoxy.urls import url_pattern
 
@@ -60,4 +61,4 @@ def _place(text: str, port: int) -> str:
     if bare == ".":
         return ""
     found = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*).*)?", bare)
-    return f"{found[1]}:{int(found[2] or 0) or port}" if found else bare
+    return f"{found[1]}:{atoi(found[2] or '') or port}" if found else bare

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WHITE: Final = " \t\n\v\f\r"
+INT_MAX: Final = 0x7FFFFFFF
+_NUMBER: Final = re.compile(r"[ \t]*\+?([0-9]{1,99})")
 _COMMENT: Final = re.compile(r"(?<!\\)#.*", re.DOTALL)
 
 
@@ -38,3 +40,9 @@ def lines(data: bytes) -> Iterator[tuple[int, str]]:
 def shown(text: str) -> str:
     """The same text for people: what is no UTF-8 is replaced."""
     return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def atoi(text: str) -> int:
+    """The number that a text begins with, as C reads it; 0 where it begins with none."""
+    found = _NUMBER.match(text)
+    return min(int(found[1]), INT_MAX) if found else 0

@@ -8,10 +8,11 @@ from typing import Final
 
 from agent.errors import Irregular
 from agent.model.intervals import Intervals
-from agent.model.proxy import ALWAYS, NEVER, AllOf, Ports, Test
+from agent.model.proxy import ALWAYS, AllOf, Ports, Test
 from agent.model.record import record
 from agent.model.regular import Dialect, pattern
 from agent.proxies.privoxy.globs import REGULAR, read
+from agent.proxies.privoxy.lines import atoi
 
 HIGHEST: Final = 65535
 
@@ -95,15 +96,5 @@ def port_list(text: str) -> Intervals:
     found = []
     for one in text.split(","):
         low, dash, high = one.partition("-")
-        found.append((_number(low), _number(high) or HIGHEST) if dash else (_number(low), _number(low)))
+        found.append((atoi(low), atoi(high) or HIGHEST) if dash else (atoi(low), atoi(low)))
     return Intervals.of((low, min(high, HIGHEST)) for low, high in found)
-
-
-def _number(text: str) -> int:
-    found = re.match(r"[ \t]*([0-9]+)", text)
-    return int(found[1]) if found else 0
-
-
-def never(found: UrlPattern) -> bool:
-    """Whether it fits nothing."""
-    return isinstance(found.place, AllOf) and NEVER in found.place.tests

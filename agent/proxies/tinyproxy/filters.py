@@ -76,7 +76,7 @@ class Near:
         """Whether a line may fit; lines that are not plain may."""
         if syntax is Syntax.FNMATCH:
             tail = text.removeprefix("*")
-            if any(letter in tail for letter in "*?[\\"):
+            if any(letter in tail for letter in "*?[\\:/"):
                 return True
             return self._interest.ends_in(tail.removeprefix(".")) if tail != text else self._interest.holds(tail)
         found = _PLAIN.fullmatch(text)
