@@ -8,11 +8,12 @@ from typing import Final
 GONE: Final = b"***"
 _USERINFO: Final = re.compile(rb"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@")
 _KEY_VALUE: Final = re.compile(
-    rb"(?im)^([^\n#]*?\b(?:[\w-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key|preshared[_-]?key))"
-    rb"[\"']?\s*[=:]\s*)[^\s\"';][^\s;]*"
+    rb"(?im)^([^\n#]*?\b(?:[\w-]*"
+    rb"(?:password|passwd|passphrase|pwhash|secret|token|api[_-]?key|private[_-]?key|preshared[_-]?key))"
+    rb"[\"']?\s*([=:])\s*)(?:([\"'])(?:(?!\3)[^\n])+\3|[^\s\"';][^\s;]*)"
 )
 _WORDS: Final = (
-    *(b"password", b"passwd", b"passphrase", b"secret", b"token", b"apikey", b"api-key", b"api_key"),
+    *(b"password", b"passwd", b"passphrase", b"pwhash", b"secret", b"token", b"apikey", b"api-key", b"api_key"),
     *(kind + joint + b"key" for kind in (b"private", b"preshared") for joint in (b"", b"-", b"_")),
 )
 """What _KEY_VALUE looks for."""
@@ -29,8 +30,14 @@ def redact(data: bytes) -> bytes:
         data = _PEM.sub(_without_key, data)
     lower = data.lower()
     if any(word in lower for word in _WORDS):  # a listing of 100 000 rules is one line, which takes a regex seconds
-        data = _KEY_VALUE.sub(rb"\1" + GONE, data)
+        data = _KEY_VALUE.sub(_without_value, data)
     return data
+
+
+def _without_value(match: re.Match[bytes]) -> bytes:
+    """In quotes where there were some, and after a colon: the stars must not mean anything in JSON, TOML or YAML."""
+    quote = match[3] or (b'"' if match[2] == b":" else b"")
+    return match[1] + quote + GONE + quote
 
 
 def _without_key(match: re.Match[bytes]) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.daemons.internet import internet
 
-KINDS = ("dnsmasq", "privoxy", "tinyproxy", "unbound")
+KINDS = ("dnsmasq", "privoxy", "resolved", "tinyproxy", "unbound")
 
 
 def main() -> int:

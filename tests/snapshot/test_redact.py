@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,9 @@ FORMS = (
     "api_key: {}",
     "PrivateKey = {}",
     "export TOKEN={}",
+    'pwhash = "{}"',
+    '{{"password": "{}"}}',
+    "  - password: '{}'",
     "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
 )
 
@@ -35,6 +39,21 @@ def test_a_secret_does_not_survive(secret: str, form: str) -> None:
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(text.encode()).decode() == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("password: $2a$10$abc", {"password": "***"}),
+        (
+            "users:\n  - name: a\n    password: $2a$10$abc\nhttp: 1",
+            {"users": [{"name": "a", "password": "***"}], "http": 1},
+        ),
+        ('token: ""', {"token": ""}),
+    ],
+)
+def test_documents_can_still_be_read(before: str, after: object) -> None:
+    assert yaml.safe_load(redact(before.encode())) == after
 
 
 def test_arguments() -> None:
