@@ -18,6 +18,7 @@ from agent.proxies.privoxy.globs import names
 from agent.proxies.privoxy.lines import lines
 from agent.proxies.privoxy.options import ACTIONS, HARMLESS, HARMLESS_ACTIONS, MODELLED, OPEN, OPEN_ACTIONS
 from agent.proxies.privoxy.urls import port_list
+from agent.snapshot.redact import redact
 from tests.daemons.internet import needs
 from tests.daemons.own_names import asking
 from tests.daemons.privoxy import PROXY, Config, disagreements, world
@@ -94,7 +95,7 @@ def test_every_action_of_the_program_is_in_one_table() -> None:
 
 
 def read(
-    config: str, files: dict[str, str | bytes] | None = None, interest: tuple[str, ...] = ("livechat.com",)
+    config: str | bytes, files: dict[str, str | bytes] | None = None, interest: tuple[str, ...] = ("livechat.com",)
 ) -> Proxy:
     taken = snapshot({MAIN: config, **(files or {})}, [RUNNING])
     (found,) = privoxy.read(taken, frozenset(interest)).proxies
@@ -247,3 +248,14 @@ def test_the_program_says_itself_that_a_configuration_is_fine(tmp_path: Path) ->
     for path, text in config.files.items():
         Path(path).write_text(text)
     subprocess.run(("privoxy", "--config-test", config.main), check=True, capture_output=True)
+
+
+def test_secrets_that_were_taken_out_change_nothing() -> None:
+    config = "actionsfile a\nforward-socks5 / user:pass7@10.0.0.1:1080 .\n"
+    actions = "{+add-header{X-Token: pass7}}\n/\n{+block{x} +add-header{X-Token: pass7}}\ncdn.livechat.com\n"
+    for main, some in ((config, actions), (redact(config.encode()), redact(actions.encode()))):
+        found = read(main, {"/etc/privoxy/a": some})
+        assert not found.gaps
+        assert decide(found, Form.CONNECT, "livechat.com")[0].upstream == "10.0.0.1:1080"
+        assert act(found, "cdn.livechat.com") is Act.DENY
+        assert "pass7" not in str(found)

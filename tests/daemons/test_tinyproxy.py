@@ -15,6 +15,7 @@ from agent.model.intervals import address_value
 from agent.model.proxy import Act, Form, Proxy
 from agent.proxies import tinyproxy
 from agent.proxies.tinyproxy.options import HARMLESS, MODELLED, OPEN, WRITTEN
+from agent.snapshot.redact import redact
 from tests.daemons.internet import needs
 from tests.daemons.own_names import asking
 from tests.daemons.snapshots import snapshot
@@ -166,3 +167,11 @@ def test_options_may_stand_in_one_word() -> None:
     (found,) = tinyproxy.read(snapshot({"/x.conf": "Port 3128\nBind 192.0.2.1\n"}, [running]), frozenset()).proxies
     assert found.doors[0].listener.port == 3128
     assert found.families == {4}
+
+
+def test_secrets_that_were_taken_out_change_nothing() -> None:
+    text = 'Port 8888\nBasicAuth user pass7\nUpstream http user:pass7@10.0.0.1:3128 ".livechat.com"\n'
+    for found in (read(text), read(redact(text.encode()))):
+        assert not found.gaps
+        assert decide(found, Form.CONNECT, "a.livechat.com")[0].upstream == "10.0.0.1:3128"
+        assert "pass7" not in str(found)

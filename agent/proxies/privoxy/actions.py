@@ -19,6 +19,7 @@ from agent.proxies.privoxy.options import (
     VALUELESS,
 )
 from agent.proxies.privoxy.urls import UrlPattern, url_pattern
+from agent.snapshot.redact import GONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +64,7 @@ def entries(artifact: Artifact, interest: Interest) -> Iterator[Entry]:
             block = _block(line, number, block)
         elif line.startswith("{"):
             block = "actions"
+            line = _closed(line)  # noqa: PLW2901 - the same line
             if not line.endswith("}"):
                 raise Malformed("a section is not closed", line=number)
             found = _changes(line[1:-1], aliases, number)
@@ -87,6 +89,11 @@ def entries(artifact: Artifact, interest: Interest) -> Iterator[Entry]:
             yield Entry(shown(line), url, changes, Source(artifact.name, shown(line), number))
         elif not block:
             raise Malformed("the first line should begin with {", line=number)
+
+
+def _closed(line: str) -> str:
+    """A section of which the end went with a secret that was taken out of the snapshot."""
+    return line + "}" * (line.count("{") - line.count("}")) if line.rstrip('"').endswith(GONE.decode()) else line
 
 
 def _matters(text: str, interest: Interest) -> bool:

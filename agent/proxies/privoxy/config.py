@@ -8,6 +8,7 @@ from agent.model.record import record
 from agent.model.source import Source
 from agent.proxies.privoxy.lines import atoi, lines, shown
 from agent.proxies.privoxy.options import HARMLESS, MODELLED
+from agent.snapshot.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,5 +72,6 @@ def configuration(artifact: Artifact) -> Configuration:
     for number, line in lines(artifact.data):
         text = shown(line)
         name, _, value = text.replace("\t", " ").partition(" ")
-        found.append(Directive(name.lower(), value.strip(" "), Source(artifact.name, text, number)))
+        source = Source(artifact.name, redact(text.encode()).decode(), number)
+        found.append(Directive(name.lower(), value.strip(" "), source))
     return Configuration(artifact, tuple(found))

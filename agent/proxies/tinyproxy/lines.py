@@ -9,6 +9,7 @@ from agent.errors import Malformed
 from agent.model.record import record
 from agent.model.source import Source
 from agent.proxies.tinyproxy.options import WRITTEN
+from agent.snapshot.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,8 @@ def directives(artifact: Artifact) -> Iterator[Directive]:
         value = form.search(line[found.end(1) :])
         if value is None:
             raise Malformed(f"the value of {found[1]} is not understood", line=number)
-        yield Directive(found[1].lower(), value.groups(), Source(artifact.name, line.strip(), number))
+        text = redact(line.strip().encode()).decode()
+        yield Directive(found[1].lower(), value.groups(), Source(artifact.name, text, number))
 
 
 def pieces(data: bytes, longest: int) -> Iterator[tuple[int, bytes]]:

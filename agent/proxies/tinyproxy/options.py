@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from agent.snapshot.redact import GONE
+
+_GONE: Final = re.escape(GONE.decode())
+"""What stands in snapshots for a password, or for a user with one."""
 _STRING: Final = r'"([^"]+)"'
 _SWITCH: Final = r"(yes|on|no|off)"
 _NUMBER: Final = r"([0-9]+)"
@@ -30,7 +34,7 @@ _FORMS: Final = {
     _WORD: "group user",
     _ADDRESS: "bind listen",
     _CLIENT: "allow deny",
-    rf"{_WORD}[ \t]+{_WORD}": "basicauth",
+    rf"{_WORD}[ \t]+({_GONE}|[-a-z0-9._]+)": "basicauth",
     rf"{_NUMBER}[ \t]+{_STRING}": "errorfile",
     rf"{_STRING}[ \t]+{_STRING}": "addheader",
     rf"{_STRING}(?:[ \t]+{_STRING})?": "reversepath",
@@ -41,7 +45,7 @@ WRITTEN: Final = {name: _whole(value) for value, names in _FORMS.items() for nam
     # as it stands there: anything may follow a site without a proxy, and anything may come before the other types
     "upstream": re.compile(
         r'^[ \t]+(?P<none>none)[ \t]+"(?P<direct>[^"]+)"'
-        rf"|(?P<type>http|socks4|socks5)[ \t]+(?:[^:]*:[^@]*@)?{_PLACE}[ \t]*\n?\Z",
+        rf"|(?P<type>http|socks4|socks5)[ \t]+(?:(?:{_GONE}|[^:]*:[^@]*)@)?{_PLACE}[ \t]*\n?\Z",
         re.IGNORECASE,
     )
 }
