@@ -34,6 +34,7 @@ NAMES = (
     "livechat.com", "www.livechat.com", "cdn.livechat.com", "a.cdn.livechat.com", "mylivechat.com", "livechat.org",
     "helpdesk.com", "www.helpdesk.com", "ads.example.net", "livechat.com.evil.org", "text.com", "ad7.text.com",
 )  # fmt: skip
+ELSEWHERE: Final = "http://text.com/"
 CLIENTS = ("127.0.0.1", "127.0.1.1", "127.0.2.9", "127.1.0.1")
 HOSTS = (
     "livechat.com", ".livechat.com", "*.livechat.com", ".livechat.", "www.", ".com", "ad*.", "*ads.", ".*chat.com",
@@ -130,7 +131,7 @@ class Config:
             some += [f"+limit-connect{{{one}}}" for one in ("443", "80,8443", "1-100,400-", ",")] + ["-limit-connect"]
             some += ["+hide-referrer{conditional-block}", "+Filter{x} -crunch-if-none-match", "+session-cookies-only"]
             some += [f"+forward-override{{{random.choice(NEXT_STEPS)}}}", "-forward-override"]
-            some += ["+redirect{http://text.com/}", "-redirect"] if random.random() < 0.3 else []
+            some += [f"+redirect{{{ELSEWHERE}}}", "-redirect"] if random.random() < 0.3 else []
             some += ["+no", "yes", "Nothing"] if own else []
             some += ["+https-inspection", "-https-inspection"] if self.inspects else []
             section = " ".join(random.sample(some, random.choice((1, 1, 2))))
@@ -185,6 +186,7 @@ def ours(found: Proxy, ask: Ask) -> set[tuple[str, str, bool]]:
     assert course is not None
     # no pattern about paths fits the one that is asked for, and nothing is linked to
     known = {"path": False, "other path": False, "referrer": False}
+    known[f"url is {ELSEWHERE}"] = ask.form is not Form.CONNECT and ask.port == 80
     known |= {one.key: False for one in _opens(course) if one.key.endswith(" fits")}
     ways = walk(course, ask, known)
     return {

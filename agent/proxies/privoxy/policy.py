@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agent.model.proxy import DENIED, DROPPED, PASS, Act, AllOf, Not, Open, Ports, ProxyRule, ProxyStage, Ruling
+from agent.model.proxy import DENIED, DROPPED, PASS, Act, AllOf, Names, Not, Open, Ports, ProxyRule, ProxyStage, Ruling
+from agent.model.resolver import NameSet, Scope
 from agent.proxies.privoxy.options import OPEN_ACTIONS
 from agent.proxies.privoxy.urls import Fit, Tag, port_list
 
@@ -109,7 +110,12 @@ class Policy:
                 changed = Open(f"redirect {value}", f"it depends on whether {value} changes the URL")
                 rules += (ProxyRule(AllOf((test, changed)), DENIED, source), ProxyRule(test, PASS, source))
             else:
-                rules.append(ProxyRule(test, DENIED, source))
+                there = NameSet(Scope.EXACT, _host(value))
+                same = Open(f"url is {value}", f"it depends on whether {value} itself is asked for")
+                rules += (
+                    ProxyRule(AllOf((test, Names((there,)), same)), PASS, source),
+                    ProxyRule(test, DENIED, source),
+                )
         yield from _stage("redirect", rules)
         if not pages:
             return
@@ -128,6 +134,11 @@ class Policy:
             because = OPEN_ACTIONS["client-header-filter"]
             rules.append(ProxyRule(test, PASS if value is None else Ruling(Act.OPEN, because), source))
         yield from _stage("client-header-filter", rules)
+
+
+def _host(url: str) -> str:
+    """The name in a URL."""
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0].lower()
 
 
 def placed(url: UrlPattern, *, pages: bool, key: str = PATH) -> Test | None:
