@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.model.proxy import (
+    PORT,
     Act,
     Agents,
     AllOf,
@@ -128,24 +129,28 @@ def _way(stages: Sequence[ProxyStage], ask: Ask, known: Mapping[str, bool]) -> _
 
 def holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
     """Whether a test holds for a request, or the open test that this depends on."""
+    found = _holds(test, ask, known)
+    return known.get(found.key, found) if isinstance(found, Open) else found
+
+
+def _holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
     match test:
         case Names():
             return any(ask.name in names for names in test.sets)
         case Clients():
-            return _settled(_within(ask.client, test.addresses, "client"), known)
+            return _within(ask.client, test.addresses, "client")
         case Targets():
-            return _settled(_within(ask.target, test.addresses, "target"), known)
+            return _within(ask.target, test.addresses, "target")
         case Ports():
             return ask.port in test.ports
         case Methods():
             return ask.method in test.words
         case Urls():
-            return _settled(_spelled(test, ask), known)
+            return _spelled(test, ask)
         case Agents():
-            agreed = _agreed([any(agent in one for one in test.patterns) for agent in ask.agents], test)
-            return _settled(agreed, known)
+            return _agreed([any(agent in one for one in test.patterns) for agent in ask.agents], test)
         case Open():
-            return _settled(test, known)
+            return test
         case Not():
             found = holds(test.test, ask, known)
             return found if isinstance(found, Open) else not found
@@ -161,11 +166,6 @@ def holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
             return waiting or not enough
 
 
-def _settled(found: bool | Open, known: Mapping[str, bool]) -> bool | Open:  # noqa: FBT001 - it is what was found
-    """What an open test was taken for on this way, where it was."""
-    return known.get(found.key, found) if isinstance(found, Open) else found
-
-
 def _within(address: tuple[int, int] | None, addresses: tuple[tuple[int, Intervals], ...], whose: str) -> bool | Open:
     if address is None:
         return Open(f"{whose} in {addresses}", f"the {whose}'s address is not known")
@@ -174,7 +174,7 @@ def _within(address: tuple[int, int] | None, addresses: tuple[tuple[int, Interva
 
 
 def _spelled(test: Urls, ask: Ask) -> bool | Open:
-    text = f"{test.before}{ask.name}{test.after}"
+    text = f"{test.before}{ask.name}{test.after.replace(PORT, str(ask.port))}"
     if not test.path:
         return any(text in one for one in test.patterns)
     found = {one.begun(text) for one in test.patterns}

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tests.daemons.internet import internet
 
-KINDS = ("dante", "dnsmasq", "e2guardian", "resolved", "unbound")
+HERE = Path(__file__).parent
+KINDS = sorted(file.stem for file in HERE.glob("[a-z]*.py") if (HERE / f"test_{file.name}").exists())
 
 
 def main() -> int:
