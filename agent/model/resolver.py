@@ -192,8 +192,10 @@ class AddressList:
 Stage = RuleList | TriggerTree | AddressList
 
 
-def _rules(stage: RuleList | TriggerTree) -> Iterator[NameRule]:
-    """Every rule of a stage."""
+def _rules(stage: Stage) -> Iterator[NameRule]:
+    """Every rule of a stage that is about names."""
+    if isinstance(stage, AddressList):
+        return iter(())
     if isinstance(stage, RuleList):
         return iter(stage.rules)
     return (rule for entry in stage.entries for rule in entry)
@@ -228,6 +230,16 @@ class View:
             elif decider is not None and any(rule is decider for rule in _rules(stage)):
                 break
         return tuple(found)
+
+    def by_alias(self, decider: NameRule | None) -> tuple[Stage, ...]:
+        """Give the stages that an alias goes through after a rule that passed a question on (None: no rule).
+
+        A rule of the chain itself leaves an alias to the stages before its own.
+        """
+        for at, stage in enumerate(self.chain):
+            if decider is not None and any(rule is decider for rule in _rules(stage)):
+                return self.chain[:at]
+        return self.chain
 
     def answer(self, name: str, family: int) -> tuple[Outcome, NameRule | None]:
         """Give what becomes of a question for addresses of one family, and the rule that decides (None: no rule)."""

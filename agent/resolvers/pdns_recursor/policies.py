@@ -1,0 +1,106 @@
+"""The policy zones that a Lua configuration names, in order (``rec-lua-conf.cc``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agent.errors import Malformed
+from agent.model.record import record
+from agent.model.source import Gap, Source
+from agent.resolvers.lua import Call, Computed, Name, Table, Value, statements
+from agent.resolvers.pdns_recursor.options import LUA_HARMLESS, LUA_OPEN, ROOT_KEYS
+from agent.resolvers.pdns_recursor.settings import KIND
+from agent.resolvers.zonefile import absolute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.resolvers.lua import Statement
+    from agent.resolvers.pdns_recursor.settings import Settings
+    from agent.snapshot import Artifact
+    from agent.snapshot.following import Following
+
+ACTIONS: Final = frozenset({"NoAction", "Drop", "NXDOMAIN", "NODATA", "Truncate", "Custom"})
+OPTIONS: Final = frozenset({
+    "policyName", "defpol", "defpolOverrideLocalData", "defcontent", "defttl", "tags", "overridesGettag", "maxTTL",
+    "zoneSizeHint", "extendedErrorCode", "extendedErrorExtra", "includeSOA", "ignoreDuplicates",
+})  # fmt: skip
+
+
+@record
+class Policy:
+    """One ``rpzFile``: its zone file, and what takes the place of the actions there."""
+
+    file: Artifact
+    source: Source
+    action: str = ""
+    """``defpol``; empty: each record's own."""
+    target: str = ""
+    """``defcontent``, for the action Custom."""
+    overrides_data: bool = True
+    """Whether records with data of their own get that action as well."""
+
+
+def policies(given: Settings, following: Following) -> tuple[tuple[Policy, ...], tuple[Gap, ...]]:
+    """Give the policy zones in order, and what is not followed."""
+    setting = given.get("lua-config-file")
+    artifact = following.file(setting.value, setting.source) if setting.value else None
+    if artifact is None:
+        return (), ()
+    try:
+        written = statements(artifact)
+    except Malformed as error:
+        source = Source(artifact.name, "", error.line)
+        return (), (Gap(KIND, f"line {error.line}: {error}", source),)
+    found = [one for each in written for one in _read(each, following)]
+    return tuple(one for one in found if isinstance(one, Policy)), tuple(one for one in found if isinstance(one, Gap))
+
+
+def _read(statement: Statement, following: Following) -> Iterator[Policy | Gap]:
+    """What one statement adds."""
+    value, source = statement.value, statement.source
+    if isinstance(value, Call) and value.function == "rpzFile":
+        try:
+            policy = _policy(value, source, following)
+        except Malformed as error:
+            yield Gap(KIND, f"line {source.line}: {error}", source)
+        else:
+            yield from (policy,) if policy else ()
+    elif isinstance(value, Call) and value.function == "dofile" and value.arguments == (ROOT_KEYS,):
+        return
+    elif isinstance(value, Call) and value.function not in LUA_HARMLESS:
+        reason = LUA_OPEN.get(value.function, "a function that is not known")
+        yield Gap(KIND, f"line {source.line}: {value.function}: {reason}", source)
+    elif isinstance(value, Computed) and not statement.target:
+        yield Gap(KIND, f"line {source.line}: a Lua program decides", source)
+
+
+def _policy(call: Call, source: Source, following: Following) -> Policy | None:
+    """One ``rpzFile(path, {options})``; None where there is no file. Raises Malformed."""
+    path = call.arguments[0] if call.arguments else None
+    options = call.arguments[1] if len(call.arguments) > 1 else Table()
+    if not isinstance(path, str) or not isinstance(options, Table):
+        raise Malformed("rpzFile: what it is given is computed")
+    for name, value in options.fields:
+        if isinstance(value, Computed | Call) and name not in ("policyName", "tags"):
+            raise Malformed(f"rpzFile: {name} is computed")
+        if name not in OPTIONS:
+            raise Malformed(f"rpzFile: unknown option {name}")
+    artifact = following.file(path, source)
+    if artifact is None:
+        return None
+    action = _action(options.get("defpol"))
+    content = options.get("defcontent")
+    if action == "Custom" and not isinstance(content, str):
+        raise Malformed("rpzFile: defpol=Policy.Custom needs defcontent")
+    target = absolute(f"{str(content).rstrip('.')}.", "") if action == "Custom" else ""
+    return Policy(artifact, source, action, target, options.get("defpolOverrideLocalData") is not False)
+
+
+def _action(value: Value) -> str:
+    """``Policy.NXDOMAIN`` to ``NXDOMAIN``."""
+    if value is None:
+        return ""
+    if isinstance(value, Name) and value.path.removeprefix("Policy.") in ACTIONS:
+        return value.path.removeprefix("Policy.")
+    raise Malformed("rpzFile: defpol is not known")

@@ -1,0 +1,210 @@
+"""Policy zones as PowerDNS reads them (``rpzloader.cc``): triggers, and what each of them does."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from agent.errors import Malformed
+from agent.model.intervals import Interval, as_address, prefix_interval
+from agent.model.record import record
+from agent.model.resolver import Fate, NameSet, Outcome, Scope
+from agent.model.source import Source
+from agent.resolvers.zonefile import records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agent.model.names import Interest
+    from agent.resolvers.pdns_recursor.policies import Policy
+    from agent.resolvers.zonefile import ZoneRecord
+
+PASS: Final = Outcome(Fate.PASSED_ON)
+"""Left as it is. A client that is told to ask again over TCP (rpz-tcp-only) gets the same there."""
+FIXED: Final = {
+    "NoAction": PASS, "Truncate": PASS, "Drop": Outcome(Fate.DROPPED), "NXDOMAIN": Outcome(Fate.NXDOMAIN),
+    "NODATA": Outcome(Fate.NODATA),
+}  # fmt: skip
+TARGETS: Final = {
+    "": "NXDOMAIN", "*": "NODATA", "rpz-drop": "Drop", "rpz-tcp-only": "Truncate", "rpz-passthru": "NoAction",
+}  # fmt: skip
+"""Targets of CNAME records that are no names."""
+OF_ADDRESSES: Final = frozenset({"rpz-client-ip", "rpz-ip", "rpz-nsip"})
+KINDS: Final = OF_ADDRESSES | {"rpz-nsdname"}
+TYPES: Final = {4: "A", 6: "AAAA"}
+CUSTOM: Final = "Custom"
+
+
+@record
+class Action:
+    """What a trigger does: one of the fixed things, or answer with records of its own."""
+
+    kind: str
+    """As in ``FIXED``, or ``Custom``."""
+    data: tuple[tuple[str, str], ...]
+    """Type and value of each record."""
+    source: Source
+
+    def outcome(self, family: int) -> Outcome:
+        """What a question for addresses of one family gets."""
+        if self.kind in FIXED:
+            return FIXED[self.kind]
+        alias = next((value for kind, value in self.data if kind == "CNAME"), None)
+        if alias is not None:
+            return Outcome(Fate.ALIAS, target=alias.removeprefix("*."))
+        mine = [as_address(value) for kind, value in self.data if kind == TYPES[family]]
+        addresses = frozenset(one for one in mine if one)
+        return Outcome(Fate.ADDRESSES, addresses) if addresses else Outcome(Fate.NODATA)
+
+    @property
+    def passes(self) -> bool:
+        """Whether it leaves the answer as it is."""
+        return FIXED.get(self.kind) == PASS
+
+
+@record
+class PolicyZone:
+    """The triggers of one zone that can touch the names of interest."""
+
+    names: tuple[tuple[NameSet, Action], ...]
+    """In the order in which they are looked for: the name itself, then wildcards, the closest first."""
+    addresses: dict[str, tuple[tuple[int, Interval, Action], ...]]
+    """By kind of trigger: family, addresses, action; narrow ones first."""
+    server_name: Source | None = None
+    """A trigger for names of name servers."""
+
+
+def policy_zone(policy: Policy, interest: Interest) -> PolicyZone:
+    """Read the zone file of a policy; raises Malformed with the line where PowerDNS does not load it."""
+    reader = _Reader(policy, interest)
+    for one in records(policy.file.text, "", reader.matters):
+        reader.take(one)
+    if reader.domain is None:
+        raise Malformed("the zone has no SOA record", line=1)
+    return reader.zone()
+
+
+class _Reader:
+    def __init__(self, policy: Policy, interest: Interest) -> None:
+        self._policy = policy
+        self._interest = interest
+        self._end = ""
+        self._seen: set[int] = set()
+        self._names: dict[str, Action] = {}
+        self._addresses: dict[str, dict[tuple[int, Interval], Action]] = defaultdict(dict)
+        self._server_name: Source | None = None
+        self.domain: str | None = None
+
+    def matters(self, owner: str) -> bool:
+        """Whether a record has to be looked at: all before the SOA, triggers of ours, owners that come again."""
+        if self.domain is None or not owner.endswith(self._end):
+            return True
+        key = hash(owner)
+        if key in self._seen:
+            return True
+        self._seen.add(key)
+        name = owner[: -len(self._end)] if self._end else owner
+        return name.rpartition(".")[2] in KINDS or self._touches(name)
+
+    def _touches(self, name: str) -> bool:
+        return self._interest.touches(name.removeprefix("*").removeprefix("."))
+
+    def take(self, one: ZoneRecord) -> None:
+        if one.type == "SOA":
+            self.domain = one.owner
+            self._end = f".{one.owner}" if one.owner else ""
+        elif one.type != "NS":
+            self._trigger(one)
+
+    def _trigger(self, one: ZoneRecord) -> None:
+        if self.domain is None:
+            raise Malformed("a record stands before the SOA record", line=one.line)
+        if not one.owner.endswith(self._end):
+            raise Malformed(f"{one.owner} is not in the zone {self.domain}", line=one.line)
+        action = self._action(one)
+        if action is None:
+            return
+        name = one.owner[: -len(self._end)] if self._end else one.owner
+        above, _, kind = name.rpartition(".")
+        if kind in OF_ADDRESSES:
+            block = _block(above, one.line)
+            self._addresses[kind][block] = self._joined(self._addresses[kind].get(block), action, one)
+        elif kind == "rpz-nsdname":
+            self._server_name = self._server_name or action.source
+        elif self._touches(name):
+            self._names[name] = self._joined(self._names.get(name), action, one)
+        else:  # an owner that came before
+            self._joined(action, action, one)
+
+    def _joined(self, before: Action | None, action: Action, one: ZoneRecord) -> Action:
+        """One trigger's records together: the first says what it does."""
+        if before is None:
+            return action
+        if action.kind != CUSTOM and not self._is_replaced(one):
+            raise Malformed(f"{one.owner} has two actions", line=one.line)
+        return replace(before, data=(*before.data, *action.data))
+
+    def _is_replaced(self, one: ZoneRecord) -> bool:
+        return bool(self._policy.action) and (one.type == "CNAME" or self._policy.overrides_data)
+
+    def _action(self, one: ZoneRecord) -> Action | None:
+        """What one record does; None for what is not supported."""
+        source = Source(self._policy.file.name, one.text, one.line)
+        target = one.data[0] if one.data else ""
+        if self._is_replaced(one):
+            kind = self._policy.action
+            return Action(kind, (("CNAME", self._policy.target),) if kind == CUSTOM else (), source)
+        if one.type == "CNAME":
+            if target in TARGETS:
+                return Action(TARGETS[target], (), source)
+            return (
+                None if target.rpartition(".")[2].startswith("rpz-") else Action(CUSTOM, (("CNAME", target),), source)
+            )
+        if one.type in TYPES.values() and as_address("".join(one.data)) is None:
+            raise Malformed(f"not an address: {one.text}", line=one.line)
+        return Action(CUSTOM, ((one.type, target),), source)
+
+    def zone(self) -> PolicyZone:
+        names = tuple(sorted(((_names(name), action) for name, action in self._names.items()), key=_closest))
+        addresses = {
+            kind: tuple((*block, action) for block, action in sorted(found.items(), key=lambda each: _width(each[0])))
+            for kind, found in self._addresses.items()
+        }
+        return PolicyZone(names, addresses, self._server_name)
+
+
+def _names(owner: str) -> NameSet:
+    if owner == "*":
+        return NameSet(Scope.BELOW, "")
+    return NameSet(Scope.BELOW, owner[2:]) if owner.startswith("*.") else NameSet(Scope.EXACT, owner)
+
+
+def _closest(entry: tuple[NameSet, Action]) -> tuple[bool, int, str]:
+    names = entry[0]
+    return names.scope is not Scope.EXACT, -len(names.text.split(".")) if names.text else 0, names.text
+
+
+def _width(block: tuple[int, Interval]) -> tuple[int, int, int]:
+    family, (low, high) = block
+    return high - low, family, low
+
+
+def _block(name: str, line: int) -> tuple[int, Interval]:
+    """``24.0.2.0.192`` and ``48.zz.db8.2001`` (``makeNetmaskFromRPZ``); raises Malformed."""
+    length, *labels = name.split(".")
+    if len(labels) == 4 and "zz" not in labels:
+        text = ".".join(reversed(labels))
+    else:
+        text = ":".join("" if label == "zz" else label for label in reversed(labels))
+        text = f":{text}" if labels[-1:] == ["zz"] else text
+        text = f"{text}:" if labels[:1] == ["zz"] else text
+    try:
+        return prefix_interval(f"{text}/{int(length)}")
+    except ValueError as error:
+        raise Malformed(f"not a block of addresses: {name}", line=line) from error
+
+
+def look_up(found: Iterable[tuple[int, Interval, Action]], family: int, value: int) -> Action | None:
+    """The narrowest block that holds an address."""
+    return next((each for its, (low, high), each in found if its == family and low <= value <= high), None)

@@ -1,0 +1,255 @@
+"""From settings and policy zones to what each kind of client gets (``pdns_recursor.cc``, ``syncres.cc``).
+
+Policy zones win over each other in their order. A trigger of one that lets a question through leaves it to the zones
+before that one: these still look at aliases, name servers and addresses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from agent.errors import Malformed
+from agent.model.intervals import Intervals, address_value, prefix_interval
+from agent.model.network import Listener
+from agent.model.public import PUBLIC
+from agent.model.record import record
+from agent.model.resolver import (
+    AddressList,
+    AddressRule,
+    Fate,
+    NameRule,
+    NameSet,
+    Outcome,
+    Resolver,
+    RuleList,
+    Scope,
+    View,
+)
+from agent.model.source import Gap, Source
+from agent.resolvers.pdns_recursor import NONE
+from agent.resolvers.pdns_recursor.policies import policies
+from agent.resolvers.pdns_recursor.rpz import PASS, PolicyZone, look_up, policy_zone
+from agent.resolvers.pdns_recursor.settings import KIND, settings
+from agent.resolvers.pdns_recursor.zones import Domains, within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from agent.model.names import Interest
+    from agent.model.resolver import Stage
+    from agent.resolvers.pdns_recursor.rpz import Action
+    from agent.resolvers.pdns_recursor.settings import Settings
+    from agent.snapshot import Want
+    from agent.snapshot.following import Following
+
+DROPPED: Final = Outcome(Fate.DROPPED)
+EVERY: Final = NameSet(Scope.SUBTREE, "")
+WHOLE: Final = {4: Intervals.span(0, (1 << 32) - 1), 6: Intervals.span(0, (1 << 128) - 1)}
+MAX_ACTIONS: Final = 1000
+"""Blocks of clients that policy zones tell apart."""
+_Clients = tuple[tuple[int, Intervals], ...]
+
+
+def load(arguments: Sequence[str], following: Following) -> tuple[Want, ...]:
+    """Give the files that are named and were not asked for yet."""
+    given = settings(arguments, following)
+    policies(given, following)
+    Domains(given, following, NONE)
+    _addresses(given, following)
+    return following.wants
+
+
+def resolver(arguments: Sequence[str], following: Following, interest: Interest) -> Resolver:
+    """Give the resolver, with rules for the names of interest (empty: all) alone."""
+    given = settings(arguments, following)
+    named, trouble = policies(given, following)
+    found: list[PolicyZone] = []
+    gaps = [*given.gaps, *trouble]
+    for policy in named:
+        try:
+            found.append(policy_zone(policy, interest))
+        except Malformed as error:
+            source = Source(policy.file.name, "", error.line)
+            gaps.append(Gap(KIND, f"a policy zone is not loaded: line {error.line}: {error}", source))
+    domains = Domains(given, following, interest)
+    onward = tuple(domains.rules())
+    addresses, odd = _addresses(given, following)
+    gaps += [*domains.gaps, *odd, *_unasked(given), *following.gaps]
+    doubt = Outcome(Fate.UNKNOWN, because=str(gaps[0])) if gaps else None
+    maker = _Maker(found, onward, doubt, translated=bool(given.get("dns64-prefix").value))
+    views = tuple(_apart([*_proxied(given), *maker.views(addresses)]))
+    shut_out = View((), doubt if doubt and not given.source else DROPPED)
+    return Resolver(KIND, (*views, shut_out), tuple(_listeners(given)), given.source, tuple(gaps))
+
+
+def _apart(views: Sequence[View]) -> Iterator[View]:
+    """No client is in two: the first that has one keeps it."""
+    left = dict(WHOLE)
+    for view in views:
+        mine = tuple((family, addresses & left[family]) for family, addresses in view.clients or ())
+        for family, addresses in mine:
+            left[family] -= addresses
+        if any(addresses for _, addresses in mine):
+            yield replace(view, clients=mine)
+
+
+def _proxied(given: Settings) -> Iterator[View]:
+    """Those who say for whom they ask (PROXY protocol)."""
+    setting = given.get("proxy-protocol-from")
+    for word in setting.words:
+        try:
+            family, block = prefix_interval(word)
+        except ValueError:
+            continue
+        because = f"proxy-protocol-from: {word} asks for other clients"
+        yield View((), Outcome(Fate.UNKNOWN, because=because), ((family, Intervals.span(*block)),), setting.source)
+
+
+def _addresses(given: Settings, following: Following) -> tuple[dict[int, Intervals], list[Gap]]:
+    """Who is let in (the narrowest block decides, ``!`` shuts out), and what cannot be followed of that."""
+    gaps: list[Gap] = []
+    setting = given.get("allow-from")
+    words = list(setting.words)
+    named = given.get("allow-from-file")
+    if named.value:
+        artifact = following.file(named.value, named.source)
+        lines = artifact.text.split("\n") if artifact else []
+        words = [text for line in lines if (text := line.partition("#")[0].strip())]
+    if not words:
+        return dict(WHOLE), gaps
+    blocks: list[tuple[int, tuple[int, int], bool]] = []
+    for word in words:
+        try:
+            family, block = prefix_interval(word.removeprefix("!"))
+        except ValueError as error:
+            gaps.append(Gap(KIND, f"allow-from: {error}", named.source or setting.source))
+            continue
+        blocks.append((family, block, not word.startswith("!")))
+    allowed = {4: Intervals(), 6: Intervals()}
+    for family, block, let_in in sorted(blocks, key=lambda one: one[1][0] - one[1][1]):
+        span = Intervals.span(*block)
+        allowed[family] = allowed[family] | span if let_in else allowed[family] - span
+    return allowed, gaps
+
+
+def _unasked(given: Settings) -> Iterator[Gap]:
+    """Public servers that are not asked, so that some zones cannot be looked up."""
+    setting = given.get("dont-query")
+    for word in setting.words if setting.source else ():
+        try:
+            family, block = prefix_interval(word.removeprefix("!"))
+        except ValueError as error:
+            yield Gap(KIND, f"dont-query: {error}", setting.source)
+            continue
+        if not word.startswith("!") and Intervals.span(*block) & PUBLIC[family]:
+            yield Gap(KIND, f"dont-query: servers in {word} are not asked", setting.source)
+
+
+def _listeners(given: Settings) -> Iterator[Listener]:
+    """Where a recursor that does not run yet will listen."""
+    port = given.get("local-port").value
+    for word in given.get("local-address").words:
+        host, own = word, ""
+        if word.startswith("["):
+            host, _, own = word[1:].partition("]")
+            own = own.removeprefix(":")
+        elif word.count(":") == 1:
+            host, _, own = word.partition(":")
+        yield Listener("udp", host, int(own or port) if (own or port).isdecimal() else 53)
+
+
+@record
+class _Part:
+    """Some clients, and how many of the policy zones their questions go through."""
+
+    addresses: dict[int, Intervals]
+    zones: int
+    action: Action | None = None
+    """What all their questions get instead."""
+
+
+class _Maker:
+    def __init__(
+        self, zones: Sequence[PolicyZone], onward: Sequence[NameRule], doubt: Outcome | None, *, translated: bool
+    ) -> None:
+        self._zones = zones
+        self._doubt = doubt
+        last = NameRule(EVERY, Outcome(Fate.PASSED_ON), None)
+        by_name = next((one.server_name for one in zones if one.server_name), None)
+        looked_up = any("rpz-nsip" in one.addresses for one in zones)
+        if doubt is None and (by_name or looked_up):
+            # the zone's own servers are judged, whoever they are
+            because = "names are judged by their name servers"
+            last = NameRule(EVERY, Outcome(Fate.UNKNOWN, because=because), by_name)
+        self._onward = (*onward, last)
+        self._translated = translated
+
+    def views(self, allowed: dict[int, Intervals]) -> Iterator[View]:
+        names = [RuleList(tuple(self._names(at))) for at in range(len(self._zones))]
+        answers = [AddressList(tuple(self._answers(zone))) for zone in self._zones]
+        for part in self._parts(allowed):
+            clients: _Clients = tuple(sorted(part.addresses.items()))
+            if part.action is not None:
+                rules = tuple(self._rules(EVERY, part.action))
+                yield View((RuleList(rules),), DROPPED, clients, part.action.source)
+                continue
+            of_zones = zip(names[: part.zones], answers[: part.zones], strict=True)
+            stages: list[Stage] = [each for pair in of_zones for each in pair]
+            last = RuleList(tuple(self._passed(EVERY, part.zones)))
+            yield View((*stages, last), Outcome(Fate.PASSED_ON), clients, None, tuple(names[: part.zones]))
+
+    def _parts(self, allowed: dict[int, Intervals]) -> Iterator[_Part]:
+        """Clients by the first policy zone with a trigger for them, in each zone by the narrowest block."""
+        left = dict(allowed)
+        count = 0
+        for at, zone in enumerate(self._zones):
+            for family, block, action in zone.addresses.get("rpz-client-ip", ()):
+                mine = left[family] & Intervals.span(*block)
+                if mine and count < MAX_ACTIONS:
+                    count += 1
+                    left[family] -= mine
+                    yield _Part({family: mine}, at, None if action.passes else action)
+        yield _Part(left, len(self._zones))
+
+    def _names(self, at: int) -> Iterator[NameRule]:
+        """The rules of one policy zone."""
+        for names, action in self._zones[at].names:
+            if action.passes:
+                yield from self._passed(names, at)
+            else:
+                yield from self._rules(names, action)
+
+    def _rules(self, names: NameSet, action: Action) -> Iterator[NameRule]:
+        outcomes = {family: action.outcome(family) for family in (4, 6)}
+        if outcomes[4] == outcomes[6]:
+            yield NameRule(names, outcomes[4], action.source)
+            return
+        for family, outcome in outcomes.items():
+            yield NameRule(names, outcome, action.source, frozenset({family}))
+
+    def _passed(self, names: NameSet, zones: int) -> Iterator[NameRule]:
+        """What becomes of names that are let through, with so many policy zones before that."""
+        for both, rule in within(names, self._onward):
+            if rule.outcome.fate is not Fate.PASSED_ON:
+                yield replace(rule, names=both)
+            elif self._doubt is not None:
+                yield replace(rule, names=both, outcome=self._doubt)
+            elif action := self._by_server(rule.outcome, zones):
+                yield from self._rules(both, action)
+            else:
+                yield replace(rule, names=both)
+
+    def _by_server(self, outcome: Outcome, zones: int) -> Action | None:
+        """What a policy zone does to names that are asked for from some server."""
+        for zone in self._zones[:zones]:
+            for upstream in sorted(outcome.upstreams):
+                family, value = address_value(upstream.partition("#")[0])
+                if action := look_up(zone.addresses.get("rpz-nsip", ()), family, value):
+                    return None if action.passes else action
+        return None
+
+    def _answers(self, zone: PolicyZone) -> Iterator[AddressRule]:
+        for family, block, action in zone.addresses.get("rpz-ip", ()):
+            outcome = PASS if action.passes else action.outcome(family)
+            yield AddressRule(family, Intervals.span(*block), outcome, action.source)

@@ -1,0 +1,228 @@
+"""Who answers for a name: the closest of auth-zones, forward-zones and the names of a hosts file (``reczones.cc``)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from agent.errors import Malformed
+from agent.model.intervals import as_address
+from agent.model.names import normalise
+from agent.model.record import record
+from agent.model.resolver import BOTH, Fate, NameRule, NameSet, Outcome, Scope
+from agent.model.source import Gap, Source
+from agent.resolvers.pdns_recursor.settings import KIND
+from agent.resolvers.zonefile import ZoneRecord, records
+from agent.snapshot.search import lines_about
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agent.model.names import Interest
+    from agent.resolvers.pdns_recursor.settings import Settings
+    from agent.snapshot import Artifact
+    from agent.snapshot.following import Following
+
+ELSEWHERE: Final = Outcome(Fate.PASSED_ON)
+TYPES: Final = {4: "A", 6: "AAAA"}
+
+
+@record
+class Domain:
+    """One zone and what answers for it: other servers, or a file."""
+
+    name: str
+    upstreams: frozenset[str]
+    source: Source | None
+    file: Artifact | None = None
+    address: tuple[int, int] | None = None
+    """Of a name in a hosts file."""
+
+
+class Domains:
+    """All zones of one configuration, by name: what comes later takes the place of what was there."""
+
+    def __init__(self, given: Settings, following: Following, interest: Interest) -> None:
+        self._given = given
+        self._following = following
+        self._interest = interest
+        self._found: dict[str, Domain] = {}
+        self.gaps: list[Gap] = []
+        self._all()
+
+    def _all(self) -> None:
+        for option in ("auth-zones", "forward-zones", "forward-zones-recurse"):
+            setting = self._given.get(option)
+            for word in setting.words:
+                name, equals, value = word.partition("=")
+                if not equals:
+                    self._gap(f"{option}: {word} has no =", setting.source)
+                elif option == "auth-zones":
+                    artifact = self._following.file(value, setting.source)
+                    if artifact is not None:
+                        self._enter(Domain(_canonical(name), frozenset(), setting.source, artifact))
+                else:
+                    self._forward(name, value, setting.source)
+        self._forwards_in_file()
+        if self._given.has("export-etc-hosts"):
+            self._hosts()
+
+    def _gap(self, reason: str, source: Source | None) -> None:
+        self.gaps.append(Gap(KIND, reason, source))
+
+    def _enter(self, domain: Domain) -> None:
+        if self._interest.touches(domain.name):
+            self._found[domain.name] = domain
+
+    def _forward(self, name: str, servers: str, source: Source | None, parts: str = ";") -> None:
+        for letter in parts:
+            servers = servers.replace(letter, " ")
+        found = [_server(one) for one in servers.split()]
+        if any(one is None for one in found) or not found:
+            self._gap(f"forward zone {name}: {servers} is no address", source)
+        self._enter(Domain(_canonical(name), frozenset(one for one in found if one), source))
+
+    def _forwards_in_file(self) -> None:
+        setting = self._given.get("forward-zones-file")
+        artifact = self._following.file(setting.value, setting.source) if setting.value else None
+        if artifact is None:
+            return
+        if artifact.name.endswith(".yml"):
+            self._gap("forward zones in YAML are not followed", setting.source)
+            return
+        for number, line in enumerate(artifact.text.split("\n"), 1):
+            text = line.strip()
+            name, equals, servers = text.partition("=")
+            if text and not text.startswith("#"):
+                source = Source(artifact.name, text, number)
+                if not equals:
+                    self._gap(f"line {number} has no =", source)
+                else:
+                    self._forward(name.strip().lstrip("+^"), servers.partition("#")[0], source, ",;")
+
+    def _hosts(self) -> None:
+        """Each name of the hosts file is a zone with one address, of the first line that has it."""
+        setting = self._given.given.get("etc-hosts-file")
+        artifact = self._following.file(self._given.get("etc-hosts-file").value, setting.source if setting else None)
+        suffix = self._given.get("export-etc-hosts-search-suffix").value.strip(".")
+        for number, line in lines_about(artifact.data, self._interest.names) if artifact else ():
+            words = line.partition("#")[0].split()
+            address = as_address(words[0]) if len(words) > 1 else None
+            for word in words[1:] if artifact and address else ():
+                name = _canonical(word if "." in word or not suffix else f"{word}.{suffix}")
+                if name not in self._found:
+                    self._enter(
+                        Domain(name, frozenset(), Source(artifact.name, line.strip(), number), None, address)
+                        if artifact
+                        else Domain(name, frozenset(), None)
+                    )
+
+    def rules(self) -> Iterator[NameRule]:
+        """What becomes of names that no policy stops, the closest zone first; none for those looked for elsewhere."""
+        for domain in sorted(self._found.values(), key=lambda one: (-_depth(one.name), one.name)):
+            whole = NameSet(Scope.SUBTREE, domain.name)
+            if domain.file is not None:
+                yield from self._served(domain, domain.file)
+            elif domain.address is not None:
+                yield from _host(domain, domain.address)
+            else:
+                yield NameRule(whole, Outcome(Fate.PASSED_ON, upstreams=domain.upstreams), domain.source)
+
+    def _served(self, domain: Domain, artifact: Artifact) -> Iterator[NameRule]:
+        """The names of a zone file, then its wildcards (``AuthDomain::getRecords``)."""
+        whole = NameSet(Scope.SUBTREE, domain.name)
+        found: dict[str, list[ZoneRecord]] = defaultdict(list)
+        try:
+            for one in records(artifact.text, domain.name, self._matters):
+                found[one.owner].append(one)
+        except Malformed as error:
+            source = Source(artifact.name, "", error.line)
+            self._gap(f"zone {domain.name}: line {error.line}: {error}", source)
+            yield NameRule(whole, Outcome(Fate.UNKNOWN, because=f"zone {domain.name}: {error}"), source)
+            return
+        wild = sorted((name for name in found if name.startswith("*.")), key=lambda name: -_depth(name))
+        cuts = [name for name, some in found.items() if name != domain.name and any(one.type == "NS" for one in some)]
+        for name in sorted(found):
+            if name not in wild and name not in cuts:
+                yield from _data(NameSet(Scope.EXACT, name), found[name], artifact)
+        below: list[NameRule] = []
+        for name in sorted(cuts, key=lambda name: -_depth(name)):
+            source = Source(artifact.name, found[name][0].text, found[name][0].line)
+            unknown = Outcome(Fate.UNKNOWN, because=f"zone {domain.name} hands {name} on to other servers")
+            yield NameRule(NameSet(Scope.EXACT, name), unknown, source)
+            below.append(NameRule(NameSet(Scope.BELOW, name), unknown, source))
+        for name in wild:
+            yield from _data(NameSet(Scope.BELOW, name[2:]), found[name], artifact)
+        yield from below  # wildcards win over what is handed on
+        yield NameRule(whole, Outcome(Fate.NXDOMAIN), domain.source)
+
+    def _matters(self, owner: str) -> bool:
+        return self._interest.touches(owner.removeprefix("*."))
+
+
+def _data(names: NameSet, found: list[ZoneRecord], artifact: Artifact) -> Iterator[NameRule]:
+    """What the records of one owner answer."""
+    alias = next((one for one in found if one.type == "CNAME"), None)
+    first = Source(artifact.name, found[0].text, found[0].line)
+    for family, kind in TYPES.items():
+        mine = [one for one in found if one.type == kind and one.data and as_address(one.data[0])]
+        if alias is not None and not mine:
+            source = Source(artifact.name, alias.text, alias.line)
+            outcome = Outcome(Fate.ALIAS, target=alias.data[0] if alias.data else "")
+            yield NameRule(names, outcome, source, frozenset({family}))
+        elif mine:
+            source = Source(artifact.name, mine[0].text, mine[0].line)
+            addresses = frozenset(each for one in mine if (each := as_address(one.data[0])))
+            yield NameRule(names, Outcome(Fate.ADDRESSES, addresses), source, frozenset({family}))
+        else:
+            yield NameRule(names, Outcome(Fate.NODATA), first, frozenset({family}))
+
+
+def _host(domain: Domain, address: tuple[int, int]) -> Iterator[NameRule]:
+    names = NameSet(Scope.EXACT, domain.name)
+    mine = frozenset({address[0]})
+    yield NameRule(names, Outcome(Fate.ADDRESSES, frozenset({address})), domain.source, mine)
+    yield NameRule(names, Outcome(Fate.NODATA), domain.source, BOTH - mine)
+    yield NameRule(NameSet(Scope.BELOW, domain.name), Outcome(Fate.NXDOMAIN), domain.source)
+
+
+def _depth(name: str) -> int:
+    return name.count(".") + 1 if name else 0
+
+
+def _canonical(text: str) -> str:
+    bare = text.strip().rstrip(".")
+    try:
+        return normalise(bare) if bare else ""
+    except ValueError:
+        return bare.lower()
+
+
+def _server(text: str) -> str | None:
+    """``1.1.1.1:53`` and ``[::1]:53`` to ``::1#53``; None for what is no address."""
+    host, port = text, ""
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        port = port.removeprefix(":")
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    return f"{host}#{port or 53}" if as_address(host) else None
+
+
+def meet(one: NameSet, other: NameSet) -> NameSet | None:
+    """The names that are in both of two sets that are single names or trees."""
+    if Scope.EXACT in (one.scope, other.scope):
+        single, rest = (one, other) if one.scope is Scope.EXACT else (other, one)
+        return single if single.text in rest else None
+    if one.text == other.text:
+        return one if one.scope is Scope.BELOW else other
+    if other.text in NameSet(Scope.SUBTREE, one.text):
+        return other
+    return one if one.text in NameSet(Scope.SUBTREE, other.text) else None
+
+
+def within(names: NameSet, rules: Iterable[NameRule]) -> Iterator[tuple[NameSet, NameRule]]:
+    """The rules that some names meet, with the names that they then are about."""
+    for rule in rules:
+        if both := meet(names, rule.names):
+            yield both, rule
