@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.model.intervals import address_text, address_value
-from agent.model.resolver import Fate
+from agent.model.resolver import Fate, RuleList
 from tests.daemons.internet import UPSTREAMS, Answer, addresses_of
 
 if TYPE_CHECKING:
@@ -17,32 +17,31 @@ CODES = {Fate.NODATA: "NOERROR", Fate.NXDOMAIN: "NXDOMAIN", Fate.REFUSED: "REFUS
 
 
 def followed(view: View, name: str, family: int, aliases: Mapping[str, str]) -> tuple[Outcome, NameRule | None]:
-    """What a view makes of a question with all aliases on the way and the addresses at their end; who decides."""
+    """What a view makes of a question with all aliases on the way and the addresses at their end; who decides.
+
+    A rule that passes a question on decides which stages still look at aliases and addresses; where a rule of such a
+    stage answers with an alias of its own, none does.
+    """
+    last = view.stages[-1] if view.stages else RuleList(())
     outcome, rule = view.answer(name, family)
+    free = False
     for _ in range(len(aliases) + 2):
-        if outcome.fate is Fate.ALIAS:
-            target: str | None = outcome.target
-        elif outcome.fate is Fate.PASSED_ON:
-            target = aliases.get(name)
-        else:
-            return outcome, rule
-        if target is None:
+        target = outcome.target if outcome.fate is Fate.ALIAS else aliases.get(name)
+        if outcome.fate not in (Fate.ALIAS, Fate.PASSED_ON) or target is None:
             break
+        free = free or (outcome.fate is Fate.ALIAS and last.find(name, family) is not rule)
         name = target
-        found = (stage.find(name, family) for stage in (*view.by_alias(rule), view.stages[-1]))
-        found_rule = next((one for one in found if one is not None), None)
-        outcome = found_rule.outcome if found_rule else view.otherwise
-        if (
-            found_rule is None
-            or found_rule.outcome.fate is not Fate.PASSED_ON
-            or found_rule not in view.stages[-1].rules
-        ):
-            rule = found_rule or rule
+        stages = (last,) if free else (*view.by_alias(rule), last)
+        at = next((at for at, stage in enumerate(stages) if stage.find(name, family)), len(stages))
+        found = stages[at].find(name, family) if at < len(stages) else None
+        outcome = found.outcome if found else view.otherwise if view.otherwise.upstreams else outcome
+        if at < len(stages) - 1 or outcome.fate is not Fate.PASSED_ON:
+            rule = found
     for upstream in sorted(one.partition("#")[0] for one in outcome.upstreams):
         value = address_value(addresses_of(upstream)[family])[1]
-        for trigger in view.by_address(rule):
+        for trigger in () if free else view.by_address(rule):
             if trigger.family == family and value in trigger.addresses:
-                return trigger.outcome if trigger.outcome.fate is not Fate.PASSED_ON else outcome, rule
+                return outcome if trigger.outcome.fate is Fate.PASSED_ON else trigger.outcome, rule
     return outcome, rule
 
 
@@ -56,6 +55,8 @@ def agree(ours: Outcome, family: int, theirs: Answer) -> bool:
             return theirs in [Answer("NOERROR", frozenset({addresses_of(one)[family]})) for one in upstreams]
         case Fate.ADDRESSES:
             return theirs == Answer("NOERROR", frozenset(address_text(value, family) for _, value in ours.addresses))
+        case Fate.UNKNOWN if "alias" in ours.because and "cache" not in ours.because:  # PowerDNS
+            return theirs.rcode == "NOERROR"
         case Fate.UNKNOWN:  # dnsmasq: an alias whose target is asked for by others, only while it is in the cache
             return "from the cache only" in ours.because and theirs.rcode == "NOERROR"
         case _:

@@ -74,7 +74,7 @@ def settings(arguments: Sequence[str], following: Following) -> Settings:
             reader.lines(_in_file(artifact))
     reader.lines(_on_command_line(arguments))
     source = Source(main.name, "") if main else None
-    return Settings(reader.given, (*reader.gaps, *reader.open()), source)
+    return Settings(reader.given, (*started.gaps, *reader.gaps, *reader.open()), source)
 
 
 def _included(following: Following, folder: str, source: Source) -> Iterator[Artifact]:

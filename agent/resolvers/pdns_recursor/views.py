@@ -1,7 +1,11 @@
 """From settings and policy zones to what each kind of client gets (``pdns_recursor.cc``, ``syncres.cc``).
 
 Policy zones win over each other in their order. A trigger of one that lets a question through leaves it to the zones
-before that one: these still look at aliases, name servers and addresses.
+before that one: these still look at aliases, name servers and addresses. Where a policy zone answers with an alias,
+nobody looks at what that leads to.
+
+With ``qname-minimization`` an answer for a name above, with an address that a policy zone has a trigger for, lets the
+names below it pass by that trigger (``stoppedByPolicyHit``): there we say blocked of what now and then gets through.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from agent.model.resolver import (
 from agent.model.source import Gap, Source
 from agent.resolvers.pdns_recursor import NONE
 from agent.resolvers.pdns_recursor.policies import policies
-from agent.resolvers.pdns_recursor.rpz import PASS, PolicyZone, look_up, policy_zone
+from agent.resolvers.pdns_recursor.rpz import CUSTOM, PASS, PolicyZone, look_up, policy_zone
 from agent.resolvers.pdns_recursor.settings import KIND, settings
 from agent.resolvers.pdns_recursor.zones import Domains, within
 
@@ -45,6 +49,8 @@ if TYPE_CHECKING:
 
 DROPPED: Final = Outcome(Fate.DROPPED)
 EVERY: Final = NameSet(Scope.SUBTREE, "")
+OF_OTHER_TYPE: Final = Outcome(Fate.UNKNOWN, because="no address for a name itself, all addresses for an alias")
+"""For answers with some address, records of another type (``handlePolicyHit`` takes away what it replaces alone)."""
 WHOLE: Final = {4: Intervals.span(0, (1 << 32) - 1), 6: Intervals.span(0, (1 << 128) - 1)}
 MAX_ACTIONS: Final = 1000
 """Blocks of clients that policy zones tell apart."""
@@ -252,4 +258,6 @@ class _Maker:
     def _answers(self, zone: PolicyZone) -> Iterator[AddressRule]:
         for family, block, action in zone.addresses.get("rpz-ip", ()):
             outcome = PASS if action.passes else action.outcome(family)
+            if action.kind == CUSTOM and outcome.fate is Fate.NODATA:
+                outcome = OF_OTHER_TYPE
             yield AddressRule(family, Intervals.span(*block), outcome, action.source)
