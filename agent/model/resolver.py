@@ -59,6 +59,18 @@ class NameSet:
                 return at > 0 and name[at - 1] != "." and name.endswith(self.text)
 
 
+def meet(one: NameSet, other: NameSet) -> NameSet | None:
+    """The names that are in both of two sets that are single names or trees."""
+    if Scope.EXACT in (one.scope, other.scope):
+        single, rest = (one, other) if one.scope is Scope.EXACT else (other, one)
+        return single if single.text in rest else None
+    if one.text == other.text:
+        return one if one.scope is Scope.BELOW else other
+    if other.text in NameSet(Scope.SUBTREE, one.text):
+        return other
+    return one if one.text in NameSet(Scope.SUBTREE, other.text) else None
+
+
 class Fate(StrEnum):
     """What becomes of a question."""
 
@@ -95,6 +107,8 @@ class Outcome:
     """It holds unless one of the next lists, but for the last, has another answer than addresses."""
     skips: int = 0
     """How many of the next lists are not asked; the last, about whom questions are passed on to, always is."""
+    settled: bool = False
+    """Nobody looks at its aliases and addresses any more."""
 
 
 @record
@@ -224,6 +238,8 @@ class View:
     def by_address(self, decider: NameRule | None) -> tuple[AddressRule, ...]:
         """Give the rules about addresses that come before a deciding rule (None: all)."""
         found: list[AddressRule] = []
+        if decider is not None and decider.outcome.settled:
+            return ()
         for stage in self.stages:
             if isinstance(stage, AddressList):
                 found += stage.rules
@@ -236,6 +252,8 @@ class View:
 
         A rule of the chain itself leaves an alias to the stages before its own.
         """
+        if decider is not None and decider.outcome.settled:
+            return ()
         for at, stage in enumerate(self.chain):
             if decider is not None and any(rule is decider for rule in _rules(stage)):
                 return self.chain[:at]

@@ -19,8 +19,7 @@ CODES = {Fate.NODATA: "NOERROR", Fate.NXDOMAIN: "NXDOMAIN", Fate.REFUSED: "REFUS
 def followed(view: View, name: str, family: int, aliases: Mapping[str, str]) -> tuple[Outcome, NameRule | None]:
     """What a view makes of a question with all aliases on the way and the addresses at their end; who decides.
 
-    A rule that passes a question on decides which stages still look at aliases and addresses; where a rule of such a
-    stage answers with an alias of its own, none does.
+    A rule that passes a question on decides which stages still look at aliases and addresses.
     """
     last = view.stages[-1] if view.stages else RuleList(())
     outcome, rule = view.answer(name, family)
@@ -29,7 +28,7 @@ def followed(view: View, name: str, family: int, aliases: Mapping[str, str]) -> 
         target = outcome.target if outcome.fate is Fate.ALIAS else aliases.get(name)
         if outcome.fate not in (Fate.ALIAS, Fate.PASSED_ON) or target is None:
             break
-        free = free or (outcome.fate is Fate.ALIAS and last.find(name, family) is not rule)
+        free = free or outcome.settled
         name = target
         stages = (last,) if free else (*view.by_alias(rule), last)
         at = next((at for at, stage in enumerate(stages) if stage.find(name, family)), len(stages))
@@ -39,7 +38,7 @@ def followed(view: View, name: str, family: int, aliases: Mapping[str, str]) -> 
             rule = found
     for upstream in sorted(one.partition("#")[0] for one in outcome.upstreams):
         value = address_value(addresses_of(upstream)[family])[1]
-        for trigger in () if free else view.by_address(rule):
+        for trigger in () if free or outcome.settled else view.by_address(rule):
             if trigger.family == family and value in trigger.addresses:
                 return outcome if trigger.outcome.fate is Fate.PASSED_ON else trigger.outcome, rule
     return outcome, rule
@@ -57,6 +56,8 @@ def agree(ours: Outcome, family: int, theirs: Answer) -> bool:
             return theirs == Answer("NOERROR", frozenset(address_text(value, family) for _, value in ours.addresses))
         case Fate.UNKNOWN if "alias" in ours.because and "cache" not in ours.because:  # PowerDNS
             return theirs.rcode == "NOERROR"
+        case Fate.UNKNOWN if "over TCP" in ours.because:  # likewise
+            return True
         case Fate.UNKNOWN:  # dnsmasq: an alias whose target is asked for by others, only while it is in the cache
             return "from the cache only" in ours.because and theirs.rcode == "NOERROR"
         case _:

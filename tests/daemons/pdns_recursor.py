@@ -81,6 +81,8 @@ class Config:
             lines.append(f"lua-config-file={self.path('config.lua')}")
             self.files[self.path("config.lua")] = "-- policies\n--[[ long\n comment ]]\n" + "\n".join(lua) + "\n"
         self.extra = random.choice(((), (), (), (f"--forward-zones=text.com={UPSTREAMS[2]}",), ("--allow-from+=::1",)))
+        if "allow-from=" in lines:
+            self.extra = ()  # nothing to add to
         self.files[self.path("recursor.conf")] = "\n".join(lines) + "\n"
 
     @property
@@ -175,7 +177,7 @@ class Config:
         origin = [f"$ORIGIN {name}."] if random.random() < 0.5 else []
         end = "" if origin else f".{name}."
         first = (
-            f"@ 60 IN SOA localhost. root.localhost. (1 ; words\n 2 3 4 5)"
+            "@ 60 IN SOA localhost. root.localhost. (1 ; words\n 2 3 4 5)"
             if origin
             else f"{name}. 60 IN SOA a. b. 1 2 3 4 5"
         )
@@ -214,7 +216,7 @@ class Config:
             )
             if owner in owners or (value.endswith("drop.") and (owner == "*" or owner.endswith("ip"))):
                 continue
-            if "pop." in value and (owner == "*" or owner.endswith("cdn.example")):
+            if "pop." in value and (owner == "*" or owner.endswith(("cdn.example", "ip"))):
                 continue  # an alias of itself
             owners[owner] = value
             records.append(

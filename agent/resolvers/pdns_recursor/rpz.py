@@ -20,20 +20,23 @@ if TYPE_CHECKING:
     from agent.resolvers.pdns_recursor.policies import Policy
     from agent.resolvers.zonefile import ZoneRecord
 
+CUSTOM: Final = "Custom"
+AGAIN_OVER_TCP: Final = "Truncate"
 PASS: Final = Outcome(Fate.PASSED_ON)
-"""Left as it is. A client that is told to ask again over TCP (rpz-tcp-only) gets the same there."""
+"""Left as it is, by all triggers of this zone and those behind it."""
+AGAIN: Final = Outcome(Fate.PASSED_ON, settled=True)
+"""A client that is told to ask again over TCP: there no policy zone has a say any more."""
 FIXED: Final = {
-    "NoAction": PASS, "Truncate": PASS, "Drop": Outcome(Fate.DROPPED), "NXDOMAIN": Outcome(Fate.NXDOMAIN),
+    "NoAction": PASS, AGAIN_OVER_TCP: AGAIN, "Drop": Outcome(Fate.DROPPED), "NXDOMAIN": Outcome(Fate.NXDOMAIN),
     "NODATA": Outcome(Fate.NODATA),
 }  # fmt: skip
 TARGETS: Final = {
-    "": "NXDOMAIN", "*": "NODATA", "rpz-drop": "Drop", "rpz-tcp-only": "Truncate", "rpz-passthru": "NoAction",
+    "": "NXDOMAIN", "*": "NODATA", "rpz-drop": "Drop", "rpz-tcp-only": AGAIN_OVER_TCP, "rpz-passthru": "NoAction",
 }  # fmt: skip
 """Targets of CNAME records that are no names."""
 OF_ADDRESSES: Final = frozenset({"rpz-client-ip", "rpz-ip", "rpz-nsip"})
 KINDS: Final = OF_ADDRESSES | {"rpz-nsdname"}
 TYPES: Final = {4: "A", 6: "AAAA"}
-CUSTOM: Final = "Custom"
 
 
 @record
@@ -52,7 +55,7 @@ class Action:
             return FIXED[self.kind]
         alias = next((value for kind, value in self.data if kind == "CNAME"), None)
         if alias is not None:
-            return Outcome(Fate.ALIAS, target=alias.removeprefix("*."))
+            return Outcome(Fate.ALIAS, target=alias.removeprefix("*."), settled=True)
         mine = [as_address(value) for kind, value in self.data if kind == TYPES[family]]
         addresses = frozenset(one for one in mine if one)
         return Outcome(Fate.ADDRESSES, addresses) if addresses else Outcome(Fate.NODATA)
@@ -60,7 +63,7 @@ class Action:
     @property
     def passes(self) -> bool:
         """Whether it leaves the answer as it is."""
-        return FIXED.get(self.kind) == PASS
+        return self.kind in ("NoAction", AGAIN_OVER_TCP)
 
 
 @record

@@ -131,8 +131,8 @@ class _Reader:
         before = self.given.get(name) or Setting(DEFAULTS.get(name, ""))
         if added and before.value:
             self.given[name] = replace(before, value=f"{before.value}, {value}", source=source)
-        elif added and name not in self.given:
-            self.gaps.append(Gap(KIND, f"{name} is added to, but not set before", source))
+        elif added:
+            self.gaps.append(Gap(KIND, f"{name} is added to, but has no value before", source))
         else:
             self.given[name] = Setting(value, source)
 

@@ -33,7 +33,7 @@ from agent.model.resolver import (
 from agent.model.source import Gap, Source
 from agent.resolvers.pdns_recursor import NONE
 from agent.resolvers.pdns_recursor.policies import policies
-from agent.resolvers.pdns_recursor.rpz import CUSTOM, PASS, PolicyZone, look_up, policy_zone
+from agent.resolvers.pdns_recursor.rpz import AGAIN_OVER_TCP, CUSTOM, PASS, PolicyZone, look_up, policy_zone
 from agent.resolvers.pdns_recursor.settings import KIND, settings
 from agent.resolvers.pdns_recursor.zones import Domains, within
 
@@ -54,6 +54,9 @@ OF_OTHER_TYPE: Final = Outcome(Fate.UNKNOWN, because="no address for a name itse
 WHOLE: Final = {4: Intervals.span(0, (1 << 32) - 1), 6: Intervals.span(0, (1 << 128) - 1)}
 MAX_ACTIONS: Final = 1000
 """Blocks of clients that policy zones tell apart."""
+ASKS_AGAIN: Final = NameRule(
+    EVERY, Outcome(Fate.UNKNOWN, because="these clients are told to ask over TCP, where some policies count"), None
+)
 _Clients = tuple[tuple[int, Intervals], ...]
 
 
@@ -197,7 +200,8 @@ class _Maker:
         for part in self._parts(allowed):
             clients: _Clients = tuple(sorted(part.addresses.items()))
             if part.action is not None:
-                rules = tuple(self._rules(EVERY, part.action))
+                odd = part.action.kind == AGAIN_OVER_TCP
+                rules = (ASKS_AGAIN,) if odd else tuple(self._rules(EVERY, part.action))
                 yield View((RuleList(rules),), DROPPED, clients, part.action.source)
                 continue
             of_zones = zip(names[: part.zones], answers[: part.zones], strict=True)
@@ -215,13 +219,16 @@ class _Maker:
                 if mine and count < MAX_ACTIONS:
                     count += 1
                     left[family] -= mine
-                    yield _Part({family: mine}, at, None if action.passes else action)
+                    yield _Part({family: mine}, at, None if action.kind == "NoAction" else action)
         yield _Part(left, len(self._zones))
 
     def _names(self, at: int) -> Iterator[NameRule]:
         """The rules of one policy zone."""
         for names, action in self._zones[at].names:
-            if action.passes:
+            if action.kind == AGAIN_OVER_TCP:
+                for rule in self._passed(names, 0):
+                    yield replace(rule, outcome=replace(rule.outcome, settled=True))
+            elif action.passes:
                 yield from self._passed(names, at)
             else:
                 yield from self._rules(names, action)

@@ -9,7 +9,7 @@ from agent.errors import Malformed
 from agent.model.intervals import as_address
 from agent.model.names import normalise
 from agent.model.record import record
-from agent.model.resolver import BOTH, Fate, NameRule, NameSet, Outcome, Scope
+from agent.model.resolver import BOTH, Fate, NameRule, NameSet, Outcome, Scope, meet
 from agent.model.source import Gap, Source
 from agent.resolvers.pdns_recursor.settings import KIND
 from agent.resolvers.zonefile import ZoneRecord, records
@@ -207,18 +207,6 @@ def _server(text: str) -> str | None:
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
     return f"{host}#{port or 53}" if as_address(host) else None
-
-
-def meet(one: NameSet, other: NameSet) -> NameSet | None:
-    """The names that are in both of two sets that are single names or trees."""
-    if Scope.EXACT in (one.scope, other.scope):
-        single, rest = (one, other) if one.scope is Scope.EXACT else (other, one)
-        return single if single.text in rest else None
-    if one.text == other.text:
-        return one if one.scope is Scope.BELOW else other
-    if other.text in NameSet(Scope.SUBTREE, one.text):
-        return other
-    return one if one.text in NameSet(Scope.SUBTREE, other.text) else None
 
 
 def within(names: NameSet, rules: Iterable[NameRule]) -> Iterator[tuple[NameSet, NameRule]]:

@@ -1,0 +1,207 @@
+"""From a configuration to what each kind of client gets.
+
+The policy module has the first word: the first rule that fits decides. Where it lets a question through, or sends it to
+some servers, the rules for its client's view come next; where these do so too, the hints, then other servers. Hints
+look at aliases as well, rules do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from agent.model.intervals import Intervals
+from agent.model.network import Listener
+from agent.model.public import PUBLIC
+from agent.model.resolver import (
+    AddressList,
+    AddressRule,
+    Fate,
+    NameRule,
+    NameSet,
+    Outcome,
+    Resolver,
+    RuleList,
+    Scope,
+    View,
+    meet,
+)
+from agent.model.source import Source
+from agent.resolvers.knot_resolver import NONE
+from agent.resolvers.knot_resolver.program import KIND, Program
+from agent.resolvers.knot_resolver.rules import EVERY, NODATA, ON, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from agent.model.names import Interest
+    from agent.model.resolver import Stage
+    from agent.snapshot import Want
+    from agent.snapshot.following import Following
+
+DEFAULT: Final = "/etc/knot-resolver/kresd.conf"
+FOLDER: Final = "/var/lib/knot-resolver"
+"""Where the service runs."""
+OF_SYSTEM: Final = "/knot-resolver/distro-preconfig.lua"
+"""Debian's own file that comes first: the place of the cache and of the control socket."""
+MAX_BLOCKS: Final = 500
+_WITH_VALUE: Final = frozenset({"-c", "-a", "-t", "-S", "-f", "--config", "--addr", "--tls", "--fd", "--forks"})
+
+
+def load(arguments: Sequence[str], following: Following) -> tuple[Want, ...]:
+    """Give the files that are named and were not asked for yet."""
+    _program(arguments, following, NONE)
+    return following.wants
+
+
+def resolver(arguments: Sequence[str], following: Following, interest: Interest) -> Resolver:
+    """Give the resolver, with rules for the names of interest (empty: all) alone."""
+    program, source = _program(arguments, following, interest)
+    gaps = [*program.gaps, *following.gaps]
+    doubt = Outcome(Fate.UNKNOWN, because=str(gaps[0])) if gaps else None
+    views = tuple(_Maker(program, doubt).views())
+    given = tuple(program.listeners) or (Listener("udp", "127.0.0.1", 53), Listener("udp", "::1", 53))
+    return Resolver(KIND, views, given, source, tuple(gaps))
+
+
+def _program(arguments: Sequence[str], following: Following, interest: Interest) -> tuple[Program, Source | None]:
+    """Run through the files that the command line names."""
+    files: list[str] = []
+    folder = FOLDER
+    words = list(arguments[1:])
+    while words:
+        word = words.pop(0)
+        if word in _WITH_VALUE and words:
+            value = words.pop(0)
+            if word in ("-c", "--config"):
+                files.append(value)
+        elif word.startswith("--config="):
+            files.append(word.partition("=")[2])
+        elif word.startswith("-c") and len(word) > 2:
+            files.append(word[2:])
+        elif not word.startswith("-"):
+            folder = word
+    program = Program(following, interest, folder)
+    source = None
+    for path in files or [DEFAULT]:
+        whole = path if path.startswith("/") else f"{folder.rstrip('/')}/{path}"
+        if whole.endswith(OF_SYSTEM):
+            continue
+        artifact = following.file(whole, Source("processes.json", f"-c {path}") if files else None)
+        if artifact is not None:
+            source = source or Source(artifact.name, "")
+            program.run(artifact)
+    return program, source
+
+
+class _Maker:
+    def __init__(self, program: Program, doubt: Outcome | None) -> None:
+        self._program = program
+        self._doubt = doubt
+        self._hints = tuple(self._known())
+
+    def views(self) -> Iterator[View]:
+        """One view for each set of blocks that a client is in."""
+        left = {4: Intervals.span(0, (1 << 32) - 1), 6: Intervals.span(0, (1 << 128) - 1)}
+        atoms: list[tuple[int, Intervals, tuple[Rule, ...]]] = []
+        for family, whole in left.items():
+            blocks = [one for one in self._program.views if one.family == family]
+            edges = {edge for one in blocks[:MAX_BLOCKS] for edge in (one.block[0], one.block[1] + 1)}
+            borders = sorted(edges | {0, whole.ends[0] + 1})
+            for low, high in pairwise(borders):
+                mine = tuple(rule for one in blocks if one.block[0] <= low <= one.block[1] for rule in one.rules)
+                if any(one.block[0] <= low <= one.block[1] for one in blocks):
+                    atoms.append((family, Intervals.span(low, high - 1), mine))
+        grouped: dict[tuple[Rule, ...], dict[int, Intervals]] = {}
+        for family, addresses, rules in atoms:
+            clients = grouped.setdefault(rules, {})
+            clients[family] = clients.get(family, Intervals()) | addresses
+        for rules, clients in grouped.items():
+            source = rules[0].source if rules else None
+            yield self._view(rules, tuple(sorted(clients.items())), source)
+        yield self._view((), None, None)
+
+    def _view(
+        self, rules: tuple[Rule, ...], clients: tuple[tuple[int, Intervals], ...] | None, source: Source | None
+    ) -> View:
+        answers = tuple(self._renumbered())
+        stages: list[Stage] = [AddressList(answers)] if answers else []
+        stages.append(RuleList(tuple(rule for group in self._program.afterwards for rule in self._final(group))))
+        stages += [RuleList(tuple(self._grouped(group, rules))) for group in self._program.policies]
+        stages.append(RuleList(tuple(self._viewed(EVERY, ON, rules))))
+        stages.append(RuleList(()))
+        hints = (RuleList(self._hints),) if self._hints else ()
+        return View(tuple(stages), self._passed(ON), clients, source, hints)
+
+    def _passed(self, outcome: Outcome) -> Outcome:
+        return self._doubt or outcome
+
+    @staticmethod
+    def _final(group: Iterable[Rule]) -> Iterator[NameRule]:
+        for rule in group:
+            for family, outcome in rule.action.outcomes:
+                yield NameRule(rule.names, outcome, rule.source, frozenset({family}))
+
+    def _grouped(self, group: Iterable[Rule], after: tuple[Rule, ...]) -> Iterator[NameRule]:
+        return (made for rule in group for made in self._made(rule, after))
+
+    def _made(self, rule: Rule, after: tuple[Rule, ...]) -> Iterator[NameRule]:
+        """The rules of the model that one rule of the policy module makes."""
+        for family, outcome in rule.action.outcomes:
+            mine = frozenset({family})
+            if outcome.fate is not Fate.PASSED_ON:
+                yield NameRule(rule.names, outcome, rule.source, mine)
+                continue
+            for one in self._viewed(rule.names, outcome, after, rule.source):
+                if family in one.families:
+                    yield replace(one, families=mine)
+
+    def _viewed(
+        self, names: NameSet, outcome: Outcome, rules: tuple[Rule, ...], source: Source | None = None
+    ) -> Iterator[NameRule]:
+        """What becomes of names that the policy module lets through: rules of the view, hints, other servers."""
+        for rule in rules:
+            both = meet(names, rule.names)
+            for family, its in rule.action.outcomes if both else ():
+                mine = frozenset({family})
+                if its.fate is Fate.PASSED_ON and both:
+                    servers = outcome.upstreams | its.upstreams
+                    onward = replace(outcome, upstreams=servers, settled=outcome.settled or its.settled)
+                    yield from (replace(one, families=mine) for one in self._hinted(both, onward, family))
+                    yield NameRule(both, self._passed(onward), rule.source, mine)
+                elif both and its.fate is not Fate.GOES_ON:
+                    yield NameRule(both, its, rule.source, mine)
+        for family in (4, 6):
+            yield from self._hinted(names, outcome, family)
+            if outcome.upstreams or source:
+                yield NameRule(names, self._passed(outcome), source, frozenset({family}))
+
+    def _hinted(self, names: NameSet, _outcome: Outcome, family: int) -> Iterator[NameRule]:
+        for hint in self._hints:
+            if family in hint.families and (both := meet(names, hint.names)):
+                yield replace(hint, names=both)
+
+    def _known(self) -> Iterator[NameRule]:
+        """The hints: addresses of a name, and that it has no others."""
+        found: dict[str, dict[int, set[int]]] = {}
+        sources: dict[str, Source] = {}
+        for one in self._program.hints:
+            found.setdefault(one.name, {4: set(), 6: set()})[one.family].add(one.value)
+            sources.setdefault(one.name, one.source)
+        for name, families in found.items():
+            for family, values in families.items():
+                names = NameSet(Scope.EXACT, name)
+                mine = frozenset({family})
+                if values:
+                    outcome = Outcome(Fate.ADDRESSES, frozenset((family, value) for value in values))
+                    yield NameRule(names, outcome, sources[name], mine)
+                elif self._program.hints_say_no:
+                    yield NameRule(names, NODATA, sources[name], mine)
+
+    def _renumbered(self) -> Iterator[AddressRule]:
+        for one in self._program.renumbered:
+            target = Outcome(Fate.ADDRESSES, frozenset({(one.family, one.target)}))
+            if one.target in PUBLIC[one.family] and one.block[0] != one.block[1]:
+                target = Outcome(Fate.UNKNOWN, because=f"addresses are changed: {one.source.text}")
+            yield AddressRule(one.family, Intervals.span(*one.block), target, one.source)
