@@ -36,7 +36,8 @@ def followed(view: View, name: str, family: int, aliases: Mapping[str, str]) -> 
         outcome = found.outcome if found else view.otherwise if view.otherwise.upstreams else outcome
         if at < len(stages) - 1 or outcome.fate is not Fate.PASSED_ON:
             rule = found
-    for upstream in sorted(one.partition("#")[0] for one in outcome.upstreams):
+    asked = sorted(one.partition("#")[0] for one in outcome.upstreams) or UPSTREAMS[:1]
+    for upstream in asked if outcome.fate is Fate.PASSED_ON else ():
         value = address_value(addresses_of(upstream)[family])[1]
         for trigger in () if free or outcome.settled else view.by_address(rule):
             if trigger.family == family and value in trigger.addresses:

@@ -26,8 +26,9 @@ HARMLESS: Final = _names("""
     log_debug log_notice mode option reorder_RR user user.name hostname package_version print panic resolve map
     net.bufsize net.ipv4 net.ipv6 net.tcp_pipeline net.tcp_backlog net.outgoing_v4 net.outgoing_v6 net.tls
     net.tls_client net.tls_padding net.tls_sticket_secret net.tls_sticket_secret_file net.doh_headers net.interfaces
-    net.list net.close net.proxy_allowed net.register_endpoint_kind net.connect_timeout net.stats env verbose debugging.assertion_abort
-    debugging.assertion_fork trust_anchors.add trust_anchors.add_file trust_anchors.remove trust_anchors.set_insecure
+    net.list net.close net.proxy_allowed net.register_endpoint_kind net.connect_timeout net.stats
+    env verbose debugging.assertion_abort debugging.assertion_fork trust_anchors.add trust_anchors.add_file
+    trust_anchors.remove trust_anchors.set_insecure
     trust_anchors.keyfile_default trust_anchors.hold_down_time trust_anchors.refresh_time trust_anchors.keep_removed
     trust_anchors.summary trust_anchors.config trust_anchors.negative ta_update.config predict.config stats.config
     nsid.name nsid.config http.config graphite.config watchdog.config dnstap.config bogus_log.frequent
@@ -38,8 +39,6 @@ HARMLESS: Final = _names("""
 that do not validate fail for everybody), statistics, rights."""
 
 OPEN: Final = {
-    "cache.clear_everything": "",
-    "hints.root": "",
     "modules.unload": "a module is taken away",
     "net.proxy_allowed": "clients are told apart by what a proxy says of them",
     "policy.del": "a rule is taken away",

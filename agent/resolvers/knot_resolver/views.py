@@ -30,7 +30,7 @@ from agent.model.resolver import (
 from agent.model.source import Source
 from agent.resolvers.knot_resolver import NONE
 from agent.resolvers.knot_resolver.program import KIND, Program
-from agent.resolvers.knot_resolver.rules import EVERY, NODATA, ON, Rule
+from agent.resolvers.knot_resolver.rules import EVERY, GOES_ON, NODATA, ON, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -46,6 +46,8 @@ FOLDER: Final = "/var/lib/knot-resolver"
 OF_SYSTEM: Final = "/knot-resolver/distro-preconfig.lua"
 """Debian's own file that comes first: the place of the cache and of the control socket."""
 MAX_BLOCKS: Final = 500
+_Groups = tuple[tuple["Rule", ...], ...]
+"""The rules of a view, one after the other."""
 _WITH_VALUE: Final = frozenset({"-c", "-a", "-t", "-S", "-f", "--config", "--addr", "--tls", "--fd", "--forks"})
 
 
@@ -104,49 +106,57 @@ class _Maker:
     def views(self) -> Iterator[View]:
         """One view for each set of blocks that a client is in."""
         left = {4: Intervals.span(0, (1 << 32) - 1), 6: Intervals.span(0, (1 << 128) - 1)}
-        atoms: list[tuple[int, Intervals, tuple[Rule, ...]]] = []
+        atoms: list[tuple[int, Intervals, _Groups]] = []
         for family, whole in left.items():
             blocks = [one for one in self._program.views if one.family == family]
             edges = {edge for one in blocks[:MAX_BLOCKS] for edge in (one.block[0], one.block[1] + 1)}
             borders = sorted(edges | {0, whole.ends[0] + 1})
             for low, high in pairwise(borders):
-                mine = tuple(rule for one in blocks if one.block[0] <= low <= one.block[1] for rule in one.rules)
-                if any(one.block[0] <= low <= one.block[1] for one in blocks):
+                mine = tuple(one.rules for one in blocks if one.block[0] <= low <= one.block[1])
+                if mine:
                     atoms.append((family, Intervals.span(low, high - 1), mine))
-        grouped: dict[tuple[Rule, ...], dict[int, Intervals]] = {}
+        grouped: dict[_Groups, dict[int, Intervals]] = {}
         for family, addresses, rules in atoms:
             clients = grouped.setdefault(rules, {})
             clients[family] = clients.get(family, Intervals()) | addresses
         for rules, clients in grouped.items():
-            source = rules[0].source if rules else None
+            source = next((rule.source for group in rules for rule in group), None)
             yield self._view(rules, tuple(sorted(clients.items())), source)
         yield self._view((), None, None)
 
-    def _view(
-        self, rules: tuple[Rule, ...], clients: tuple[tuple[int, Intervals], ...] | None, source: Source | None
-    ) -> View:
+    def _view(self, rules: _Groups, clients: tuple[tuple[int, Intervals], ...] | None, source: Source | None) -> View:
         answers = tuple(self._renumbered())
         stages: list[Stage] = [AddressList(answers)] if answers else []
-        stages.append(RuleList(tuple(rule for group in self._program.afterwards for rule in self._final(group))))
-        stages += [RuleList(tuple(self._grouped(group, rules))) for group in self._program.policies]
-        stages.append(RuleList(tuple(self._viewed(EVERY, ON, rules))))
+        stages += [RuleList(tuple(self._overruled(self._grouped(one, rules)))) for one in self._program.policies]
+        stages.append(RuleList(tuple(self._overruled(self._viewed(EVERY, ON, rules)))))
         stages.append(RuleList(()))
         hints = (RuleList(self._hints),) if self._hints else ()
         return View(tuple(stages), self._passed(ON), clients, source, hints)
 
     def _passed(self, outcome: Outcome) -> Outcome:
-        return self._doubt or outcome
+        """Leave open what is passed on where not all is understood.
 
-    @staticmethod
-    def _final(group: Iterable[Rule]) -> Iterator[NameRule]:
-        for rule in group:
-            for family, outcome in rule.action.outcomes:
-                yield NameRule(rule.names, outcome, rule.source, frozenset({family}))
+        Where addresses are changed, those at the end of aliases are as well.
+        """
+        if self._doubt is not None:
+            return self._doubt
+        return replace(outcome, settled=False) if self._program.renumbered else outcome
 
-    def _grouped(self, group: Iterable[Rule], after: tuple[Rule, ...]) -> Iterator[NameRule]:
+    def _overruled(self, rules: Iterable[NameRule]) -> Iterator[NameRule]:
+        """Rules for afterwards have the last word, but where a question was dropped."""
+        for rule in rules:
+            if rule.outcome.fate not in (Fate.DROPPED, Fate.GOES_ON, Fate.UNKNOWN):
+                for after in (one for group in self._program.afterwards for one in group):
+                    both = meet(rule.names, after.names)
+                    for family, outcome in after.action.outcomes if both else ():
+                        if both and family in rule.families:
+                            yield NameRule(both, outcome, after.source, frozenset({family}))
+            yield rule
+
+    def _grouped(self, group: Iterable[Rule], after: _Groups) -> Iterator[NameRule]:
         return (made for rule in group for made in self._made(rule, after))
 
-    def _made(self, rule: Rule, after: tuple[Rule, ...]) -> Iterator[NameRule]:
+    def _made(self, rule: Rule, after: _Groups) -> Iterator[NameRule]:
         """The rules of the model that one rule of the policy module makes."""
         for family, outcome in rule.action.outcomes:
             mine = frozenset({family})
@@ -158,29 +168,34 @@ class _Maker:
                     yield replace(one, families=mine)
 
     def _viewed(
-        self, names: NameSet, outcome: Outcome, rules: tuple[Rule, ...], source: Source | None = None
+        self, names: NameSet, outcome: Outcome, groups: _Groups, source: Source | None = None
     ) -> Iterator[NameRule]:
         """What becomes of names that the policy module lets through: rules of the view, hints, other servers."""
-        for rule in rules:
-            both = meet(names, rule.names)
-            for family, its in rule.action.outcomes if both else ():
-                mine = frozenset({family})
-                if its.fate is Fate.PASSED_ON and both:
-                    servers = outcome.upstreams | its.upstreams
-                    onward = replace(outcome, upstreams=servers, settled=outcome.settled or its.settled)
-                    yield from (replace(one, families=mine) for one in self._hinted(both, onward, family))
-                    yield NameRule(both, self._passed(onward), rule.source, mine)
-                elif both and its.fate is not Fate.GOES_ON:
-                    yield NameRule(both, its, rule.source, mine)
+        for at, group in enumerate(groups):
+            for rule in group:
+                both = meet(names, rule.names)
+                if both is None:
+                    continue
+                if rule.action == GOES_ON:
+                    yield from self._viewed(both, outcome, groups[at + 1 :], source or rule.source)
+                    continue
+                for family, its in rule.action.outcomes:
+                    if its.fate is Fate.PASSED_ON:
+                        servers = outcome.upstreams | its.upstreams
+                        onward = replace(outcome, upstreams=servers, settled=outcome.settled or its.settled)
+                        yield from self._onward(both, onward, rule.source, family)
+                    else:
+                        yield NameRule(both, its, rule.source, frozenset({family}))
         for family in (4, 6):
-            yield from self._hinted(names, outcome, family)
-            if outcome.upstreams or source:
-                yield NameRule(names, self._passed(outcome), source, frozenset({family}))
+            yield from self._onward(names, outcome, source, family)
 
-    def _hinted(self, names: NameSet, _outcome: Outcome, family: int) -> Iterator[NameRule]:
+    def _onward(self, names: NameSet, outcome: Outcome, source: Source | None, family: int) -> Iterator[NameRule]:
+        """Hints, then other servers."""
+        mine = frozenset({family})
         for hint in self._hints:
             if family in hint.families and (both := meet(names, hint.names)):
                 yield replace(hint, names=both)
+        yield NameRule(names, self._passed(outcome), source, mine)
 
     def _known(self) -> Iterator[NameRule]:
         """The hints: addresses of a name, and that it has no others."""
