@@ -70,6 +70,9 @@ class Config:
             )
         )
         hints = [line for _ in range(random.randrange(3)) for line in self._hints()]
+        if any(word in line for line in lines for word in ("PASS", "TC", " pass")):
+            # without servers to ask, an alias of the same zone is taken as it comes in the answer
+            hints = [line for line in hints if "cdn.example" not in line and "hosts" not in line]
         reroute = f"policy.add(policy.all(policy.REROUTE({{ ['198.51.100.{random.choice((11, 12))}/32'] = '10.0.0.7' }})), true)"
         head = [
             "-- a comment",
@@ -87,7 +90,18 @@ class Config:
             f"hints.root({{ ['k.root-servers.net.'] = '{UPSTREAMS[0]}' }})",
         ]
         self.files[self.main] = "\n".join(
-            (*head, *hints, *lines, *((reroute,) if random.random() < 0.4 and not hints else ()), tail, "")
+            (
+                *head,
+                *hints,
+                *lines,
+                *(
+                    (reroute,)
+                    if random.random() < 0.4 and not hints and not any(line.startswith("view") for line in lines)
+                    else ()
+                ),
+                tail,
+                "",
+            )
         )
 
     @property

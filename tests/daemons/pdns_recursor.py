@@ -57,6 +57,7 @@ class Config:
             "disable-packetcache=yes",
             "security-poll-suffix=",
             "qname-minimization=no",  # else the addresses of names above count for those below (see views.py)
+            *(("dns64-prefix=64:ff9b::/96",) if random.random() < 0.2 else ()),
             f"threads={random.choice((1, 1, 2))}",
             f"serve-rfc1918={random.choice(('yes', 'no'))}",
             *self._allowed(),

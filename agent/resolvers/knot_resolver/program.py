@@ -26,6 +26,8 @@ KIND: Final = "kresd"
 SYSTEM_HOSTS: Final = "/etc/hosts"
 OPTIONAL: Final = frozenset({"hints", "view", "daf"})
 """Modules without which a call of theirs ends the program."""
+MAX_BLOCKS: Final = 500
+"""Blocks of clients that are told apart."""
 _MODULE: Final = re.compile(r"\s*(\w+)\s*(?:([<>])\s*(\w+)\s*)?")
 _DAF_ACTIONS: Final = {
     "pass": "policy.PASS", "deny": "policy.DENY", "drop": "policy.DROP", "tc": "policy.TC", "truncate": "policy.TC",
@@ -213,6 +215,8 @@ class Program:
             family, span = prefix_interval(block)
         except ValueError as error:
             raise Malformed(str(error)) from error
+        if len(self.views) >= MAX_BLOCKS:
+            raise Malformed(f"more than {MAX_BLOCKS} blocks of clients")
         self.views.append(ViewRule(family, span, self._rules(call.arguments[1], source)))
 
     def _daf(self, text: Value, source: Source) -> None:
@@ -240,6 +244,7 @@ class Program:
         path = call.arguments[0] if call.arguments else None
         if call.function == "hints.config":
             self.hints.clear()
+            self.hints_say_no = True
             if path is None:
                 return
         if path is not None and not isinstance(path, str):

@@ -150,7 +150,9 @@ def pattern_rules(text: str, action: Action, source: Source, interest: Interest)
     names = sorted(interest.names, key=lambda name: (-name.count("."), name))
     matched = {name for name in names if pattern.search(wired(name))}
     for name in names:
-        yield Rule(NameSet(Scope.EXACT, name), action if name in matched else GOES_ON, source)
+        rest = tuple((family, on) for family, on in GOES_ON.outcomes if family not in action.families)
+        found = Action((*action.outcomes, *rest)) if name in matched else GOES_ON
+        yield Rule(NameSet(Scope.EXACT, name), found, source)
     opened = always(Outcome(Fate.UNKNOWN, because=f"names are judged by a pattern: {source.text}"))
     for name in names:  # what stands in a name stands in those below it as well
         sure = name in matched and not text.startswith("^")

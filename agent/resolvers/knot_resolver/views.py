@@ -2,7 +2,7 @@
 
 The policy module has the first word: the first rule that fits decides. Where it lets a question through, or sends it to
 some servers, the rules for its client's view come next; where these do so too, the hints, then other servers. Hints
-look at aliases as well, rules do not.
+look at aliases as well (but for those that come in one answer with a name of the same zone), rules do not.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from agent.model.resolver import (
 from agent.model.source import Source
 from agent.resolvers.knot_resolver import NONE
 from agent.resolvers.knot_resolver.program import KIND, Program
-from agent.resolvers.knot_resolver.rules import EVERY, GOES_ON, NODATA, ON, Rule
+from agent.resolvers.knot_resolver.rules import EVERY, NODATA, ON, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -45,7 +45,6 @@ FOLDER: Final = "/var/lib/knot-resolver"
 """Where the service runs."""
 OF_SYSTEM: Final = "/knot-resolver/distro-preconfig.lua"
 """Debian's own file that comes first: the place of the cache and of the control socket."""
-MAX_BLOCKS: Final = 500
 _Groups = tuple[tuple["Rule", ...], ...]
 """The rules of a view, one after the other."""
 _WITH_VALUE: Final = frozenset({"-c", "-a", "-t", "-S", "-f", "--config", "--addr", "--tls", "--fd", "--forks"})
@@ -109,7 +108,7 @@ class _Maker:
         atoms: list[tuple[int, Intervals, _Groups]] = []
         for family, whole in left.items():
             blocks = [one for one in self._program.views if one.family == family]
-            edges = {edge for one in blocks[:MAX_BLOCKS] for edge in (one.block[0], one.block[1] + 1)}
+            edges = {edge for one in blocks for edge in (one.block[0], one.block[1] + 1)}
             borders = sorted(edges | {0, whole.ends[0] + 1})
             for low, high in pairwise(borders):
                 mine = tuple(one.rules for one in blocks if one.block[0] <= low <= one.block[1])
@@ -176,11 +175,11 @@ class _Maker:
                 both = meet(names, rule.names)
                 if both is None:
                     continue
-                if rule.action == GOES_ON:
-                    yield from self._viewed(both, outcome, groups[at + 1 :], source or rule.source)
-                    continue
                 for family, its in rule.action.outcomes:
-                    if its.fate is Fate.PASSED_ON:
+                    if its.fate is Fate.GOES_ON:
+                        later = self._viewed(both, outcome, groups[at + 1 :], source or rule.source)
+                        yield from (one for one in later if family in one.families)
+                    elif its.fate is Fate.PASSED_ON:
                         servers = outcome.upstreams | its.upstreams
                         onward = replace(outcome, upstreams=servers, settled=outcome.settled or its.settled)
                         yield from self._onward(both, onward, rule.source, family)

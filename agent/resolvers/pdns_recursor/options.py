@@ -10,7 +10,8 @@ def _names(text: str) -> frozenset[str]:
 
 
 MODELLED: Final = _names("""
-    allow-from allow-from-file auth-zones config-dir config-name dns64-prefix dont-query etc-hosts-file export-etc-hosts
+    allow-from allow-from-file auth-zones config-dir config-name disable-packetcache dns64-prefix
+    dont-query etc-hosts-file export-etc-hosts
     export-etc-hosts-search-suffix forward-zones forward-zones-file forward-zones-recurse ignore-unknown-settings
     include-dir local-address local-port lua-config-file proxy-protocol-from
 """)
@@ -20,7 +21,7 @@ HARMLESS: Final = _names("""
     aggressive-cache-max-nsec3-hash-cost aggressive-nsec-cache-size allow-notify-for allow-notify-for-file
     allow-notify-from allow-notify-from-file allow-trust-anchor-query any-to-tcp api-key
     carbon-instance carbon-interval carbon-namespace carbon-ourname carbon-server client-tcp-timeout cpu-map daemon
-    disable-packetcache disable-syslog distribution-load-factor distribution-pipe-buffer-size distributor-threads
+    disable-syslog distribution-load-factor distribution-pipe-buffer-size distributor-threads
     dnssec dnssec-log-bogus dont-throttle-names dont-throttle-netmasks dot-to-auth-names dot-to-port-853 ecs-add-for
     ecs-cache-limit-ttl ecs-ipv4-bits ecs-ipv4-cache-bits ecs-ipv4-never-cache ecs-ipv6-bits ecs-ipv6-cache-bits
     ecs-ipv6-never-cache ecs-minimum-ttl-override ecs-scope-zero-address edns-outgoing-bufsize edns-padding-from
@@ -69,6 +70,7 @@ DEFAULTS: Final = {
     "fc00::/7, fe80::/10, 0.0.0.0/8, 192.0.0.0/24, 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24, 240.0.0.0/4, "
     "::/96, ::ffff:0:0/96, 100::/64, 2001:db8::/32",
     "etc-hosts-file": "/etc/hosts",
+    "disable-packetcache": "off",
     "export-etc-hosts": "off",
     "local-address": "127.0.0.1",
     "local-port": "53",

@@ -39,6 +39,15 @@ KINDS: Final = OF_ADDRESSES | {"rpz-nsdname"}
 TYPES: Final = {4: "A", 6: "AAAA"}
 
 
+def answered(found: Iterable[tuple[int, int]], family: int, prefix: int | None) -> Outcome:
+    """The answer for one family where all addresses of a name are known; with DNS64 made of those of IPv4."""
+    every = tuple(found)
+    addresses = frozenset(one for one in every if one[0] == family)
+    if not addresses and family == 6 and prefix is not None:
+        addresses = frozenset((6, prefix | value) for its, value in every if its == 4)
+    return Outcome(Fate.ADDRESSES, addresses) if addresses else Outcome(Fate.NODATA)
+
+
 @record
 class Action:
     """What a trigger does: one of the fixed things, or answer with records of its own."""
@@ -49,16 +58,14 @@ class Action:
     """Type and value of each record."""
     source: Source
 
-    def outcome(self, family: int) -> Outcome:
-        """What a question for addresses of one family gets."""
+    def outcome(self, family: int, prefix: int | None = None) -> Outcome:
+        """What a question for addresses of one family gets; ``prefix`` is that of DNS64."""
         if self.kind in FIXED:
             return FIXED[self.kind]
         alias = next((value for kind, value in self.data if kind == "CNAME"), None)
         if alias is not None:
             return Outcome(Fate.ALIAS, target=alias.removeprefix("*."), settled=True)
-        mine = [as_address(value) for kind, value in self.data if kind == TYPES[family]]
-        addresses = frozenset(one for one in mine if one)
-        return Outcome(Fate.ADDRESSES, addresses) if addresses else Outcome(Fate.NODATA)
+        return answered((address for _, value in self.data if (address := as_address(value))), family, prefix)
 
     @property
     def passes(self) -> bool:
@@ -166,7 +173,8 @@ class _Reader:
             )
         if one.type in TYPES.values() and as_address("".join(one.data)) is None:
             raise Malformed(f"not an address: {one.text}", line=one.line)
-        return Action(CUSTOM, ((one.type, target),), source)
+        kept = one.type in TYPES.values()
+        return Action(CUSTOM, ((one.type, target),) if kept else (), source)
 
     def zone(self) -> PolicyZone:
         names = tuple(sorted(((_names(name), action) for name, action in self._names.items()), key=_closest))

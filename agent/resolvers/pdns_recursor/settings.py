@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from agent.model.intervals import prefix_interval
 from agent.model.record import record
 from agent.model.source import Gap, Source
 from agent.resolvers.pdns_recursor.options import DEFAULTS, HARMLESS, MODELLED, OFF, OPEN
@@ -47,6 +48,15 @@ class Settings:
     def get(self, name: str) -> Setting:
         """Give a setting, or its default."""
         return self.given.get(name) or Setting(DEFAULTS.get(name, ""))
+
+    @property
+    def translation(self) -> int | None:
+        """The prefix of DNS64, as the address that it is with an IPv4 address of zeros."""
+        try:
+            family, (low, _) = prefix_interval(self.get("dns64-prefix").value)
+        except ValueError:
+            return None
+        return low if family == 6 else None
 
     def has(self, name: str) -> bool:
         """Whether a switch is on."""

@@ -52,8 +52,8 @@ EVERY: Final = NameSet(Scope.SUBTREE, "")
 OF_OTHER_TYPE: Final = Outcome(Fate.UNKNOWN, because="no address for a name itself, all addresses for an alias")
 """For answers with some address, records of another type (``handlePolicyHit`` takes away what it replaces alone)."""
 WHOLE: Final = {4: Intervals.span(0, (1 << 32) - 1), 6: Intervals.span(0, (1 << 128) - 1)}
-MAX_ACTIONS: Final = 1000
-"""Blocks of clients that policy zones tell apart."""
+MAX_BLOCKS: Final = 1000
+"""Blocks of clients that one policy zone tells apart."""
 ASKS_AGAIN: Final = NameRule(
     EVERY, Outcome(Fate.UNKNOWN, because="these clients are told to ask over TCP, where some policies count"), None
 )
@@ -84,9 +84,9 @@ def resolver(arguments: Sequence[str], following: Following, interest: Interest)
     domains = Domains(given, following, interest)
     onward = tuple(domains.rules())
     addresses, odd = _addresses(given, following)
-    gaps += [*domains.gaps, *odd, *_unasked(given), *following.gaps]
+    gaps += [*domains.gaps, *odd, *_unasked(given), *_too_many(found), *following.gaps]
     doubt = Outcome(Fate.UNKNOWN, because=str(gaps[0])) if gaps else None
-    maker = _Maker(found, onward, doubt, translated=bool(given.get("dns64-prefix").value))
+    maker = _Maker(found, onward, doubt, given)
     views = tuple(_apart([*_proxied(given), *maker.views(addresses)]))
     shut_out = View((), doubt if doubt and not given.source else DROPPED)
     return Resolver(KIND, (*views, shut_out), tuple(_listeners(given)), given.source, tuple(gaps))
@@ -142,6 +142,13 @@ def _addresses(given: Settings, following: Following) -> tuple[dict[int, Interva
     return allowed, gaps
 
 
+def _too_many(zones: Sequence[PolicyZone]) -> Iterator[Gap]:
+    for zone in zones:
+        blocks = zone.addresses.get("rpz-client-ip", ())
+        if len(blocks) > MAX_BLOCKS:
+            yield Gap(KIND, f"a policy zone tells more than {MAX_BLOCKS} blocks of clients apart", blocks[0][2].source)
+
+
 def _unasked(given: Settings) -> Iterator[Gap]:
     """Public servers that are not asked, so that some zones cannot be looked up."""
     setting = given.get("dont-query")
@@ -175,12 +182,12 @@ class _Part:
     addresses: dict[int, Intervals]
     zones: int
     action: Action | None = None
-    """What all their questions get instead."""
+    """Of the trigger for them."""
 
 
 class _Maker:
     def __init__(
-        self, zones: Sequence[PolicyZone], onward: Sequence[NameRule], doubt: Outcome | None, *, translated: bool
+        self, zones: Sequence[PolicyZone], onward: Sequence[NameRule], doubt: Outcome | None, given: Settings
     ) -> None:
         self._zones = zones
         self._doubt = doubt
@@ -192,17 +199,25 @@ class _Maker:
             because = "names are judged by their name servers"
             last = NameRule(EVERY, Outcome(Fate.UNKNOWN, because=because), by_name)
         self._onward = (*onward, last)
-        self._translated = translated
+        self._prefix = given.translation
+        self._shares = not given.has("disable-packetcache")
 
     def views(self, allowed: dict[int, Intervals]) -> Iterator[View]:
+        parts = list(self._parts(allowed))
+        own = next((part.action for part in parts if part.action is not None), None)
+        if own is not None and self._shares and self._doubt is None:
+            # what one client got is kept for all who ask the same (packet cache)
+            because = f"others' answers are kept, which {own.source} decides"
+            self._doubt = Outcome(Fate.UNKNOWN, because=because)
         names = [RuleList(tuple(self._names(at))) for at in range(len(self._zones))]
         answers = [AddressList(tuple(self._answers(zone))) for zone in self._zones]
-        for part in self._parts(allowed):
+        for part in parts:
             clients: _Clients = tuple(sorted(part.addresses.items()))
-            if part.action is not None:
-                odd = part.action.kind == AGAIN_OVER_TCP
-                rules = (ASKS_AGAIN,) if odd else tuple(self._rules(EVERY, part.action))
-                yield View((RuleList(rules),), DROPPED, clients, part.action.source)
+            if part.action is not None and not part.action.passes:
+                yield View((RuleList(tuple(self._rules(EVERY, part.action))),), DROPPED, clients, part.action.source)
+                continue
+            if part.action is not None and part.action.kind == AGAIN_OVER_TCP:
+                yield View((RuleList((ASKS_AGAIN,)),), DROPPED, clients, part.action.source)
                 continue
             of_zones = zip(names[: part.zones], answers[: part.zones], strict=True)
             stages: list[Stage] = [each for pair in of_zones for each in pair]
@@ -212,14 +227,11 @@ class _Maker:
     def _parts(self, allowed: dict[int, Intervals]) -> Iterator[_Part]:
         """Clients by the first policy zone with a trigger for them, in each zone by the narrowest block."""
         left = dict(allowed)
-        count = 0
         for at, zone in enumerate(self._zones):
-            for family, block, action in zone.addresses.get("rpz-client-ip", ()):
-                mine = left[family] & Intervals.span(*block)
-                if mine and count < MAX_ACTIONS:
-                    count += 1
+            for family, block, action in zone.addresses.get("rpz-client-ip", ())[:MAX_BLOCKS]:
+                if mine := left[family] & Intervals.span(*block):
                     left[family] -= mine
-                    yield _Part({family: mine}, at, None if action.kind == "NoAction" else action)
+                    yield _Part({family: mine}, at, action)
         yield _Part(left, len(self._zones))
 
     def _names(self, at: int) -> Iterator[NameRule]:
@@ -234,7 +246,7 @@ class _Maker:
                 yield from self._rules(names, action)
 
     def _rules(self, names: NameSet, action: Action) -> Iterator[NameRule]:
-        outcomes = {family: action.outcome(family) for family in (4, 6)}
+        outcomes = {family: action.outcome(family, self._prefix) for family in (4, 6)}
         if outcomes[4] == outcomes[6]:
             yield NameRule(names, outcomes[4], action.source)
             return

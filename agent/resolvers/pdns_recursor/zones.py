@@ -9,8 +9,9 @@ from agent.errors import Malformed
 from agent.model.intervals import as_address
 from agent.model.names import normalise
 from agent.model.record import record
-from agent.model.resolver import BOTH, Fate, NameRule, NameSet, Outcome, Scope, meet
+from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Scope, meet
 from agent.model.source import Gap, Source
+from agent.resolvers.pdns_recursor.rpz import answered
 from agent.resolvers.pdns_recursor.settings import KIND
 from agent.resolvers.zonefile import ZoneRecord, records
 from agent.snapshot.search import lines_about
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from agent.snapshot.following import Following
 
 ELSEWHERE: Final = Outcome(Fate.PASSED_ON)
-TYPES: Final = {4: "A", 6: "AAAA"}
 
 
 @record
@@ -47,6 +47,7 @@ class Domains:
         self._following = following
         self._interest = interest
         self._found: dict[str, Domain] = {}
+        self._prefix = given.translation
         self.gaps: list[Gap] = []
         self._all()
 
@@ -124,7 +125,7 @@ class Domains:
             if domain.file is not None:
                 yield from self._served(domain, domain.file)
             elif domain.address is not None:
-                yield from _host(domain, domain.address)
+                yield from _host(domain, domain.address, self._prefix)
             else:
                 yield NameRule(whole, Outcome(Fate.PASSED_ON, upstreams=domain.upstreams), domain.source)
 
@@ -144,7 +145,7 @@ class Domains:
         cuts = [name for name, some in found.items() if name != domain.name and any(one.type == "NS" for one in some)]
         for name in sorted(found):
             if name not in wild and name not in cuts:
-                yield from _data(NameSet(Scope.EXACT, name), found[name], artifact)
+                yield from _data(NameSet(Scope.EXACT, name), found[name], artifact, self._prefix)
         below: list[NameRule] = []
         for name in sorted(cuts, key=lambda name: -_depth(name)):
             source = Source(artifact.name, found[name][0].text, found[name][0].line)
@@ -152,7 +153,7 @@ class Domains:
             yield NameRule(NameSet(Scope.EXACT, name), unknown, source)
             below.append(NameRule(NameSet(Scope.BELOW, name), unknown, source))
         for name in wild:
-            yield from _data(NameSet(Scope.BELOW, name[2:]), found[name], artifact)
+            yield from _data(NameSet(Scope.BELOW, name[2:]), found[name], artifact, self._prefix)
         yield from below  # wildcards win over what is handed on
         yield NameRule(whole, Outcome(Fate.NXDOMAIN), domain.source)
 
@@ -160,29 +161,25 @@ class Domains:
         return self._interest.touches(owner.removeprefix("*."))
 
 
-def _data(names: NameSet, found: list[ZoneRecord], artifact: Artifact) -> Iterator[NameRule]:
+def _data(names: NameSet, found: list[ZoneRecord], artifact: Artifact, prefix: int | None) -> Iterator[NameRule]:
     """What the records of one owner answer."""
     alias = next((one for one in found if one.type == "CNAME"), None)
-    first = Source(artifact.name, found[0].text, found[0].line)
-    for family, kind in TYPES.items():
-        mine = [one for one in found if one.type == kind and one.data and as_address(one.data[0])]
-        if alias is not None and not mine:
-            source = Source(artifact.name, alias.text, alias.line)
+    decides = alias or found[0]
+    source = Source(artifact.name, decides.text, decides.line)
+    addresses = [
+        address for one in found if one.type in ("A", "AAAA") and one.data and (address := as_address(one.data[0]))
+    ]
+    for family in (4, 6):
+        outcome = answered(addresses, family, prefix)
+        if alias is not None and outcome.fate is Fate.NODATA:
             outcome = Outcome(Fate.ALIAS, target=alias.data[0] if alias.data else "")
-            yield NameRule(names, outcome, source, frozenset({family}))
-        elif mine:
-            source = Source(artifact.name, mine[0].text, mine[0].line)
-            addresses = frozenset(each for one in mine if (each := as_address(one.data[0])))
-            yield NameRule(names, Outcome(Fate.ADDRESSES, addresses), source, frozenset({family}))
-        else:
-            yield NameRule(names, Outcome(Fate.NODATA), first, frozenset({family}))
+        yield NameRule(names, outcome, source, frozenset({family}))
 
 
-def _host(domain: Domain, address: tuple[int, int]) -> Iterator[NameRule]:
-    names = NameSet(Scope.EXACT, domain.name)
-    mine = frozenset({address[0]})
-    yield NameRule(names, Outcome(Fate.ADDRESSES, frozenset({address})), domain.source, mine)
-    yield NameRule(names, Outcome(Fate.NODATA), domain.source, BOTH - mine)
+def _host(domain: Domain, address: tuple[int, int], prefix: int | None) -> Iterator[NameRule]:
+    for family in (4, 6):
+        outcome = answered((address,), family, prefix)
+        yield NameRule(NameSet(Scope.EXACT, domain.name), outcome, domain.source, frozenset({family}))
     yield NameRule(NameSet(Scope.BELOW, domain.name), Outcome(Fate.NXDOMAIN), domain.source)
 
 
