@@ -232,7 +232,7 @@ def collected(files: Mapping[str, str | bytes], argv: tuple[str, ...], root: str
     """A snapshot of a recursor that runs with these files."""
     taken = snapshot(files, [{"name": "pdns_recursor", "pid": 7, "arguments": list(argv), "listeners": []}])
     gone = (f"files{root}/recursor.yml", f"files{unit_of('pdns-recursor')}")
-    return replace(taken, artifacts={**taken.artifacts, **{name: Artifact(name, Status.ABSENT) for name in gone}})
+    return replace(taken, artifacts={**{name: Artifact(name, Status.ABSENT) for name in gone}, **taken.artifacts})
 
 
 def disagreements(config: Config, world: Internet, seen: set[Fate] | None = None) -> list[str]:

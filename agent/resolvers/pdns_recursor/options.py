@@ -70,7 +70,7 @@ DEFAULTS: Final = {
     "fc00::/7, fe80::/10, 0.0.0.0/8, 192.0.0.0/24, 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24, 240.0.0.0/4, "
     "::/96, ::ffff:0:0/96, 100::/64, 2001:db8::/32",
     "etc-hosts-file": "/etc/hosts",
-    "disable-packetcache": "off",
+    "disable-packetcache": "no",
     "export-etc-hosts": "off",
     "local-address": "127.0.0.1",
     "local-port": "53",

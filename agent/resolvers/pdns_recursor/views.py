@@ -54,6 +54,7 @@ OF_OTHER_TYPE: Final = Outcome(Fate.UNKNOWN, because="no address for a name itse
 WHOLE: Final = {4: Intervals.span(0, (1 << 32) - 1), 6: Intervals.span(0, (1 << 128) - 1)}
 MAX_BLOCKS: Final = 1000
 """Blocks of clients that one policy zone tells apart."""
+MADE: Final = Outcome(Fate.UNKNOWN, because="DNS64 makes them of addresses that others give")
 ASKS_AGAIN: Final = NameRule(
     EVERY, Outcome(Fate.UNKNOWN, because="these clients are told to ask over TCP, where some policies count"), None
 )
@@ -88,7 +89,7 @@ def resolver(arguments: Sequence[str], following: Following, interest: Interest)
     doubt = Outcome(Fate.UNKNOWN, because=str(gaps[0])) if gaps else None
     maker = _Maker(found, onward, doubt, given)
     views = tuple(_apart([*_proxied(given), *maker.views(addresses)]))
-    shut_out = View((), doubt if doubt and not given.source else DROPPED)
+    shut_out = View((), doubt if doubt and (odd or not given.source) else DROPPED)
     return Resolver(KIND, (*views, shut_out), tuple(_listeners(given)), given.source, tuple(gaps))
 
 
@@ -214,7 +215,8 @@ class _Maker:
         for part in parts:
             clients: _Clients = tuple(sorted(part.addresses.items()))
             if part.action is not None and not part.action.passes:
-                yield View((RuleList(tuple(self._rules(EVERY, part.action))),), DROPPED, clients, part.action.source)
+                rules = tuple(self._of_client(part.action))
+                yield View((RuleList(rules),), DROPPED, clients, part.action.source)
                 continue
             if part.action is not None and part.action.kind == AGAIN_OVER_TCP:
                 yield View((RuleList((ASKS_AGAIN,)),), DROPPED, clients, part.action.source)
@@ -223,6 +225,11 @@ class _Maker:
             stages: list[Stage] = [each for pair in of_zones for each in pair]
             last = RuleList(tuple(self._passed(EVERY, part.zones)))
             yield View((*stages, last), Outcome(Fate.PASSED_ON), clients, None, tuple(names[: part.zones]))
+
+    def _of_client(self, action: Action) -> Iterator[NameRule]:
+        for rule in self._rules(EVERY, action):
+            made = rule.families == {6} and rule.outcome != action.outcome(6)
+            yield replace(rule, outcome=MADE) if made else rule
 
     def _parts(self, allowed: dict[int, Intervals]) -> Iterator[_Part]:
         """Clients by the first policy zone with a trigger for them, in each zone by the narrowest block."""
