@@ -223,7 +223,7 @@ class Config:
             records.append(
                 f"{owner}{end} {random.choice(('', '60 ', '60 IN '))}{value}" + random.choice(("", " ; why"))
             )
-            if value.startswith("A ") and random.random() < 0.4:
+            if value.startswith("A ") and not owner.endswith("ip") and random.random() < 0.4:
                 records.append("\tA 10.5.5.6")
         return "\n".join((*records, ""))
 

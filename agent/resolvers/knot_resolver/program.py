@@ -277,6 +277,8 @@ class Program:
         if not isinstance(text, str) or not text.split():
             raise Malformed("hints.del is computed")
         name, *address = text.split()
+        if name != name.lower():
+            return  # there is none of that spelling (``del_pair``)
         gone = as_address(address[0]) if address else None
         self.hints = [
             one

@@ -103,7 +103,7 @@ class _Reader:
         self._seen: set[int] = set()
         self._names: dict[str, Action] = {}
         self._addresses: dict[str, dict[tuple[int, Interval], Action]] = defaultdict(dict)
-        self._server_name: Source | None = None
+        self._servers: dict[str, Action] = {}
         self.domain: str | None = None
 
     def matters(self, owner: str) -> bool:
@@ -139,19 +139,21 @@ class _Reader:
         above, _, kind = name.rpartition(".")
         if kind in OF_ADDRESSES:
             block = _block(above, one.line)
-            self._addresses[kind][block] = self._joined(self._addresses[kind].get(block), action, one)
+            before = self._addresses[kind].get(block)
+            self._addresses[kind][block] = self._joined(before, action, one, replaced=False)
         elif kind == "rpz-nsdname":
-            self._server_name = self._server_name or action.source
+            self._servers[name] = self._joined(self._servers.get(name), action, one, replaced=self._is_replaced(one))
         elif self._touches(name):
-            self._names[name] = self._joined(self._names.get(name), action, one)
+            self._names[name] = self._joined(self._names.get(name), action, one, replaced=self._is_replaced(one))
         else:  # an owner that came before
-            self._joined(action, action, one)
+            self._joined(action, action, one, replaced=self._is_replaced(one))
 
-    def _joined(self, before: Action | None, action: Action, one: ZoneRecord) -> Action:
-        """One trigger's records together: the first says what it does."""
+    @staticmethod
+    def _joined(before: Action | None, action: Action, one: ZoneRecord, *, replaced: bool) -> Action:
+        """One trigger's records together: the first says what it does; one that ``defpol`` replaced may come again."""
         if before is None:
             return action
-        if action.kind != CUSTOM and not self._is_replaced(one):
+        if action.kind != CUSTOM and not replaced:
             raise Malformed(f"{one.owner} has two actions", line=one.line)
         return replace(before, data=(*before.data, *action.data))
 
@@ -182,7 +184,7 @@ class _Reader:
             kind: tuple((*block, action) for block, action in sorted(found.items(), key=lambda each: _width(each[0])))
             for kind, found in self._addresses.items()
         }
-        return PolicyZone(names, addresses, self._server_name)
+        return PolicyZone(names, addresses, next((one.source for one in self._servers.values()), None))
 
 
 def _names(owner: str) -> NameSet:
