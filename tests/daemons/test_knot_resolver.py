@@ -94,7 +94,7 @@ def seen_by(found: Resolver, client: str = "127.0.0.1") -> View:
         ("policy.add(policy.all(policy.REROUTE({['1.0.0.0/8'] = '10.0.0.0'})))", "policy.REROUTE is not followed here"),
         ("policy.del(1)", "policy.del: a rule is taken away"),
         ("policy.rules = {}", "policy.rules is set by a program"),
-        ("view:addr('10.0.0.0/8', policy.all(policy.DENY))", "view:addr is called before the module is loaded"),
+        ("view:addr('10.0.0.0/8', policy.all(policy.DENY))", "view:addr is used before the module is loaded"),
         ("modules = {'view'}\nview:addr('x', policy.all(policy.DENY))", "line 2: 'x'"),
         ("modules = {'view'}\nview:tsig('key', policy.all(policy.DENY))", "clients are told apart by their keys"),
         ("modules = {'view < policy'}", "module view is put into an order of its own"),
@@ -147,6 +147,23 @@ def test_clients_of_nested_blocks_go_through_the_rules_of_both() -> None:
     assert seen_by(found, "10.2.0.1").answer("livechat.com", 4)[0].fate is Fate.REFUSED
     assert seen_by(found, "10.2.0.1").source
     assert seen_by(found, "192.168.0.1").answer("livechat.com", 4)[0].fate is Fate.PASSED_ON
+
+
+def test_clients_of_whom_nothing_is_answered_are_no_clients() -> None:
+    found = read("""
+        modules.load('view')
+        view:addr('10.0.0.0/8', policy.all(policy.PASS))
+        view:addr('0.0.0.0/0', policy.all(policy.DROP))
+        policy.add(policy.all(policy.FORWARD('1.1.1.1')))
+    """)
+    assert seen_by(found, "10.0.0.1").serves
+    assert not seen_by(found, "192.168.0.1").serves
+
+
+def test_modules_may_be_set_one_by_one() -> None:
+    found = read("modules.hints = '/k/hosts'\nmodules.stats = true\n", hosts="10.0.0.1 livechat.com\n")
+    assert not found.gaps
+    assert seen_by(found).answer("livechat.com", 4)[0].addresses == {(4, 0x0A000001)}
 
 
 def test_a_pattern_is_exact_for_a_name_and_open_for_names_below() -> None:

@@ -23,7 +23,7 @@ HARMLESS: Final = _names("""
     cache cache.open cache.close cache.clear cache.max_ttl cache.min_ttl cache.ns_tout cache.size cache.storage
     cache.current_size cache.current_storage cache.backends cache.stats cache.count cache.prune cache.get
     hints.root hints.root_file hints.ttl hints.get log log_level log_target log_groups log_error log_warn log_info
-    log_debug log_notice mode option reorder_RR user user.name hostname package_version print panic resolve map
+    log_debug log_notice mode option reorder_RR user user.name hostname package_version print resolve map
     net.bufsize net.ipv4 net.ipv6 net.tcp_pipeline net.tcp_backlog net.outgoing_v4 net.outgoing_v6 net.tls
     net.tls_client net.tls_padding net.tls_sticket_secret net.tls_sticket_secret_file net.doh_headers net.interfaces
     net.list net.close net.proxy_allowed net.register_endpoint_kind net.connect_timeout net.stats
@@ -33,7 +33,7 @@ HARMLESS: Final = _names("""
     trust_anchors.summary trust_anchors.config trust_anchors.negative ta_update.config predict.config stats.config
     nsid.name nsid.config http.config graphite.config watchdog.config dnstap.config bogus_log.frequent
     serve_stale.config refuse_nord.config edns_keepalive.config worker.id worker.control_path
-    modules.list modules.unload.ta_update modules.unload.ta_signal_query modules.unload.detect_time_skew
+    modules.list
 """)
 """Cannot change whether a public name gets its addresses: caches, logs, transport, root servers, trust anchors (names
 that do not validate fail for everybody), statistics, rights."""

@@ -11,6 +11,7 @@ from agent.model.network import Listener
 from agent.model.record import record
 from agent.model.resolver import NameSet, Scope
 from agent.model.source import Gap, Source
+from agent.resolvers.knot_resolver import NONE
 from agent.resolvers.knot_resolver.names import canonical
 from agent.resolvers.knot_resolver.options import HARMLESS, MODELLED, MODULES, MODULES_OPEN, OPEN
 from agent.resolvers.knot_resolver.rules import EVERY, FIXED, Rule, action_of, rules_of
@@ -107,17 +108,18 @@ class Program:
                 self._load(name, None, one.source)
             for name, setting in value.fields:
                 self._load(name, setting, one.source)
+        elif one.target.startswith("modules."):
+            self._load(one.target.removeprefix("modules."), value, one.source)
         elif one.target.startswith("hints."):
             name = one.target.removeprefix("hints.")
+            self._needs("hints", one.target)
             self._hint(f"{name} {value}" if isinstance(value, str) else None, one.source)
-        elif one.target.startswith(("policy.", "view.", "modules")) and one.target not in HARMLESS:
+        elif one.target.startswith(("policy", "view", "modules")) and one.target not in HARMLESS:
             raise Malformed(f"{one.target} is set by a program")
 
     def _call(self, call: Call, source: Source) -> None:
         name = call.function
-        module = re.split(r"[.:]", name)[0]
-        if module in OPTIONAL and module not in self._modules:
-            raise Malformed(f"{name} is called before the module is loaded")
+        self._needs(re.split(r"[.:]", name)[0], name)
         match name:
             case "policy.add" | "policy:add":
                 self._policy(call, source)
@@ -144,6 +146,10 @@ class Program:
 
     # ---- modules ----
 
+    def _needs(self, module: str, name: str) -> None:
+        if module in OPTIONAL and module not in self._modules:
+            raise Malformed(f"{name} is used before the module is loaded")
+
     def _load(self, name: Value, setting: Value, source: Source) -> None:
         found = _MODULE.fullmatch(name) if isinstance(name, str) else None
         if found is None:
@@ -156,7 +162,7 @@ class Program:
         if order and (module in ("view", "policy") or other in ("view", "policy")):
             raise Malformed(f"module {module} is put into an order of its own")
         self._modules.add(module)
-        if module == "hints" and setting is not None:
+        if module == "hints" and isinstance(setting, str):
             self._hosts(Call("hints.config", (setting,)), source)
 
     # ---- rules ----
@@ -182,11 +188,14 @@ class Program:
             path = rule.arguments[1] if len(rule.arguments) > 1 else None
             if not isinstance(path, str):
                 raise Malformed("the file of a policy zone is computed")
-            zone = self._following.file(self._path(path), source)
+            zone = self._read(path, source)
         return rules_of(rule, source, self._interest, zone)
 
-    def _path(self, path: str) -> str:
-        return path if path.startswith("/") else f"{self._folder.rstrip('/')}/{path}"
+    def _read(self, path: str, source: Source) -> Artifact | None:
+        """Give a file, as long as somebody asks about names."""
+        whole = path if path.startswith("/") else f"{self._folder.rstrip('/')}/{path}"
+        artifact = self._following.file(whole, source)
+        return None if self._interest is NONE else artifact
 
     def _renumber(self, rule: Call, source: Source, *, later: bool) -> None:
         reroute = rule.arguments[0]
@@ -249,7 +258,7 @@ class Program:
                 return
         if path is not None and not isinstance(path, str):
             raise Malformed(f"{call.function}: the file is computed")
-        artifact = self._following.file(self._path(path or SYSTEM_HOSTS), source)
+        artifact = self._read(path or SYSTEM_HOSTS, source)
         for number, line in enumerate(artifact.text.split("\n") if artifact else (), 1):
             words = line.partition("#")[0].split()
             if not words or artifact is None:

@@ -26,10 +26,11 @@ EVERY: Final = NameSet(Scope.SUBTREE, "")
 TYPES: Final = {4: "A", 6: "AAAA"}
 ON: Final = Outcome(Fate.PASSED_ON)
 NODATA: Final = Outcome(Fate.NODATA)
+REFUSED: Final = Outcome(Fate.REFUSED)
 DROPPED: Final = Outcome(Fate.DROPPED)
 """DROP answers SERVFAIL, NO_ANSWER nothing: either way there is no answer."""
 FIXED: Final = {
-    "policy.PASS": ON, "policy.TC": ON, "policy.DENY": Outcome(Fate.NXDOMAIN), "policy.REFUSE": Outcome(Fate.REFUSED),
+    "policy.PASS": ON, "policy.TC": ON, "policy.DENY": Outcome(Fate.NXDOMAIN), "policy.REFUSE": REFUSED,
     "policy.DROP": DROPPED, "policy.NO_ANSWER": DROPPED,
 }  # fmt: skip
 """TC makes a client ask again over TCP, and there lets it through."""

@@ -30,7 +30,7 @@ from agent.model.resolver import (
 from agent.model.source import Source
 from agent.resolvers.knot_resolver import NONE
 from agent.resolvers.knot_resolver.program import KIND, Program
-from agent.resolvers.knot_resolver.rules import EVERY, NODATA, ON, Rule
+from agent.resolvers.knot_resolver.rules import DROPPED, EVERY, NODATA, ON, REFUSED, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -120,7 +120,12 @@ class _Maker:
             clients[family] = clients.get(family, Intervals()) | addresses
         for rules, clients in grouped.items():
             source = next((rule.source for group in rules for rule in group), None)
-            yield self._view(rules, tuple(sorted(clients.items())), source)
+            shut = self._shut_out(rules)
+            yield (
+                View((), shut, tuple(sorted(clients.items())), source)
+                if shut
+                else self._view(rules, tuple(sorted(clients.items())), source)
+            )
         yield self._view((), None, None)
 
     def _view(self, rules: _Groups, clients: tuple[tuple[int, Intervals], ...] | None, source: Source | None) -> View:
@@ -140,6 +145,17 @@ class _Maker:
         if self._doubt is not None:
             return self._doubt
         return replace(outcome, settled=False) if self._program.renumbered else outcome
+
+    def _shut_out(self, rules: _Groups) -> Outcome | None:
+        """What clients get of whom no question is answered: these are no clients."""
+        own = (outcome for group in self._program.policies for rule in group for _, outcome in rule.action.outcomes)
+        if self._program.afterwards or any(outcome.fate is not Fate.PASSED_ON for outcome in own):
+            return None
+        first = next((rule for group in rules[:1] for rule in group), None)
+        if first is None or first.names != EVERY:
+            return None
+        fates = {outcome for _, outcome in first.action.outcomes}
+        return next((one for one in (REFUSED, DROPPED) if fates == {one}), None)
 
     def _overruled(self, rules: Iterable[NameRule]) -> Iterator[NameRule]:
         """Rules for afterwards have the last word, but where a question was dropped."""
