@@ -81,8 +81,8 @@ class PolicyZone:
     """In the order in which they are looked for: the name itself, then wildcards, the closest first."""
     addresses: dict[str, tuple[tuple[int, Interval, Action], ...]]
     """By kind of trigger: family, addresses, action; narrow ones first."""
-    server_name: Source | None = None
-    """A trigger for names of name servers."""
+    judges_servers: bool = False
+    """Whether it has triggers for name servers."""
 
 
 def policy_zone(policy: Policy, interest: Interest) -> PolicyZone:
@@ -110,7 +110,7 @@ class _Reader:
         """Whether a record has to be looked at: all before the SOA, triggers of ours, owners that come again."""
         if self.domain is None or not owner.endswith(self._end):
             return True
-        key = hash(owner)
+        key = hash(owner)  # a number takes a third of the room that a name does
         if key in self._seen:
             return True
         self._seen.add(key)
@@ -181,10 +181,10 @@ class _Reader:
     def zone(self) -> PolicyZone:
         names = tuple(sorted(((_names(name), action) for name, action in self._names.items()), key=_closest))
         addresses = {
-            kind: tuple((*block, action) for block, action in sorted(found.items(), key=lambda each: _width(each[0])))
+            kind: tuple((*block, action) for block, action in sorted(found.items(), key=_order))
             for kind, found in self._addresses.items()
         }
-        return PolicyZone(names, addresses, next((one.source for one in self._servers.values()), None))
+        return PolicyZone(names, addresses, bool(self._servers) or "rpz-nsip" in addresses)
 
 
 def _names(owner: str) -> NameSet:
@@ -198,9 +198,10 @@ def _closest(entry: tuple[NameSet, Action]) -> tuple[bool, int, str]:
     return names.scope is not Scope.EXACT, -len(names.text.split(".")) if names.text else 0, names.text
 
 
-def _width(block: tuple[int, Interval]) -> tuple[int, int, int]:
-    family, (low, high) = block
-    return high - low, family, low
+def _order(entry: tuple[tuple[int, Interval], Action]) -> tuple[int, int, str, tuple[tuple[str, str], ...], int]:
+    """Narrow blocks first, and what is alike together."""
+    (family, (low, high)), action = entry
+    return high - low, family, action.kind, action.data, low
 
 
 def _block(name: str, line: int) -> tuple[int, Interval]:

@@ -63,6 +63,17 @@ class Settings:
         return self.get(name).value not in OFF
 
 
+def endpoint(text: str) -> tuple[str, str]:
+    """``1.1.1.1:53`` and ``[::1]:53`` to host and port, which may be empty."""
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        return host, port.removeprefix(":")
+    if text.count(":") == 1:
+        host, _, port = text.partition(":")
+        return host, port
+    return text, ""
+
+
 def settings(arguments: Sequence[str], following: Following) -> Settings:
     """Follow all files from a command line; what cannot be followed is a gap."""
     reader = _Reader()

@@ -11,6 +11,7 @@ names below it pass by that trigger (``stoppedByPolicyHit``): there we say block
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
@@ -34,12 +35,13 @@ from agent.model.source import Gap, Source
 from agent.resolvers.pdns_recursor import NONE
 from agent.resolvers.pdns_recursor.policies import policies
 from agent.resolvers.pdns_recursor.rpz import AGAIN_OVER_TCP, CUSTOM, PASS, PolicyZone, look_up, policy_zone
-from agent.resolvers.pdns_recursor.settings import KIND, settings
+from agent.resolvers.pdns_recursor.settings import KIND, endpoint, settings
 from agent.resolvers.pdns_recursor.zones import Domains, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from agent.model.intervals import Interval
     from agent.model.names import Interest
     from agent.model.resolver import Stage
     from agent.resolvers.pdns_recursor.rpz import Action
@@ -52,8 +54,11 @@ EVERY: Final = NameSet(Scope.SUBTREE, "")
 OF_OTHER_TYPE: Final = Outcome(Fate.UNKNOWN, because="no address for a name itself, all addresses for an alias")
 """For answers with some address, records of another type (``handlePolicyHit`` takes away what it replaces alone)."""
 WHOLE: Final = {4: Intervals.span(0, (1 << 32) - 1), 6: Intervals.span(0, (1 << 128) - 1)}
+MANY: Final = 1000
+"""Triggers for addresses that become a rule each."""
 MAX_BLOCKS: Final = 1000
 """Blocks of clients that one policy zone tells apart."""
+BY_SERVERS: Final = Outcome(Fate.UNKNOWN, because="names are judged by their name servers, whoever these are")
 MADE: Final = Outcome(Fate.UNKNOWN, because="DNS64 makes them of addresses that others give")
 ASKS_AGAIN: Final = NameRule(
     EVERY, Outcome(Fate.UNKNOWN, because="these clients are told to ask over TCP, where some policies count"), None
@@ -124,9 +129,11 @@ def _addresses(given: Settings, following: Following) -> tuple[dict[int, Interva
     named = given.get("allow-from-file")
     if named.value:
         artifact = following.file(named.value, named.source)
+        if artifact is None:
+            gaps.append(Gap(KIND, f"who is let in is not known: {named.value}", named.source))
         lines = artifact.text.split("\n") if artifact else []
         words = [text for line in lines if (text := line.partition("#")[0].strip())]
-    if not words:
+    elif not words:
         return dict(WHOLE), gaps
     blocks: list[tuple[int, tuple[int, int], bool]] = []
     for word in words:
@@ -167,13 +174,9 @@ def _listeners(given: Settings) -> Iterator[Listener]:
     """Where a recursor that does not run yet will listen."""
     port = given.get("local-port").value
     for word in given.get("local-address").words:
-        host, own = word, ""
-        if word.startswith("["):
-            host, _, own = word[1:].partition("]")
-            own = own.removeprefix(":")
-        elif word.count(":") == 1:
-            host, _, own = word.partition(":")
-        yield Listener("udp", host, int(own or port) if (own or port).isdecimal() else 53)
+        host, own = endpoint(word)
+        number = own or port
+        yield Listener("udp", host, int(number) if number.isdecimal() else 53)
 
 
 @record
@@ -192,14 +195,7 @@ class _Maker:
     ) -> None:
         self._zones = zones
         self._doubt = doubt
-        last = NameRule(EVERY, Outcome(Fate.PASSED_ON), None)
-        by_name = next((one.server_name for one in zones if one.server_name), None)
-        looked_up = any("rpz-nsip" in one.addresses for one in zones)
-        if doubt is None and (by_name or looked_up):
-            # the zone's own servers are judged, whoever they are
-            because = "names are judged by their name servers"
-            last = NameRule(EVERY, Outcome(Fate.UNKNOWN, because=because), by_name)
-        self._onward = (*onward, last)
+        self._onward = (*onward, NameRule(EVERY, Outcome(Fate.PASSED_ON), None))
         self._prefix = given.translation
         self._shares = not given.has("disable-packetcache")
 
@@ -267,6 +263,8 @@ class _Maker:
                 yield replace(rule, names=both)
             elif self._doubt is not None:
                 yield replace(rule, names=both, outcome=self._doubt)
+            elif not rule.outcome.upstreams and any(zone.judges_servers for zone in self._zones[:zones]):
+                yield replace(rule, names=both, outcome=BY_SERVERS)
             elif action := self._by_server(rule.outcome, zones):
                 yield from self._rules(both, action)
             else:
@@ -282,8 +280,17 @@ class _Maker:
         return None
 
     def _answers(self, zone: PolicyZone) -> Iterator[AddressRule]:
-        for family, block, action in zone.addresses.get("rpz-ip", ()):
+        """The rules about addresses, narrow blocks first; in long lists those that are alike are one."""
+        found = zone.addresses.get("rpz-ip", ())
+        for alike in groupby(found, key=_alike) if len(found) > MANY else ((None, (one,)) for one in found):
+            some = tuple(alike[1])
+            family, _, action = some[0]
             outcome = PASS if action.passes else action.outcome(family)
             if action.kind == CUSTOM and outcome.fate is Fate.NODATA:
                 outcome = OF_OTHER_TYPE
-            yield AddressRule(family, Intervals.span(*block), outcome, action.source)
+            yield AddressRule(family, Intervals.of(block for _, block, _ in some), outcome, action.source)
+
+
+def _alike(one: tuple[int, Interval, Action]) -> tuple[int, int, str, tuple[tuple[str, str], ...]]:
+    family, (low, high), action = one
+    return high - low, family, action.kind, action.data

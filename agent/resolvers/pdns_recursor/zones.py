@@ -12,7 +12,7 @@ from agent.model.record import record
 from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Scope, meet
 from agent.model.source import Gap, Source
 from agent.resolvers.pdns_recursor.rpz import answered
-from agent.resolvers.pdns_recursor.settings import KIND
+from agent.resolvers.pdns_recursor.settings import KIND, endpoint
 from agent.resolvers.zonefile import ZoneRecord, records
 from agent.snapshot.search import lines_about
 
@@ -103,20 +103,19 @@ class Domains:
 
     def _hosts(self) -> None:
         """Each name of the hosts file is a zone with one address, of the first line that has it."""
-        setting = self._given.given.get("etc-hosts-file")
-        artifact = self._following.file(self._given.get("etc-hosts-file").value, setting.source if setting else None)
+        setting = self._given.get("etc-hosts-file")
+        artifact = self._following.file(setting.value, setting.source)
         suffix = self._given.get("export-etc-hosts-search-suffix").value.strip(".")
-        for number, line in lines_about(artifact.data, self._interest.names) if artifact else ():
+        if artifact is None:
+            return
+        for number, line in lines_about(artifact.data, () if suffix else self._interest.names):
             words = line.partition("#")[0].split()
             address = as_address(words[0]) if len(words) > 1 else None
-            for word in words[1:] if artifact and address else ():
+            for word in words[1:] if address else ():
                 name = _canonical(word if "." in word or not suffix else f"{word}.{suffix}")
                 if name not in self._found:
-                    self._enter(
-                        Domain(name, frozenset(), Source(artifact.name, line.strip(), number), None, address)
-                        if artifact
-                        else Domain(name, frozenset(), None)
-                    )
+                    source = Source(artifact.name, line.strip(), number)
+                    self._enter(Domain(name, frozenset(), source, None, address))
 
     def rules(self) -> Iterator[NameRule]:
         """What becomes of names that no policy stops, the closest zone first; none for those looked for elsewhere."""
@@ -196,13 +195,8 @@ def _canonical(text: str) -> str:
 
 
 def _server(text: str) -> str | None:
-    """``1.1.1.1:53`` and ``[::1]:53`` to ``::1#53``; None for what is no address."""
-    host, port = text, ""
-    if text.startswith("["):
-        host, _, port = text[1:].partition("]")
-        port = port.removeprefix(":")
-    elif text.count(":") == 1:
-        host, _, port = text.partition(":")
+    """``1.1.1.1`` to ``1.1.1.1#53``; None for what is no address."""
+    host, port = endpoint(text)
     return f"{host}#{port or 53}" if as_address(host) else None
 
 
