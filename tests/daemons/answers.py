@@ -55,7 +55,7 @@ def agree(ours: Outcome, family: int, theirs: Answer) -> bool:
             return theirs in [Answer("NOERROR", frozenset({addresses_of(one)[family]})) for one in upstreams]
         case Fate.ADDRESSES:
             return theirs == Answer("NOERROR", frozenset(address_text(value, family) for _, value in ours.addresses))
-        case Fate.UNKNOWN if "over TCP" in ours.because or "DNS64" in ours.because:  # likewise
+        case Fate.UNKNOWN if "DNS64" in ours.because:  # likewise
             return True
         case Fate.UNKNOWN if "alias" in ours.because and "cache" not in ours.because:  # PowerDNS
             return theirs.rcode == "NOERROR"

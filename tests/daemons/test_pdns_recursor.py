@@ -128,6 +128,11 @@ def test_settings_that_are_not_followed_leave_names_open(conf: str, reason: str)
         ("rpzFile(", (), "line 1: the end instead of a value"),
         ("rpzFile('/z')", ("x.com CNAME .", "x.com CNAME ."), "line 4: x.com.z has two actions"),
         ("rpzFile('/z', {defpol=Policy.NODATA})", ("24.0.8.8.8.rpz-ip A 1.2.3.4", "\tA 1.2.3.5"), "has two actions"),
+        (
+            "rpzFile('/z', {defpol=Policy.NODATA})",
+            ("x.com A 1.2.3.4", "\tA 1.2.3.5"),
+            "line 4: x.com.z has two actions",
+        ),
         ("rpzFile('/z')", ("x.com. CNAME .",), "line 3: x.com is not in the zone z"),
         ("rpzFile('/z')", ("livechat.com A nonsense",), "line 3: not an address"),
         ("rpzFile('/z')", ("24.1.rpz-ip CNAME .",), "line 3: not a block of addresses"),

@@ -150,10 +150,13 @@ class _Reader:
 
     @staticmethod
     def _joined(before: Action | None, action: Action, one: ZoneRecord, *, replaced: bool) -> Action:
-        """One trigger's records together: the first says what it does; one that ``defpol`` replaced may come again."""
+        """One trigger's records together: the first says what it does, and what it answers is added to.
+
+        Raises Malformed for what makes PowerDNS leave out the zone (``addNameTrigger``); ``replaced``: by ``defpol``.
+        """
         if before is None:
             return action
-        if action.kind != CUSTOM and not replaced:
+        if (action.kind != CUSTOM and not replaced) or (before.kind != CUSTOM and replaced):
             raise Malformed(f"{one.owner} has two actions", line=one.line)
         return replace(before, data=(*before.data, *action.data))
 

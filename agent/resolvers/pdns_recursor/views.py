@@ -60,9 +60,6 @@ MAX_BLOCKS: Final = 1000
 """Blocks of clients that one policy zone tells apart."""
 BY_SERVERS: Final = Outcome(Fate.UNKNOWN, because="names are judged by their name servers, whoever these are")
 MADE: Final = Outcome(Fate.UNKNOWN, because="DNS64 makes them of addresses that others give")
-ASKS_AGAIN: Final = NameRule(
-    EVERY, Outcome(Fate.UNKNOWN, because="these clients are told to ask over TCP, where some policies count"), None
-)
 _Clients = tuple[tuple[int, Intervals], ...]
 
 
@@ -215,7 +212,8 @@ class _Maker:
                 yield View((RuleList(rules),), DROPPED, clients, part.action.source)
                 continue
             if part.action is not None and part.action.kind == AGAIN_OVER_TCP:
-                yield View((RuleList((ASKS_AGAIN,)),), DROPPED, clients, part.action.source)
+                last = RuleList(tuple(self._again(EVERY)))
+                yield View((last,), Outcome(Fate.PASSED_ON), clients, part.action.source)
                 continue
             of_zones = zip(names[: part.zones], answers[: part.zones], strict=True)
             stages: list[Stage] = [each for pair in of_zones for each in pair]
@@ -241,12 +239,15 @@ class _Maker:
         """The rules of one policy zone."""
         for names, action in self._zones[at].names:
             if action.kind == AGAIN_OVER_TCP:
-                for rule in self._passed(names, 0):
-                    yield replace(rule, outcome=replace(rule.outcome, settled=True))
+                yield from self._again(names)
             elif action.passes:
                 yield from self._passed(names, at)
             else:
                 yield from self._rules(names, action)
+
+    def _again(self, names: NameSet) -> Iterator[NameRule]:
+        """What becomes of names that are asked for again, past all policy zones."""
+        return (replace(rule, outcome=replace(rule.outcome, settled=True)) for rule in self._passed(names, 0))
 
     def _rules(self, names: NameSet, action: Action) -> Iterator[NameRule]:
         outcomes = {family: action.outcome(family, self._prefix) for family in (4, 6)}
