@@ -160,6 +160,13 @@ def test_clients_of_whom_nothing_is_answered_are_no_clients() -> None:
     assert not seen_by(found, "192.168.0.1").serves
 
 
+def test_what_stands_before_a_rule_that_is_not_followed_is_certain() -> None:
+    before = "policy.add(policy.suffix(policy.DENY, {todname('livechat.com')}))"
+    computed = "policy.add(function (req, query) return policy.PASS end)"
+    assert seen_by(read(f"{before}\n{computed}")).answer("livechat.com", 4)[0].fate is Fate.NXDOMAIN
+    assert seen_by(read(f"{computed}\n{before}")).answer("livechat.com", 4)[0].fate is Fate.UNKNOWN
+
+
 def test_modules_may_be_set_one_by_one() -> None:
     found = read("modules.hints = '/k/hosts'\nmodules.stats = true\n", hosts="10.0.0.1 livechat.com\n")
     assert not found.gaps

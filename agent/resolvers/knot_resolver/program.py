@@ -9,12 +9,12 @@ from agent.errors import Malformed
 from agent.model.intervals import Interval, address_value, as_address, prefix_interval
 from agent.model.network import Listener
 from agent.model.record import record
-from agent.model.resolver import NameSet, Scope
+from agent.model.resolver import Fate, NameSet, Outcome, Scope
 from agent.model.source import Gap, Source
 from agent.resolvers.knot_resolver import NONE
 from agent.resolvers.knot_resolver.names import canonical
 from agent.resolvers.knot_resolver.options import HARMLESS, MODELLED, MODULES, MODULES_OPEN, OPEN
-from agent.resolvers.knot_resolver.rules import EVERY, FIXED, Rule, action_of, rules_of
+from agent.resolvers.knot_resolver.rules import EVERY, FIXED, Rule, action_of, always, rules_of
 from agent.resolvers.lua import Call, Computed, Name, Table, statements
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ KIND: Final = "kresd"
 SYSTEM_HOSTS: Final = "/etc/hosts"
 OPTIONAL: Final = frozenset({"hints", "view", "daf"})
 """Modules without which a call of theirs ends the program."""
+ADDING: Final = frozenset({"policy.add", "policy:add", "view:addr"})
 MAX_BLOCKS: Final = 500
 """Blocks of clients that are told apart."""
 _MODULE: Final = re.compile(r"\s*(\w+)\s*(?:([<>])\s*(\w+)\s*)?")
@@ -95,7 +96,9 @@ class Program:
                 self._statement(one)
             except Malformed as error:
                 place = f" (line {error.line})" if error.line else ""
-                self.gaps.append(Gap(KIND, f"line {one.source.line}: {error}{place}", one.source))
+                gap = Gap(KIND, f"line {one.source.line}: {error}{place}", one.source)
+                self.gaps.append(gap)
+                self._open_rules(one.value, gap)
 
     def _statement(self, one: Statement) -> None:
         value = one.value
@@ -116,6 +119,14 @@ class Program:
             self._hint(f"{name} {value}" if isinstance(value, str) else None, one.source)
         elif one.target.startswith(("policy", "view", "modules")) and one.target not in HARMLESS:
             raise Malformed(f"{one.target} is set by a program")
+
+    def _open_rules(self, value: Value, gap: Gap) -> None:
+        """A rule that is not followed leaves those behind it open; a program may have taken away others as well."""
+        name = value.function if isinstance(value, Call) else ""
+        if isinstance(value, Computed) or name.startswith(("policy", "view")):
+            unknown = always(Outcome(Fate.UNKNOWN, because=str(gap)))
+            at = len(self.policies) if name in ADDING else 0
+            self.policies.insert(at, (Rule(EVERY, unknown, gap.source or Source(KIND, "")),))
 
     def _call(self, call: Call, source: Source) -> None:
         name = call.function
