@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,15 @@ from agent.model.network import Listener
 from agent.model.resolver import Fate, Resolver, View
 from agent.resolvers import pdns_recursor
 from agent.resolvers.pdns_recursor.options import DEFAULTS, HARMLESS, MODELLED, OPEN
+from agent.snapshot import Artifact, Status
+from agent.snapshot.programs import ARTIFACT, unit_of
 from tests.daemons.answers import followed
 from tests.daemons.internet import ALIASES, aliased, internet, needs
 from tests.daemons.pdns_recursor import CLIENTS, NAMES, Config, collected, disagreements
 
 pytestmark = pytest.mark.daemons
 COUNT = 60
+INSTALLED = Path("/etc/powerdns/recursor.conf")
 
 
 @pytest.mark.parametrize("first", range(0, COUNT, 10))
@@ -74,6 +78,30 @@ def configured(conf: str = "", lua: str = "", *records: str, **more: str) -> dic
     files["/l.lua"] = lua
     files["/z"] = "\n".join(("$ORIGIN z.", "@ SOA a. b. 1 2 3 4 5", *records, ""))
     return files
+
+
+@pytest.mark.skipif(not INSTALLED.exists(), reason="needs pdns_recursor: packaging/test --install-peers")
+def test_what_the_package_installs_is_followed() -> None:
+    files: dict[str, str | bytes] = {str(one): one.read_bytes() for one in (INSTALLED, INSTALLED.with_suffix(".lua"))}
+    taken = collected(files, ("pdns_recursor",), "/etc/powerdns")
+    nothing = "files/etc/powerdns/recursor.d/*.conf"
+    taken = replace(taken, artifacts={**taken.artifacts, nothing: Artifact(nothing, Status.ABSENT)})
+    assert not list(pdns_recursor.wants(taken))
+    (found,) = pdns_recursor.read(taken, frozenset({"livechat.com"})).resolvers
+    assert not found.gaps
+    assert found.listeners == (Listener("udp", "127.0.0.1", 53),)
+    assert seen_by(found, "127.0.0.1").answer("livechat.com", 4)[0].fate is Fate.PASSED_ON
+
+
+def test_what_is_enabled_is_read_before_it_runs() -> None:
+    files: dict[str, str | bytes] = {
+        "/etc/powerdns/recursor.conf": "allow-from=10.0.0.0/8\n",
+        unit_of("pdns-recursor"): "",
+    }
+    taken = collected(files, (), "/etc/powerdns")
+    taken = replace(taken, artifacts={**taken.artifacts, ARTIFACT: Artifact(ARTIFACT, Status.OK, b"[]")})
+    (found,) = pdns_recursor.read(taken, frozenset()).resolvers
+    assert seen_by(found, "10.0.0.1").serves
 
 
 def test_clients_that_nobody_lets_in_are_dropped() -> None:

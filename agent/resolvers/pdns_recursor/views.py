@@ -221,9 +221,11 @@ class _Maker:
             yield View((*stages, last), Outcome(Fate.PASSED_ON), clients, None, tuple(names[: part.zones]))
 
     def _of_client(self, action: Action) -> Iterator[NameRule]:
-        for rule in self._rules(EVERY, action):
-            made = rule.families == {6} and rule.outcome != action.outcome(6)
-            yield replace(rule, outcome=MADE) if made else rule
+        """What a trigger for clients gives them; DNS64 asks for what it has no IPv6 addresses for past all triggers."""
+        for family in (4, 6):
+            outcome = action.outcome(family)
+            made = family == 6 and outcome.fate is Fate.NODATA and self._prefix is not None
+            yield NameRule(EVERY, MADE if made else outcome, action.source, frozenset({family}))
 
     def _parts(self, allowed: dict[int, Intervals]) -> Iterator[_Part]:
         """Clients by the first policy zone with a trigger for them, in each zone by the narrowest block."""
