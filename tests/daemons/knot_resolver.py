@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from agent.model.intervals import Intervals, address_value
 from agent.resolvers import knot_resolver
 from agent.snapshot import Artifact, Status
-from agent.snapshot.programs import unit_of
 from tests.daemons.answers import agree, followed
 from tests.daemons.internet import ALIASES, UPSTREAMS, Answer, Internet, aliased
 from tests.daemons.snapshots import snapshot
@@ -205,8 +204,8 @@ class Config:
 def collected(files: Mapping[str, str | bytes], argv: tuple[str, ...]) -> Snapshot:
     """A snapshot of a resolver that runs with these files."""
     taken = snapshot(files, [{"name": "kresd", "pid": 7, "arguments": list(argv), "listeners": []}])
-    gone = f"files{unit_of('kresd@1')}"
-    return replace(taken, artifacts={**taken.artifacts, gone: Artifact(gone, Status.ABSENT)})
+    gone = f"files{knot_resolver.UNIT}"
+    return replace(taken, artifacts={gone: Artifact(gone, Status.ABSENT), **taken.artifacts})
 
 
 def disagreements(config: Config, world: Internet, seen: set[Fate] | None = None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,12 @@ from agent.model.resolver import Fate, Resolver, View
 from agent.resolvers import knot_resolver
 from agent.resolvers.knot_resolver.names import pattern_of
 from agent.resolvers.knot_resolver.options import HARMLESS, MODELLED, MODULES, MODULES_OPEN, OPEN
+from agent.snapshot import Artifact, Status
+from agent.snapshot.programs import ARTIFACT
 from tests.daemons.answers import followed
 from tests.daemons.internet import ALIASES, aliased, internet, needs
 from tests.daemons.knot_resolver import CLIENTS, INTEREST, NAMES, Config, collected, disagreements
+from tests.daemons.snapshots import snapshot
 
 pytestmark = pytest.mark.daemons
 COUNT = 60
@@ -130,6 +134,19 @@ def test_what_the_package_installs_is_followed() -> None:
     assert not found.gaps
     assert found.listeners == (Listener("udp", "127.0.0.1", 53), Listener("udp", "::1", 53))
     assert seen_by(found).answer("livechat.com", 4)[0].fate is Fate.PASSED_ON
+
+
+def test_what_is_enabled_is_read_before_it_runs() -> None:
+    taken = collected({knot_resolver.DEFAULT: "net.listen('10.0.0.1')", knot_resolver.UNIT: ""}, ())
+    taken = replace(taken, artifacts={**taken.artifacts, ARTIFACT: Artifact(ARTIFACT, Status.OK, b"[]")})
+    (found,) = knot_resolver.read(taken, frozenset()).resolvers
+    assert found.listeners == (Listener("udp", "10.0.0.1", 53),)
+
+
+def test_instances_that_are_alike_are_one() -> None:
+    programs = [{"name": "kresd", "pid": pid, "arguments": ["kresd", "-n"], "listeners": []} for pid in (7, 8)]
+    taken = snapshot({knot_resolver.DEFAULT: ""}, programs)
+    assert len(knot_resolver.read(taken, frozenset()).resolvers) == 1
 
 
 def test_without_a_word_it_listens_on_this_host_alone() -> None:

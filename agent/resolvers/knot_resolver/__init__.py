@@ -10,31 +10,34 @@ from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
 from agent.model.names import Interest
-from agent.snapshot import Files, Want
+from agent.snapshot import Files, Status, Want
 from agent.snapshot.following import Following
-from agent.snapshot.programs import present, unit_of
+from agent.snapshot.programs import Program, present
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agent.snapshot import Snapshot
-    from agent.snapshot.programs import Program
 
 NAME: Final = "kresd"
-SERVICE: Final = "kresd@1"
+UNIT: Final = "/etc/systemd/system/kresd.target.wants/kresd@1.service"
+"""The link by which systemd starts the first instance at boot."""
 DEFAULT: Final = "/etc/knot-resolver/kresd.conf"
 NONE: Final = Interest({"invalid"})
 """Which files are named does not depend on names."""
 
 
 def _programs(snapshot: Snapshot) -> tuple[Program, ...]:
-    return present(snapshot, NAME, DEFAULT) or present(snapshot, SERVICE, DEFAULT)
+    """Those that run, instances that are alike as one, else the one that starts at boot."""
+    enabled = snapshot.get(f"files{UNIT}").status is Status.OK
+    found = present(snapshot, NAME, DEFAULT) or ((Program(NAME, 0, (NAME,)),) if enabled else ())
+    return tuple({(one.arguments, one.listeners): one for one in found}.values())
 
 
 def wants(snapshot: Snapshot) -> Iterable[Want]:
     """The files of each resolver that runs or starts at boot."""
-    if f"files{unit_of(SERVICE)}" not in snapshot.artifacts:
-        yield Want("files", Files(unit_of(SERVICE)))
+    if f"files{UNIT}" not in snapshot.artifacts:
+        yield Want("files", Files(UNIT))
     for program in _programs(snapshot):
         from agent.resolvers.knot_resolver.views import load  # noqa: PLC0415 - see above
 
