@@ -82,7 +82,7 @@ class Config:
             lines.append(f"lua-config-file={self.path('config.lua')}")
             self.files[self.path("config.lua")] = "-- policies\n--[[ long\n comment ]]\n" + "\n".join(lua) + "\n"
         self.extra = random.choice(((), (), (), (f"--forward-zones=text.com={UPSTREAMS[2]}",), ("--allow-from+=::1",)))
-        if "allow-from=" in lines:
+        if "allow-from=" in (*lines, *more):
             self.extra = ()  # nothing to add to
         self.files[self.path("recursor.conf")] = "\n".join(lines) + "\n"
 
