@@ -84,6 +84,8 @@ class Statement:
     """What is assigned to; empty for a call."""
     value: Value
     source: Source
+    inner: tuple[str, ...] = ()
+    """The functions that are called within it, but for the one that is its value."""
 
 
 @record
@@ -139,6 +141,7 @@ class _Reader:
         self._tokens = [*_tokens(artifact.text), _Token("end", "", len(self._lines))]
         self._at = 0
         self._known: dict[str, Value] = {}
+        self._called: list[str] = []
 
     @property
     def _next(self) -> _Token:
@@ -175,13 +178,14 @@ class _Reader:
 
     def _statement(self, source: Source) -> Iterator[Statement]:
         """``f(x)``, ``a.b = x``, ``local a, b = x, y``."""
+        self._called = []
         first = self._prefixed(0)
         targets = [first]
         while self._skip(","):
             targets.append(self._prefixed(0))
         if not self._skip("="):
             if len(targets) == 1 and isinstance(first, Call):
-                yield Statement("", first, source)
+                yield Statement("", first, source, self._inner(first))
             elif not all(isinstance(one, Name) for one in targets):
                 raise Malformed("a statement is not understood", line=source.line)
             return
@@ -190,11 +194,19 @@ class _Reader:
             values.append(self._value(0))
         for at, target in enumerate(targets):
             value = values[at] if at < len(values) else None
+            inner = self._inner(value) if not at else ()
             if not isinstance(target, Name):
-                yield Statement("", Computed(source.line or 0), source)
+                yield Statement("", Computed(source.line or 0), source, inner)
                 continue
             self._known[target.path] = value
-            yield Statement(target.path, value, source)
+            yield Statement(target.path, value, source, inner)
+
+    def _inner(self, value: Value) -> tuple[str, ...]:
+        """What the statement calls but for its value."""
+        found = list(self._called)
+        if isinstance(value, Call) and value.function in found:
+            found.remove(value.function)
+        return tuple(found)
 
     def _block(self) -> Computed:
         """Go past ``if``, ``for``, ``function``... to its end, or past what stands behind ``return``."""
@@ -268,6 +280,7 @@ class _Reader:
                 found = Name(f"{found.path}.{key}") if plain and isinstance(found, Name) else Computed(token.line)
             elif self._next.kind in ("string", "long") or self._next.text in ("(", "{"):
                 arguments = self._arguments(depth)
+                self._called.append(found.path if isinstance(found, Name) else "")
                 found = Call(found.path, arguments) if isinstance(found, Name) else Computed(token.line)
             else:
                 return found

@@ -152,6 +152,7 @@ def test_settings_that_are_not_followed_leave_names_open(conf: str, reason: str)
         ("rpzFile('/z', {defpol = Policy.Custom})", (), "defpol=Policy.Custom needs defcontent"),
         ("rpzFile('/other')", (), "/other: not in this snapshot"),
         ("dofile('/x.lua')", (), "dofile: a Lua file is run"),
+        ("x = y or rpzFile('/z')", (), "line 1: rpzFile is called within something else"),
         ("frob()", (), "frob: a function that is not known"),
         ("rpzFile(", (), "line 1: the end instead of a value"),
         ("rpzFile('/z')", ("x.com CNAME .", "x.com CNAME ."), "line 4: x.com.z has two actions"),

@@ -58,6 +58,22 @@ def test_names_stand_for_what_they_were_given() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "inner"),
+    [
+        ("f('x')", ()),
+        ("x = f(g(1))", ("g",)),
+        ("x = f().id", ("f",)),
+        ("x = y and f() or h.i{}", ("f", "h.i")),
+        ("x = {f(), a = {g()}}", ("f", "g")),
+        ("x = f()()", ("f", "")),
+        ("x, y = f(), g()", ("g",)),
+    ],
+)
+def test_calls_within_a_statement_are_said(text: str, inner: tuple[str, ...]) -> None:
+    assert read(text)[0].inner == inner
+
+
+@pytest.mark.parametrize(
     "block",
     [
         "if x then f() else g() end",

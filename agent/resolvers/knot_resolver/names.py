@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from agent.model.names import normalise
 from agent.resolvers.lua import Call, Table
+from agent.resolvers.unbound.words import zone_name
 
 if TYPE_CHECKING:
     from agent.resolvers.lua import Value
@@ -18,20 +18,11 @@ _CLASSES: Final = {
 }  # fmt: skip
 
 
-def canonical(text: str) -> str:
-    """Lower case, without trailing dot; empty for the root."""
-    bare = text.strip().rstrip(".")
-    try:
-        return normalise(bare) if bare else ""
-    except ValueError:
-        return bare.lower()
-
-
 def name_of(value: Value) -> str | None:
     """Give the name in ``todname('x.')``, or of the bytes of one; None for what is computed."""
     if isinstance(value, Call) and value.function in TO_NAME and value.arguments:
         text = value.arguments[0]
-        return canonical(text) if isinstance(text, str) else None
+        return zone_name(text) if isinstance(text, str) else None
     return _unwired(value) if isinstance(value, str) else None
 
 
@@ -51,7 +42,7 @@ def names_of(value: Value) -> tuple[str, ...] | None:
     if isinstance(value, Call) and value.function == "policy.todnames" and value.arguments:
         table = value.arguments[0]
         if isinstance(table, Table) and all(isinstance(one, str) for one in table.row):
-            return tuple(canonical(one) for one in table.row if isinstance(one, str))
+            return tuple(zone_name(one) for one in table.row if isinstance(one, str))
         return None
     found = [name_of(one) for one in value.row] if isinstance(value, Table) else [None]
     return None if None in found else tuple(one for one in found if one is not None)

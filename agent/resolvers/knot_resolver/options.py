@@ -23,10 +23,10 @@ HARMLESS: Final = _names("""
     cache cache.open cache.close cache.clear cache.max_ttl cache.min_ttl cache.ns_tout cache.size cache.storage
     cache.current_size cache.current_storage cache.backends cache.stats cache.count cache.prune cache.get
     hints.root hints.root_file hints.ttl hints.get log log_level log_target log_groups log_error log_warn log_info
-    log_debug log_notice mode option reorder_RR user user.name hostname package_version print resolve map
+    log_debug log_notice mode option reorder_RR user user.name hostname package_version print resolve
     net.bufsize net.ipv4 net.ipv6 net.tcp_pipeline net.tcp_backlog net.outgoing_v4 net.outgoing_v6 net.tls
     net.tls_client net.tls_padding net.tls_sticket_secret net.tls_sticket_secret_file net.doh_headers net.interfaces
-    net.list net.close net.proxy_allowed net.register_endpoint_kind net.connect_timeout net.stats
+    net.list net.close net.register_endpoint_kind net.connect_timeout net.stats
     env verbose debugging.assertion_abort debugging.assertion_fork trust_anchors.add trust_anchors.add_file
     trust_anchors.remove trust_anchors.set_insecure
     trust_anchors.keyfile_default trust_anchors.hold_down_time trust_anchors.refresh_time trust_anchors.keep_removed
@@ -38,7 +38,19 @@ HARMLESS: Final = _names("""
 """Cannot change whether a public name gets its addresses: caches, logs, transport, root servers, trust anchors (names
 that do not validate fail for everybody), statistics, rights."""
 
+SETTING: Final = _names("""
+    policy.add view:addr hints.config hints.set hints.add_hosts hints.use_nodata hints.del daf.add modules.load
+    net.listen
+""")
+"""Those of them that set something up."""
+
+PURE: Final = _names("""
+    math.floor math.max math.min os.getenv os.time string.format tonumber tostring type
+""")
+"""Functions of Lua itself that set nothing up."""
+
 OPEN: Final = {
+    "map": "code is run",
     "modules.unload": "a module is taken away",
     "net.proxy_allowed": "clients are told apart by what a proxy says of them",
     "policy.del": "a rule is taken away",

@@ -12,10 +12,10 @@ from agent.model.record import record
 from agent.model.resolver import Fate, NameSet, Outcome, Scope
 from agent.model.source import Gap, Source
 from agent.resolvers.knot_resolver import NONE
-from agent.resolvers.knot_resolver.names import canonical
-from agent.resolvers.knot_resolver.options import HARMLESS, MODELLED, MODULES, MODULES_OPEN, OPEN
+from agent.resolvers.knot_resolver.options import HARMLESS, MODELLED, MODULES, MODULES_OPEN, OPEN, PURE, SETTING
 from agent.resolvers.knot_resolver.rules import EVERY, FIXED, Rule, action_of, always, rules_of
 from agent.resolvers.lua import Call, Computed, Name, Table, statements
+from agent.resolvers.unbound.words import zone_name
 
 if TYPE_CHECKING:
     from agent.model.names import Interest
@@ -27,6 +27,8 @@ KIND: Final = "kresd"
 SYSTEM_HOSTS: Final = "/etc/hosts"
 OPTIONAL: Final = frozenset({"hints", "view", "daf"})
 """Modules without which a call of theirs ends the program."""
+QUIET: Final = (MODELLED | HARMLESS | PURE) - SETTING
+"""What may be called to make a value."""
 ADDING: Final = frozenset({"policy.add", "policy:add", "view:addr"})
 MAX_BLOCKS: Final = 500
 """Blocks of clients that are told apart."""
@@ -98,10 +100,12 @@ class Program:
                 place = f" (line {error.line})" if error.line else ""
                 gap = Gap(KIND, f"line {one.source.line}: {error}{place}", one.source)
                 self.gaps.append(gap)
-                self._open_rules(one.value, gap)
+                self._open_rules(one, gap)
 
     def _statement(self, one: Statement) -> None:
         value = one.value
+        if hidden := next((name for name in one.inner if name not in QUIET), None):
+            raise Malformed(f"{hidden or 'a function'} is called within something else")
         if isinstance(value, Computed) and not one.target:
             raise Malformed("a program decides")
         if isinstance(value, Call):
@@ -120,13 +124,14 @@ class Program:
         elif one.target.startswith(("policy", "view", "modules")) and one.target not in HARMLESS:
             raise Malformed(f"{one.target} is set by a program")
 
-    def _open_rules(self, value: Value, gap: Gap) -> None:
+    def _open_rules(self, one: Statement, gap: Gap) -> None:
         """A rule that is not followed leaves those behind it open; a program may have taken away others as well."""
-        name = value.function if isinstance(value, Call) else ""
-        if isinstance(value, Computed) or name.startswith(("policy", "view")):
+        name = one.value.function if isinstance(one.value, Call) else ""
+        hidden = any(inner not in QUIET for inner in one.inner)
+        if hidden or isinstance(one.value, Computed) or name.startswith(("policy", "view")):
             unknown = always(Outcome(Fate.UNKNOWN, because=str(gap)))
-            at = len(self.policies) if name in ADDING else 0
-            self.policies.insert(at, (Rule(EVERY, unknown, gap.source or Source(KIND, "")),))
+            at = len(self.policies) if name in ADDING and not hidden else 0
+            self.policies.insert(at, (Rule(EVERY, unknown, one.source),))
 
     def _call(self, call: Call, source: Source) -> None:
         name = call.function
@@ -244,7 +249,7 @@ class Program:
         words = text.split() if isinstance(text, str) else []
         names = EVERY
         if words[:2] == ["qname", "="] and len(words) > 3:
-            names = NameSet(Scope.SUBTREE, canonical(words[2]))
+            names = NameSet(Scope.SUBTREE, zone_name(words[2]))
             words = words[3:]
         action = words[0].lower() if words else ""
         if action in _DAF_ACTIONS and len(words) == 1:
@@ -289,7 +294,7 @@ class Program:
         self._know(words[0], address, source)
 
     def _know(self, name: str, address: tuple[int, int], source: Source) -> None:
-        found = canonical(name)
+        found = zone_name(name)
         if self._interest.touches(found):
             self.hints.append(Hint(found, *address, source))
 
@@ -303,7 +308,7 @@ class Program:
         self.hints = [
             one
             for one in self.hints
-            if one.name != canonical(name) or (gone is not None and (one.family, one.value) != gone)
+            if one.name != zone_name(name) or (gone is not None and (one.family, one.value) != gone)
         ]
 
     def _listen(self, call: Call) -> None:

@@ -10,7 +10,6 @@ from agent.model.record import record
 from agent.model.resolver import BOTH, Fate, NameSet, Outcome, Scope
 from agent.model.source import Source
 from agent.resolvers.knot_resolver.names import names_of, pattern_of, wired
-from agent.resolvers.knot_resolver.options import OPEN
 from agent.resolvers.lua import Call, Name, Table
 from agent.resolvers.zonefile import records
 
@@ -178,8 +177,6 @@ def rules_of(value: Value, source: Source, interest: Interest, zone: Artifact | 
     """Give what one rule says, in the order in which it looks; raises Malformed for what is not followed."""
     if not isinstance(value, Call) or not value.arguments:
         raise Malformed("a rule is computed")
-    if value.function in OPEN:
-        raise Malformed(f"{value.function}: {OPEN[value.function]}")
     if value.function == "policy.rpz":
         return tuple(policy_zone(zone, action_of(value.arguments[0]), interest)) if zone else ()
     action = action_of(value.arguments[0])

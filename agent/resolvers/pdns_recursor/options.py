@@ -79,7 +79,7 @@ DEFAULTS: Final = {
 LUA_HARMLESS: Final = _names("""
     addAllowedAdditionalQType addDS addNTA addSortList addTA clearDS clearNTA clearSortlist clearTA
     dnstapFrameStreamServer dnstapNODFrameStreamServer getProtobufTags outgoingProtobufServer pdnslog protobufServer
-    readTrustAnchorsFromFile setProtobufMasks sortlist addSortlist
+    readTrustAnchorsFromFile setProtobufMasks
 """)
 """Functions of the Lua configuration that change no answer: trust anchors, the order of addresses, exports."""
 LUA_OPEN: Final = {

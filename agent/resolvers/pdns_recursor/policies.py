@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from agent.snapshot.following import Following
 
 ACTIONS: Final = frozenset({"NoAction", "Drop", "NXDOMAIN", "NODATA", "Truncate", "Custom"})
+QUIET: Final = frozenset({"newNMG", "newNetmask", "newCA", "newDN", "os.getenv", "tonumber", "tostring"})
+"""What may be called to make a value."""
 OPTIONS: Final = frozenset({
     "policyName", "defpol", "defpolOverrideLocalData", "defcontent", "defttl", "tags", "overridesGettag", "maxTTL",
     "zoneSizeHint", "extendedErrorCode", "extendedErrorExtra", "includeSOA", "ignoreDuplicates",
@@ -59,6 +61,9 @@ def policies(given: Settings, following: Following) -> tuple[tuple[Policy, ...],
 def _read(statement: Statement, following: Following) -> Iterator[Policy | Gap]:
     """What one statement adds."""
     value, source = statement.value, statement.source
+    for name in statement.inner:
+        if name not in QUIET:
+            yield Gap(KIND, f"line {source.line}: {name or 'a function'} is called within something else", source)
     if isinstance(value, Call) and value.function == "rpzFile":
         try:
             policy = _policy(value, source, following)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from agent.errors import Malformed
 from agent.model.intervals import as_address
-from agent.model.names import normalise
 from agent.model.record import record
 from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Scope, meet
 from agent.model.source import Gap, Source
 from agent.resolvers.pdns_recursor.rpz import answered
 from agent.resolvers.pdns_recursor.settings import KIND, endpoint
+from agent.resolvers.unbound.words import zone_name
+from agent.resolvers.unbound.zones import label_count
 from agent.resolvers.zonefile import ZoneRecord, records
 from agent.snapshot.search import lines_about
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from agent.resolvers.pdns_recursor.settings import Settings
     from agent.snapshot import Artifact
     from agent.snapshot.following import Following
-
-ELSEWHERE: Final = Outcome(Fate.PASSED_ON)
 
 
 @record
@@ -61,7 +60,7 @@ class Domains:
                 elif option == "auth-zones":
                     artifact = self._following.file(value, setting.source)
                     if artifact is not None:
-                        self._enter(Domain(_canonical(name), frozenset(), setting.source, artifact))
+                        self._enter(Domain(zone_name(name), frozenset(), setting.source, artifact))
                 else:
                     self._forward(name, value, setting.source)
         self._forwards_in_file()
@@ -81,7 +80,7 @@ class Domains:
         found = [_server(one) for one in servers.split()]
         if any(one is None for one in found) or not found:
             self._gap(f"forward zone {name}: {servers} is no address", source)
-        self._enter(Domain(_canonical(name), frozenset(one for one in found if one), source))
+        self._enter(Domain(zone_name(name), frozenset(one for one in found if one), source))
 
     def _forwards_in_file(self) -> None:
         setting = self._given.get("forward-zones-file")
@@ -112,14 +111,14 @@ class Domains:
             words = line.partition("#")[0].split()
             address = as_address(words[0]) if len(words) > 1 else None
             for word in words[1:] if address else ():
-                name = _canonical(word if "." in word or not suffix else f"{word}.{suffix}")
+                name = zone_name(word if "." in word or not suffix else f"{word}.{suffix}")
                 if name not in self._found:
                     source = Source(artifact.name, line.strip(), number)
                     self._enter(Domain(name, frozenset(), source, None, address))
 
     def rules(self) -> Iterator[NameRule]:
         """What becomes of names that no policy stops, the closest zone first; none for those looked for elsewhere."""
-        for domain in sorted(self._found.values(), key=lambda one: (-_depth(one.name), one.name)):
+        for domain in sorted(self._found.values(), key=lambda one: (-label_count(one.name), one.name)):
             whole = NameSet(Scope.SUBTREE, domain.name)
             if domain.file is not None:
                 yield from self._served(domain, domain.file)
@@ -140,13 +139,13 @@ class Domains:
             self._gap(f"zone {domain.name}: line {error.line}: {error}", source)
             yield NameRule(whole, Outcome(Fate.UNKNOWN, because=f"zone {domain.name}: {error}"), source)
             return
-        wild = sorted((name for name in found if name.startswith("*.")), key=lambda name: -_depth(name))
+        wild = sorted((name for name in found if name.startswith("*.")), key=lambda name: -label_count(name))
         cuts = [name for name, some in found.items() if name != domain.name and any(one.type == "NS" for one in some)]
         for name in sorted(found):
             if name not in wild and name not in cuts:
                 yield from _data(NameSet(Scope.EXACT, name), found[name], artifact, self._prefix)
         below: list[NameRule] = []
-        for name in sorted(cuts, key=lambda name: -_depth(name)):
+        for name in sorted(cuts, key=lambda name: -label_count(name)):
             source = Source(artifact.name, found[name][0].text, found[name][0].line)
             unknown = Outcome(Fate.UNKNOWN, because=f"zone {domain.name} hands {name} on to other servers")
             yield NameRule(NameSet(Scope.EXACT, name), unknown, source)
@@ -180,18 +179,6 @@ def _host(domain: Domain, address: tuple[int, int], prefix: int | None) -> Itera
         outcome = answered((address,), family, prefix)
         yield NameRule(NameSet(Scope.EXACT, domain.name), outcome, domain.source, frozenset({family}))
     yield NameRule(NameSet(Scope.BELOW, domain.name), Outcome(Fate.NXDOMAIN), domain.source)
-
-
-def _depth(name: str) -> int:
-    return name.count(".") + 1 if name else 0
-
-
-def _canonical(text: str) -> str:
-    bare = text.strip().rstrip(".")
-    try:
-        return normalise(bare) if bare else ""
-    except ValueError:
-        return bare.lower()
 
 
 def _server(text: str) -> str | None:
