@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from agent.model.resolver import Fate
     from agent.snapshot import Snapshot
 
 REPLY = aliased
@@ -208,7 +207,7 @@ def collected(files: Mapping[str, str | bytes], argv: tuple[str, ...]) -> Snapsh
     return replace(taken, artifacts={gone: Artifact(gone, Status.ABSENT), **taken.artifacts})
 
 
-def disagreements(config: Config, world: Internet, seen: set[Fate] | None = None) -> list[str]:
+def disagreements(config: Config, world: Internet) -> list[str]:
     """Where the program and our reading of its files say different things; raises RuntimeError where it does not start."""
     config.write()
     taken = collected(config.files, config.argv)
@@ -226,8 +225,6 @@ def disagreements(config: Config, world: Internet, seen: set[Fate] | None = None
                     theirs = world.ask(name, family, client=client, timeout=3.0)
                     if theirs.rcode == "SERVFAIL":  # what DROP answers
                         theirs = Answer("TIMEOUT")
-                    if seen is not None:
-                        seen.add(ours.fate)
                     if not agree(ours, family, theirs):
                         found.append(f"{client} {name} IPv{family}: {theirs}; we say {ours} by {rule and rule.source}")
     return found

@@ -248,8 +248,10 @@ class _Maker:
                 yield from self._rules(names, action)
 
     def _again(self, names: NameSet) -> Iterator[NameRule]:
-        """What becomes of names that are asked for again, past all policy zones."""
-        return (replace(rule, outcome=replace(rule.outcome, settled=True)) for rule in self._passed(names, 0))
+        """What becomes of names that are asked for again, past all policy zones but in what DNS64 asks."""
+        for rule in self._passed(names, 0):
+            made = self._prefix is not None and rule.families == {6} and rule.outcome.fate is Fate.ADDRESSES
+            yield replace(rule, outcome=MADE if made else replace(rule.outcome, settled=True))
 
     def _rules(self, names: NameSet, action: Action) -> Iterator[NameRule]:
         outcomes = {family: action.outcome(family, self._prefix) for family in (4, 6)}
@@ -268,7 +270,9 @@ class _Maker:
                 yield replace(rule, names=both, outcome=self._doubt)
             elif not rule.outcome.upstreams and any(zone.judges_servers for zone in self._zones[:zones]):
                 yield replace(rule, names=both, outcome=BY_SERVERS)
-            elif action := self._by_server(rule.outcome, zones):
+            elif (action := self._by_server(rule.outcome, zones)) and action.kind == AGAIN_OVER_TCP:
+                yield NameRule(both, DROPPED, action.source)  # over TCP there is an error of no meaning
+            elif action:
                 yield from self._rules(both, action)
             else:
                 yield replace(rule, names=both)
@@ -279,7 +283,7 @@ class _Maker:
             for upstream in sorted(outcome.upstreams):
                 family, value = address_value(upstream.partition("#")[0])
                 if action := look_up(zone.addresses.get("rpz-nsip", ()), family, value):
-                    return None if action.passes else action
+                    return None if action.kind == "NoAction" else action
         return None
 
     def _answers(self, zone: PolicyZone) -> Iterator[AddressRule]:
