@@ -293,7 +293,9 @@ class _Maker:
             some = tuple(alike[1])
             family, _, action = some[0]
             outcome = PASS if action.passes else action.outcome(family)
-            if action.kind == CUSTOM and outcome.fate is Fate.NODATA:
+            if family == 6 and self._prefix is not None and outcome.fate is Fate.NODATA:
+                outcome = MADE
+            elif action.kind == CUSTOM and outcome.fate is Fate.NODATA:
                 outcome = OF_OTHER_TYPE
             yield AddressRule(family, Intervals.of(block for _, block, _ in some), outcome, action.source)
 
