@@ -171,6 +171,10 @@ class Config:
         options += random.sample(("maxTTL=60", "zoneSizeHint = 100", 'tags={"one", "two"}', "overridesGettag=false"), 1)
         self.files[path] = self._zone(name, again=defpol in ("", "Custom"))
         call = f'rpzFile("{path}", {{{", ".join(options)}}})'
+        if random.random() < 0.2:  # nobody is there to send it; it begins with what was saved
+            options += [f"seedFile='{path}'", f"dumpFile='{path}'", "refresh=600"]
+            server = random.choice(('"127.0.0.99"', '{"127.0.0.99", "127.0.0.98"}'))
+            return [f'{random.choice(("rpzPrimary", "rpzMaster"))}({server}, "{name}.", {{{", ".join(options)}}})']
         return [random.choice((call, f"local path = '{path}'\nrpzFile(path, {{ {'; '.join(options)} }}) -- here"))]
 
     def _zone(self, name: str, *, again: bool) -> str:

@@ -144,11 +144,13 @@ def test_settings_that_are_not_followed_leave_names_open(conf: str, reason: str)
 @pytest.mark.parametrize(
     ("lua", "records", "reason"),
     [
-        ("rpzPrimary('1.2.3.4', 'z')", (), "line 1: rpzPrimary: a policy zone comes from another server"),
+        ("rpzPrimary('1.2.3.4', 'z')", (), "a policy zone comes from another server, and is not saved (dumpFile)"),
+        ("rpzMaster({'1.2.3.4'}, 'y', {dumpFile = '/z'})", (), "line 1: the zone is called z, not y"),
+        ("rpzPrimary('1.2.3.4', 'z', {dumpFile = '/none'})", (), "/none: not in this snapshot"),
         ("\nif x then rpzFile('/z') end", (), "line 2: a Lua program decides"),
         ("for i = 1, 2 do end\nreturn", (), "line 1: a Lua program decides"),
         ("rpzFile('/z' .. x)", (), "line 1: rpzFile: what it is given is computed"),
-        ("rpzFile('/z', {defpol = x})", (), "line 1: rpzFile: defpol is not known"),
+        ("rpzFile('/z', {defpol = x})", (), "line 1: defpol is not known"),
         ("rpzFile('/z', {defpol = Policy.Custom})", (), "defpol=Policy.Custom needs defcontent"),
         ("rpzFile('/other')", (), "/other: not in this snapshot"),
         ("dofile('/x.lua')", (), "dofile: a Lua file is run"),

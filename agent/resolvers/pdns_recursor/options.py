@@ -85,8 +85,6 @@ LUA_HARMLESS: Final = _names("""
 LUA_OPEN: Final = {
     "addProxyMapping": "addresses of clients are taken for others",
     "dofile": "a Lua file is run",
-    "rpzMaster": "a policy zone comes from another server",
-    "rpzPrimary": "a policy zone comes from another server",
     "zoneToCache": "a zone is put into the cache",
 }
 ROOT_KEYS: Final = "/usr/share/pdns-recursor/lua-config/rootkeys.lua"

@@ -10,7 +10,7 @@ from agent.model.source import Gap, Source
 from agent.resolvers.lua import Call, Computed, Name, Table, Value, statements
 from agent.resolvers.pdns_recursor.options import LUA_HARMLESS, LUA_OPEN, ROOT_KEYS
 from agent.resolvers.pdns_recursor.settings import KIND
-from agent.resolvers.zonefile import absolute
+from agent.resolvers.unbound.words import zone_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from agent.snapshot.following import Following
 
 ACTIONS: Final = frozenset({"NoAction", "Drop", "NXDOMAIN", "NODATA", "Truncate", "Custom"})
+OF_TRANSFER: Final = frozenset({
+    "tsigname", "tsigalgo", "tsigsecret", "refresh", "maxReceivedMBytes", "localAddress", "axfrTimeout", "seedFile",
+    "dumpFile",
+})  # fmt: skip
+"""Options of ``rpzPrimary`` alone."""
+TRANSFERRED: Final = frozenset({"rpzPrimary", "rpzMaster"})
 QUIET: Final = frozenset({"newNMG", "newNetmask", "newCA", "newDN", "os.getenv", "tonumber", "tostring"})
 """What may be called to make a value."""
 OPTIONS: Final = frozenset({
@@ -31,7 +37,7 @@ OPTIONS: Final = frozenset({
 
 @record
 class Policy:
-    """One ``rpzFile``: its zone file, and what takes the place of the actions there."""
+    """One policy zone: its file, and what takes the place of the actions there."""
 
     file: Artifact
     source: Source
@@ -41,6 +47,8 @@ class Policy:
     """``defcontent``, for the action Custom."""
     overrides_data: bool = True
     """Whether records with data of their own get that action as well."""
+    zone: str = ""
+    """What the zone has to be called; empty: anything."""
 
 
 def policies(given: Settings, following: Following) -> tuple[tuple[Policy, ...], tuple[Gap, ...]]:
@@ -64,7 +72,7 @@ def _read(statement: Statement, following: Following) -> Iterator[Policy | Gap]:
     for name in statement.inner:
         if name not in QUIET:
             yield Gap(KIND, f"line {source.line}: {name or 'a function'} is called within something else", source)
-    if isinstance(value, Call) and value.function == "rpzFile":
+    if isinstance(value, Call) and (value.function == "rpzFile" or value.function in TRANSFERRED):
         try:
             policy = _policy(value, source, following)
         except Malformed as error:
@@ -81,25 +89,35 @@ def _read(statement: Statement, following: Following) -> Iterator[Policy | Gap]:
 
 
 def _policy(call: Call, source: Source, following: Following) -> Policy | None:
-    """One ``rpzFile(path, {options})``; None where there is no file. Raises Malformed."""
-    path = call.arguments[0] if call.arguments else None
-    options = call.arguments[1] if len(call.arguments) > 1 else Table()
+    """One ``rpzFile(path, {options})`` or ``rpzPrimary(address, zone, {options})``; None where there is no file.
+
+    Of a zone that comes from another server the file is read to which it is saved. Raises Malformed.
+    """
+    name = call.function
+    moved = name in TRANSFERRED
+    given = call.arguments[1:] if moved else call.arguments
+    path, options = (*given, None, None)[:2]
+    options = Table() if options is None else options
     if not isinstance(path, str) or not isinstance(options, Table):
-        raise Malformed("rpzFile: what it is given is computed")
-    for name, value in options.fields:
-        if isinstance(value, Computed | Call) and name not in ("policyName", "tags"):
-            raise Malformed(f"rpzFile: {name} is computed")
-        if name not in OPTIONS:
-            raise Malformed(f"rpzFile: unknown option {name}")
-    artifact = following.file(path, source)
+        raise Malformed(f"{name}: what it is given is computed")
+    for option, value in options.fields:
+        if isinstance(value, Computed | Call) and option not in ("policyName", "tags"):
+            raise Malformed(f"{name}: {option} is computed")
+        if option not in OPTIONS and not (moved and option in OF_TRANSFER):
+            raise Malformed(f"{name}: unknown option {option}")
+    saved = options.get("dumpFile") if moved else path
+    if not isinstance(saved, str):
+        raise Malformed(f"{name}: a policy zone comes from another server, and is not saved (dumpFile)")
+    artifact = following.file(saved, source)
     if artifact is None:
         return None
     action = _action(options.get("defpol"))
     content = options.get("defcontent")
     if action == "Custom" and not isinstance(content, str):
-        raise Malformed("rpzFile: defpol=Policy.Custom needs defcontent")
-    target = absolute(f"{str(content).rstrip('.')}.", "") if action == "Custom" else ""
-    return Policy(artifact, source, action, target, options.get("defpolOverrideLocalData") is not False)
+        raise Malformed(f"{name}: defpol=Policy.Custom needs defcontent")
+    target = zone_name(str(content)) if action == "Custom" else ""
+    zone = zone_name(path) if moved else ""
+    return Policy(artifact, source, action, target, options.get("defpolOverrideLocalData") is not False, zone)
 
 
 def _action(value: Value) -> str:
@@ -108,4 +126,4 @@ def _action(value: Value) -> str:
         return ""
     if isinstance(value, Name) and value.path.removeprefix("Policy.") in ACTIONS:
         return value.path.removeprefix("Policy.")
-    raise Malformed("rpzFile: defpol is not known")
+    raise Malformed("defpol is not known")

@@ -92,6 +92,8 @@ def policy_zone(policy: Policy, interest: Interest) -> PolicyZone:
         reader.take(one)
     if reader.domain is None:
         raise Malformed("the zone has no SOA record", line=1)
+    if policy.zone and reader.domain != policy.zone:
+        raise Malformed(f"the zone is called {reader.domain}, not {policy.zone}", line=1)
     return reader.zone()
 
 
