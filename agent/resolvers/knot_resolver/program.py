@@ -12,6 +12,7 @@ from agent.model.record import record
 from agent.model.resolver import Fate, NameSet, Outcome, Scope
 from agent.model.source import Gap, Source
 from agent.resolvers.knot_resolver import NONE
+from agent.resolvers.knot_resolver.hints import Hints
 from agent.resolvers.knot_resolver.options import HARMLESS, MODELLED, MODULES, MODULES_OPEN, OPEN, PURE, SETTING
 from agent.resolvers.knot_resolver.rules import EVERY, FIXED, Rule, action_of, always, rules_of
 from agent.resolvers.lua import Call, Computed, Name, Table, statements
@@ -36,16 +37,6 @@ _MODULE: Final = re.compile(r"\s*(\w+)\s*(?:([<>])\s*(\w+)\s*)?")
 _DAF_ACTIONS: Final = {
     "pass": "policy.PASS", "deny": "policy.DENY", "drop": "policy.DROP", "tc": "policy.TC", "truncate": "policy.TC",
 }  # fmt: skip
-
-
-@record
-class Hint:
-    """One address of one name."""
-
-    name: str
-    family: int
-    value: int
-    source: Source
 
 
 @record
@@ -79,9 +70,7 @@ class Program:
         self.afterwards: list[tuple[Rule, ...]] = []
         self.renumbered: list[Renumbering] = []
         self.views: list[ViewRule] = []
-        self.hints: list[Hint] = []
-        self.hints_say_no = True
-        """Whether a name with hints has no data of the other types."""
+        self.hints = Hints(interest)
         self.listeners: list[Listener] = []
         self.gaps: list[Gap] = []
 
@@ -120,7 +109,7 @@ class Program:
         elif one.target.startswith("hints."):
             name = one.target.removeprefix("hints.")
             self._needs("hints", one.target)
-            self._hint(f"{name} {value}" if isinstance(value, str) else None, one.source)
+            self.hints.add(f"{name} {value}" if isinstance(value, str) else None, one.source)
         elif one.target.startswith(("policy", "view", "modules")) and one.target not in HARMLESS:
             raise Malformed(f"{one.target} is set by a program")
 
@@ -144,11 +133,11 @@ class Program:
             case "hints.config" | "hints.add_hosts":
                 self._hosts(call, source)
             case "hints.set":
-                self._hint(call.arguments[0] if call.arguments else None, source)
+                self.hints.add(call.arguments[0] if call.arguments else None, source)
             case "hints.del":
-                self._forget(call.arguments[0] if call.arguments else None)
+                self.hints.remove(call.arguments[0] if call.arguments else None)
             case "hints.use_nodata":
-                self.hints_say_no = call.arguments != (False,)
+                self.hints.say_no = call.arguments != (False,)
             case "daf.add":
                 self._daf(call.arguments[0] if call.arguments else None, source)
             case "modules.load":
@@ -159,8 +148,6 @@ class Program:
                 raise Malformed(f"{name}: {OPEN[name]}")
             case _ if name not in MODELLED and name not in HARMLESS:
                 raise Malformed(f"{name} is not known")
-
-    # ---- modules ----
 
     def _needs(self, module: str, name: str) -> None:
         if module in OPTIONAL and module not in self._modules:
@@ -180,8 +167,6 @@ class Program:
         self._modules.add(module)
         if module == "hints" and isinstance(setting, str):
             self._hosts(Call("hints.config", (setting,)), source)
-
-    # ---- rules ----
 
     def _policy(self, call: Call, source: Source) -> None:
         rule = call.arguments[0] if call.arguments else None
@@ -262,54 +247,17 @@ class Program:
         if self._interest.touches(names.text):
             self.policies.append((Rule(names, made, source),))
 
-    # ---- names that are known here ----
-
     def _hosts(self, call: Call, source: Source) -> None:
-        """``hints.config`` begins anew, ``hints.add_hosts`` adds; a line that is not understood ends the file."""
+        """``hints.config`` begins anew, ``hints.add_hosts`` adds."""
         path = call.arguments[0] if call.arguments else None
         if call.function == "hints.config":
-            self.hints.clear()
-            self.hints_say_no = True
+            self.hints = Hints(self._interest)
             if path is None:
                 return
         if path is not None and not isinstance(path, str):
             raise Malformed(f"{call.function}: the file is computed")
-        artifact = self._read(path or SYSTEM_HOSTS, source)
-        for number, line in enumerate(artifact.text.split("\n") if artifact else (), 1):
-            words = line.partition("#")[0].split()
-            if not words or artifact is None:
-                continue
-            address = as_address(words[0])
-            if address is None:
-                raise Malformed(f"{path}: line {number} ends what is read of the file")
-            where = Source(artifact.name, line.strip(), number)
-            for word in words[1:]:
-                self._know(word, address, where)
-
-    def _hint(self, text: Value, source: Source) -> None:
-        words = text.split() if isinstance(text, str) else []
-        address = as_address(words[1]) if len(words) == 2 else None
-        if address is None:
-            raise Malformed("a hint is computed, or has no address")
-        self._know(words[0], address, source)
-
-    def _know(self, name: str, address: tuple[int, int], source: Source) -> None:
-        found = zone_name(name)
-        if self._interest.touches(found):
-            self.hints.append(Hint(found, *address, source))
-
-    def _forget(self, text: Value) -> None:
-        if not isinstance(text, str) or not text.split():
-            raise Malformed("hints.del is computed")
-        name, *address = text.split()
-        if name != name.lower():
-            return  # there is none of that spelling (``del_pair``)
-        gone = as_address(address[0]) if address else None
-        self.hints = [
-            one
-            for one in self.hints
-            if one.name != zone_name(name) or (gone is not None and (one.family, one.value) != gone)
-        ]
+        if artifact := self._read(path or SYSTEM_HOSTS, source):
+            self.hints.hosts(artifact)
 
     def _listen(self, call: Call) -> None:
         addresses = call.arguments[0] if call.arguments else None

@@ -23,14 +23,13 @@ from agent.model.resolver import (
     Outcome,
     Resolver,
     RuleList,
-    Scope,
     View,
     meet,
 )
 from agent.model.source import Source
 from agent.resolvers.knot_resolver import NONE
 from agent.resolvers.knot_resolver.program import KIND, Program
-from agent.resolvers.knot_resolver.rules import DROPPED, EVERY, NODATA, ON, REFUSED, Rule
+from agent.resolvers.knot_resolver.rules import DROPPED, EVERY, ON, REFUSED, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -100,7 +99,7 @@ class _Maker:
     def __init__(self, program: Program, doubt: Outcome | None) -> None:
         self._program = program
         self._doubt = doubt
-        self._hints = tuple(self._known())
+        self._hints = tuple(program.hints.rules())
 
     def views(self) -> Iterator[View]:
         """One view for each set of blocks that a client is in."""
@@ -211,23 +210,6 @@ class _Maker:
             if family in hint.families and (both := meet(names, hint.names)):
                 yield replace(hint, names=both)
         yield NameRule(names, self._passed(outcome), source, mine)
-
-    def _known(self) -> Iterator[NameRule]:
-        """The hints: addresses of a name, and that it has no others."""
-        found: dict[str, dict[int, set[int]]] = {}
-        sources: dict[str, Source] = {}
-        for one in self._program.hints:
-            found.setdefault(one.name, {4: set(), 6: set()})[one.family].add(one.value)
-            sources.setdefault(one.name, one.source)
-        for name, families in found.items():
-            for family, values in families.items():
-                names = NameSet(Scope.EXACT, name)
-                mine = frozenset({family})
-                if values:
-                    outcome = Outcome(Fate.ADDRESSES, frozenset((family, value) for value in values))
-                    yield NameRule(names, outcome, sources[name], mine)
-                elif self._program.hints_say_no:
-                    yield NameRule(names, NODATA, sources[name], mine)
 
     def _renumbered(self) -> Iterator[AddressRule]:
         for one in self._program.renumbered:
