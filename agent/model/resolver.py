@@ -73,6 +73,18 @@ class AnyOf:
         return any(name in one for one in self.patterns)
 
 
+def meet(one: NameSet, other: NameSet) -> NameSet | None:
+    """The names that are in both of two sets that are single names or trees."""
+    if Scope.EXACT in (one.scope, other.scope):
+        single, rest = (one, other) if one.scope is Scope.EXACT else (other, one)
+        return single if single.text in rest else None
+    if one.text == other.text:
+        return one if one.scope is Scope.BELOW else other
+    if other.text in NameSet(Scope.SUBTREE, one.text):
+        return other
+    return one if one.text in NameSet(Scope.SUBTREE, other.text) else None
+
+
 class Fate(StrEnum):
     """What becomes of a question."""
 
@@ -109,6 +121,8 @@ class Outcome:
     """It holds unless one of the next lists, but for the last, has another answer than addresses."""
     skips: int = 0
     """How many of the next lists are not asked; the last, about whom questions are passed on to, always is."""
+    settled: bool = False
+    """Nobody looks at its aliases and addresses any more."""
 
 
 @record
@@ -214,8 +228,10 @@ class AddressList:
 Stage = RuleList | TriggerTree | AddressList
 
 
-def _rules(stage: RuleList | TriggerTree) -> Iterator[NameRule]:
-    """Every rule of a stage."""
+def _rules(stage: Stage) -> Iterator[NameRule]:
+    """Every rule of a stage that is about names."""
+    if isinstance(stage, AddressList):
+        return iter(())
     if isinstance(stage, RuleList):
         return iter(stage.rules)
     return (rule for entry in stage.entries for rule in entry)
@@ -244,12 +260,26 @@ class View:
     def by_address(self, decider: NameRule | None) -> tuple[AddressRule, ...]:
         """Give the rules about addresses that come before a deciding rule (None: all)."""
         found: list[AddressRule] = []
+        if decider is not None and decider.outcome.settled:
+            return ()
         for stage in self.stages:
             if isinstance(stage, AddressList):
                 found += stage.rules
             elif decider is not None and any(rule is decider for rule in _rules(stage)):
                 break
         return tuple(found)
+
+    def by_alias(self, decider: NameRule | None) -> tuple[Stage, ...]:
+        """Give the stages that an alias goes through after a rule that passed a question on (None: no rule).
+
+        A rule of the chain itself leaves an alias to the stages before its own.
+        """
+        if decider is not None and decider.outcome.settled:
+            return ()
+        for at, stage in enumerate(self.chain):
+            if decider is not None and any(rule is decider for rule in _rules(stage)):
+                return self.chain[:at]
+        return self.chain
 
     def answer(self, name: str, family: int) -> tuple[Outcome, NameRule | None]:
         """Give what becomes of a question for addresses of one family, and the rule that decides (None: no rule)."""
