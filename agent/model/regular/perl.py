@@ -347,6 +347,8 @@ class _Parser:
         return chr(min(int(number[-8:] or "0", 16), 0xFF))
 
     def _octal(self, first: str, *, inside: bool) -> str:
+        if first in "89" and self._flavour.strict:
+            raise Malformed(f"\\{first} is not known")
         if first != "0" and not inside:
             raise Irregular(f"not supported: \\{first}")
         if first != "0" or self._flavour.strict:
@@ -392,11 +394,12 @@ class _Parser:
     def _named(self) -> tuple[int, str] | None:
         """``[:digit:]`` or ``[:^digit:]``; None where it is not one."""
         mark = self._next(1)
-        end = self._text.find(f"{mark}]", self._at + 2) if mark in (":", ".", "=") else -1
+        marks = ":" if self._flavour.strict else ":.="
+        end = self._text.find(f"{mark}]", self._at + 2) if mark and mark in marks else -1
         if end < 0:
             return None
         name = self._text[self._at + 2 : end]
-        if mark != ":" and not self._flavour.strict:
+        if mark != ":":
             raise Malformed(f"[{mark} is not supported")
         negated = name.startswith("^")
         name = name.removeprefix("^")

@@ -84,7 +84,9 @@ def divide(region: Region, groups: Iterable[Group], known: str, budget: Budget) 
     division = Division(tuple(telling), {}, alone, {}, complete=False)
     wanted = 1 << len(telling)
     enough = budget.left // 2
-    for name in dict.fromkeys((*others, *(alone[one] for group in telling for one in group if one in alone))):
+    matching = [[alone[one] for one in group if one in alone] for group in telling]
+    firsts = [names[0] for names in matching if names]
+    for name in dict.fromkeys((*firsts, *others, *(name for names in matching for name in names))):
         if (len(telling) == 1 and len(division.samples) == wanted) or budget.left <= enough:
             break
         budget.left -= NAME_COSTS * sum(len(group) for group in telling)
@@ -106,7 +108,7 @@ def _alone(region: Region, one: Pattern, known: str, budget: Budget) -> tuple[di
     if one.automaton.example is None:
         one.automaton.example = shortest(one.tree)[:MAX_NAME].strip(".")
     guesses: dict[bool, str] = {}
-    for name in (known, one.automaton.example + region.ending):
+    for name in (one.automaton.example + region.ending, known):
         budget.left -= len(name)
         if name is known or region.holds(name):
             guesses.setdefault(name in one, name)
