@@ -360,6 +360,10 @@ class _Parser:
         return chr(int(number, 8))
 
     def _bracket(self) -> int:
+        self._at -= 1
+        if not self._flavour.strict and self._end_of_named(self._next(1)) >= 0:
+            raise Malformed("a named class stands outside of brackets")
+        self._at += 1
         negated = self._next() == "^"
         self._at += negated
         start = self._at
@@ -394,23 +398,32 @@ class _Parser:
     def _named(self) -> tuple[int, str] | None:
         """``[:digit:]`` or ``[:^digit:]``; None where it is not one."""
         mark = self._next(1)
-        marks = ":" if self._flavour.strict else ":.="
-        end = self._text.find(f"{mark}]", self._at + 2) if mark and mark in marks else -1
+        end = self._end_of_named(mark)
         if end < 0:
             return None
         name = self._text[self._at + 2 : end]
-        if mark != ":":
-            raise Malformed(f"[{mark} is not supported")
         negated = name.startswith("^")
         name = name.removeprefix("^")
-        if not name.isalpha() or not name.isascii():
-            return None
-        if name not in CLASSES and name not in ("word", "ascii"):
-            raise Malformed(f"there is no class [:{name}:]")
+        if mark != ":" or (name not in CLASSES and name not in ("word", "ascii")):
+            raise Malformed(f"there is no class [{mark}{name}{mark}]")
         mask = {"word": WORDS, "ascii": (1 << 128) - 1}.get(name) or CLASSES[name]
         self._at = end + 2
         mask = self._folded(mask)
         return (ANY & ~mask if negated else mask), ""
+
+    def _end_of_named(self, mark: str) -> int:
+        """Where the mark of a named class is repeated before its ``]`` (``check_posix_syntax`` of PCRE2); or -1."""
+        if self._flavour.strict:
+            return self._text.find(":]", self._at + 2) if mark == ":" else -1
+        at = self._at + 2
+        while mark and mark in ":.=" and at + 1 < len(self._text):
+            pair = self._text[at : at + 2]
+            if pair[0] == "]" or pair == f"[{mark}":
+                break
+            if pair == f"{mark}]":
+                return at
+            at += 2 if pair in ("\\]", "\\\\") else 1
+        return -1
 
 
 def _is_number(text: str) -> bool:

@@ -29,6 +29,7 @@ from agent.model.regular.syntax import (
     Spot,
     between,
     either,
+    has_spots,
     mask_of,
     repeated,
     sequence,
@@ -253,7 +254,7 @@ class _Parser:
         kind = self._token.kind
         if kind is not _Kind.OPEN_TIMES:
             self._fetch()
-            return repeated(body, int(kind is _Kind.PLUS), 1 if kind is _Kind.OPTIONAL else None)
+            return _copied(body, int(kind is _Kind.PLUS), 1 if kind is _Kind.OPTIONAL else None)
         low = self._number()
         if low is None:
             if self._token.text != ",":
@@ -267,7 +268,7 @@ class _Parser:
         if max(low, high or 0) > MAX_TIMES:
             raise Malformed(f"more than {MAX_TIMES} repetitions")
         self._fetch()
-        return repeated(body, low, high)
+        return _copied(body, low, high)
 
     def _number(self) -> int | None:
         """``fetch_number``."""
@@ -349,3 +350,10 @@ class _Parser:
         if len(name) != 1:
             raise Malformed(f"there is no character named {name}")
         return mask_of(name), "" if mark == "=" else name
+
+
+def _copied(body: Node, low: int, high: int | None) -> Node:
+    """A repetition; where it takes copies, glibc forgets some anchors in them (``calc_eclosure_iter``)."""
+    if (low, high) not in ((0, None), (0, 1), (1, 1), (0, 0)) and has_spots(body):
+        raise Irregular("not supported: an anchor that is repeated")
+    return repeated(body, low, high)

@@ -79,6 +79,8 @@ def _bracket(text: str, at: int, *, ignore_case: bool) -> tuple[int, int] | None
             classes |= mask_of(text[at + 2])  # case matters here
             at += 5
             continue
+        if text.startswith("[.", at) and not text.startswith(".]", at + 3):
+            raise Irregular("not supported: [. with more than a character")
         first, at = _character(text, at, ignore_case=ignore_case)
         last = first
         if text.startswith("-", at) and text[at + 1 : at + 2] not in ("", "]"):
