@@ -11,6 +11,7 @@ from agent.errors import Irregular, Malformed
 from agent.model.record import record
 from agent.model.regular import perl, posix, shell, tre
 from agent.model.regular.automaton import DEAD, MATCHED, Automaton
+from agent.model.regular.perl_characters import GO, PCRE
 from agent.model.regular.plain import name_sets, unescaped_dots
 from agent.model.regular.syntax import EDGE, MAX_TEXT, check_size
 
@@ -45,8 +46,8 @@ _PARSERS: Final[dict[Dialect, Callable[..., Node]]] = {
     Dialect.POSIX_EXTENDED: partial(posix.parse, extended=True),
     Dialect.POSIX_BASIC: partial(posix.parse, extended=False),
     Dialect.TRE: tre.parse,
-    Dialect.PCRE: partial(perl.parse, flavour=perl.PCRE),
-    Dialect.GO: partial(perl.parse, flavour=perl.GO),
+    Dialect.PCRE: partial(perl.parse, flavour=PCRE),
+    Dialect.GO: partial(perl.parse, flavour=GO),
     Dialect.FNMATCH: shell.parse_fnmatch,
     Dialect.WILDCARDS: shell.parse_wildcards,
 }

@@ -83,6 +83,8 @@ def _bracket(text: str, at: int, *, ignore_case: bool) -> tuple[int, int] | None
             raise Irregular("not supported: [. with more than a character")
         first, at = _character(text, at, ignore_case=ignore_case)
         last = first
+        if text[at:] == "-":
+            raise Irregular("not supported: a range without an end")
         if text.startswith("-", at) and text[at + 1 : at + 2] not in ("", "]"):
             last, at = _character(text, at + 1, ignore_case=ignore_case)
         if first <= last:
