@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from agent.model.regular import Pattern
-    from agent.model.regular.split import Division, Memberships
+    from agent.model.regular.search import Memberships
+    from agent.model.regular.split import Division
     from agent.model.requirement import Requirement
 
 MAX_PARTS: Final = 10_000
@@ -139,7 +140,8 @@ def _split(
 ) -> Iterator[Part]:
     """Split what is not a single name by patterns as well."""
     from agent.model.regular.hosts import Region  # noqa: PLC0415 - few gateways have patterns
-    from agent.model.regular.split import Budget, divide  # noqa: PLC0415 - likewise
+    from agent.model.regular.search import Budget  # noqa: PLC0415 - likewise
+    from agent.model.regular.split import divide  # noqa: PLC0415 - likewise
 
     taken, endings = _by_parent(mentioned), _by_parent(inside)
     budget = Budget()

@@ -8,6 +8,7 @@ import time
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Final
+from unittest.mock import patch
 
 import pytest
 from hypothesis import assume, given
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from agent.errors import Irregular, Malformed
 from agent.judge.namespace import MAX_ALONE, Part, parts
-from agent.model.regular import Dialect, Pattern, pattern
+from agent.model.regular import Dialect, Pattern, pattern, split
 from agent.model.requirement import Requirement
 from agent.model.resolver import AnyOf, Fate, NameRule, NameSet, Outcome, RuleList, Scope
 
@@ -74,6 +75,17 @@ def test_every_name_is_treated_like_the_sample_of_some_part(
         assert part.sample.endswith(".livechat.com") or (apex and part.sample == "livechat.com")
         assert all(label.strip("-") == label != "" for label in part.sample.split("."))
     assert len({part.sample for part in found}) == len(found)
+
+
+@given(PATTERNS)
+def test_memberships_that_are_looked_for_one_by_one_are_the_same(patterns: list[Pattern | AnyOf]) -> None:
+    together = parts(NEED, patterns)
+    with patch.object(split, "MAX_TOGETHER", 0):
+        apart = parts(NEED, patterns)
+    assume(not any(part.sampled for part in (*together, *apart)))
+    assert {memberships(one.sample, patterns) for one in apart} == {
+        memberships(one.sample, patterns) for one in together
+    }
 
 
 @given(st.lists(written(), max_size=3))
@@ -162,6 +174,21 @@ def test_patterns_of_one_outcome_are_told_apart_but_need_no_product() -> None:
     assert found[0] == Part("w0.livechat.com", f"names like w0.livechat.com (all that match {texts[0]})")
     assert rules.find(found[0].sample, 4) is rules.rules[0]
     assert rules.find(found[-1].sample, 4) is None
+
+
+def test_exceptions_from_a_long_list_are_told_apart() -> None:
+    allowed, denied = Outcome(Fate.PASSED_ON), Outcome(Fate.NXDOMAIN)
+    texts = [(r"^stats?\.", allowed), *((f"^(.+[_.-])?w{number}s?[0-9]*[_.-]", denied) for number in range(100))]
+    rules = RuleList(tuple(NameRule(tre(text), outcome, None) for text, outcome in texts))
+    found = parts(NEED, rules.sets)
+    assert not any(part.sampled for part in found)
+    outcomes = {part.sample: (rule := rules.find(part.sample, 4)) and rule.outcome.fate for part in found}
+    assert outcomes["stat.livechat.com"] is Fate.PASSED_ON
+    assert outcomes["w7.livechat.com"] is Fate.NXDOMAIN
+    both = [
+        name for name, fate in outcomes.items() if fate is Fate.PASSED_ON and any(name in tre(t) for t, _ in texts[1:])
+    ]
+    assert len(both) == 1
 
 
 def test_rules_of_other_outcomes_come_between() -> None:

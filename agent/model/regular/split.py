@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
-from agent.model.regular.automaton import DEAD, MATCHED, index_of
-from agent.model.regular.hosts import ALPHABET
+from agent.model.regular.automaton import DEAD, MATCHED
+from agent.model.regular.search import MAX_KINDS, MAX_NAME, NAME_COSTS, Budget, pursue, search
 from agent.model.regular.syntax import shortest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from agent.model.regular.automaton import State
-    from agent.model.regular.hosts import Place, Region
+    from agent.model.regular.hosts import Region
     from agent.model.regular.pattern import Pattern
+    from agent.model.regular.search import Group, Memberships
 
-MAX_WORK: Final = 800_000
-"""Steps of automata for the names of one required domain: about a quarter of a second."""
-NAME_COSTS: Final = 10
-"""Steps that it takes to look whether a pattern matches a name, about."""
-MAX_KINDS: Final = 128
-"""Memberships that are told apart in one region."""
-MAX_NAME: Final = 253
-"""Characters of a name: where the shortest one is longer, there is none."""
-
-Memberships = tuple[bool, ...]
-Group = tuple["Pattern", ...]
-"""Patterns of which it matters whether any has a name, and not which."""
-
-
-class Budget:
-    """How much may still be looked at."""
-
-    def __init__(self, steps: int = MAX_WORK) -> None:
-        self.left = steps
+MAX_TOGETHER: Final = 6
+"""Patterns of which all automata run side by side; of more, only those that have to."""
+MAX_SINGLE: Final = 24
+"""The same where they form so many groups that memberships cannot be gone through."""
+MAX_GROUPS: Final = 4
+"""Groups of which all memberships are gone through before anything else is tried."""
 
 
 @record
@@ -92,12 +79,30 @@ def divide(region: Region, groups: Iterable[Group], known: str, budget: Budget) 
         budget.left -= NAME_COSTS * sum(len(group) for group in telling)
         division.known[name] = division.of(name)
         division.samples.setdefault(division.known[name], name)
-    found_all = len(division.samples) == wanted
-    if not found_all or len(telling) > 1:
-        shortest, complete = search(region, telling, budget)
-        division.samples.update(shortest)
-        found_all = found_all or complete
-    return replace(division, complete=found_all)
+    complete = len(division.samples) == wanted
+    most = MAX_SINGLE if len(telling) > MAX_GROUPS else MAX_TOGETHER
+    if sum(len(group) for group in telling) <= most and (not complete or len(telling) > 1):
+        half = Budget(budget.left // 2)
+        budget.left -= half.left
+        samples, found_all = search(region, telling, half)
+        budget.left += half.left
+        division.samples.update(samples)
+        complete = complete or found_all
+    return replace(division, complete=complete or _complete(region, division, budget))
+
+
+def _complete(region: Region, division: Division, budget: Budget) -> bool:
+    """Look for each of the memberships that were not found yet; whether that settled all."""
+    if 1 << len(division.groups) > MAX_KINDS:
+        return False
+    settled = True
+    for goal in product((False, True), repeat=len(division.groups)):
+        if goal not in division.samples:
+            name, certain = pursue(region, division.groups, goal, budget)
+            settled = settled and certain
+            if name is not None:
+                division.samples[goal] = name
+    return settled
 
 
 def _alone(region: Region, one: Pattern, known: str, budget: Budget) -> tuple[dict[bool, str], bool]:
@@ -123,66 +128,3 @@ def _alone(region: Region, one: Pattern, known: str, budget: Budget) -> tuple[di
         if belongs is not one.inverted:
             one.automaton.example = name[: len(name) - len(region.ending)]
     return {memberships[0]: name for memberships, name in found.items()}, complete
-
-
-def search(region: Region, groups: list[Group], budget: Budget) -> tuple[dict[Memberships, str], bool]:
-    """Give all memberships that names of a region have, with the first of their shortest names; and whether all are."""
-    patterns = [one for group in groups for one in group]
-    automata = [one.automaton for one in patterns]
-    symbols = _symbols(region, patterns)
-    found: dict[Memberships, str] = {}
-    start = region.start, tuple(one.automaton.run(one.start, region.ending) for one in patterns)
-    seen: set[tuple[Place, tuple[State, ...]]] = {start}
-    waiting = deque([(*start, region.ending)])
-    wanted = min(1 << len(groups), MAX_KINDS)
-    before = sum(one.work for one in automata)
-    while waiting:
-        place, states, text = waiting.popleft()
-        decided = all(state is MATCHED or state is DEAD for state in states)
-        if decided or region.ends(place):
-            memberships = _memberships(groups, states)
-            if memberships in found and decided:
-                continue
-            if region.ends(place) and memberships not in found:
-                found[memberships] = text
-                if len(found) == wanted:
-                    return found, wanted == 1 << len(groups)
-        if len(text) >= MAX_NAME:
-            continue
-        now = sum(one.work for one in automata)
-        budget.left -= len(symbols) * len(patterns) + now - before
-        before = now
-        if budget.left <= 0:
-            return found, False
-        for char, index in symbols:
-            there = region.step(place, char)
-            if there is None:
-                continue
-            after = tuple(
-                one.step(state, index) if (found_state := state.moves.get(index)) is None else found_state
-                for one, state in zip(automata, states, strict=True)
-            )
-            if (there, after) not in seen:
-                seen.add((there, after))
-                waiting.append((there, after, char + text))
-    return found, True
-
-
-def _memberships(groups: list[Group], states: tuple[State, ...]) -> Memberships:
-    at = 0
-    found = []
-    for group in groups:
-        found.append(any(one.ends(states[at + i]) is not one.inverted for i, one in enumerate(group)))
-        at += len(group)
-    return tuple(found)
-
-
-def _symbols(region: Region, patterns: list[Pattern]) -> list[tuple[str, int]]:
-    """One character for all that neither the patterns nor the region tell apart."""
-    masks = frozenset[int]().union(*(one.automaton.masks for one in patterns))
-    kinds: dict[tuple[object, ...], str] = {}
-    for char in ALPHABET:
-        index = index_of(char)
-        alike = tuple(mask >> index & 1 for mask in masks)
-        kinds.setdefault((char if char in region.letters or char in "-." else "", alike), char)
-    return [(char, index_of(char)) for char in kinds.values()]
