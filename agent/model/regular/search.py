@@ -64,7 +64,7 @@ def search(
                 continue
             if region.ends(place) and memberships not in found:
                 found[memberships] = text
-                if len(found) == wanted or memberships == goal:
+                if memberships == goal or (goal is None and len(found) == wanted):
                     return found, len(found) == 1 << len(groups)
         if len(text) >= MAX_NAME:
             continue

@@ -40,6 +40,11 @@ class Division:
     complete: bool
     """Whether there are no other memberships; else the search was given up."""
 
+    @property
+    def most(self) -> int:
+        """Give how many memberships there can be."""
+        return 1 << len(self.groups)
+
     def of(self, name: str) -> Memberships:
         """Give the memberships of a name."""
         return self.known.get(name) or tuple(any(name in one for one in group) for group in self.groups)
@@ -47,58 +52,58 @@ class Division:
 
 def divide(region: Region, groups: Iterable[Group], known: str, budget: Budget) -> Division | None:
     """Split a region, of which one name is ``known``; None where no group tells its names apart."""
-    telling: list[Group] = []
-    alone: dict[Pattern, str] = {}
-    others = [known]
-    for group in groups:
-        members = []
-        for one in group:
-            found, complete = _alone(region, one, known, budget)
-            if complete and True not in found:
-                continue
-            members.append(one)
-            if complete and False not in found:
-                members = []
-                break
-            if True in found:
-                alone[one] = found[True]
-            if False in found:
-                others.append(found[False])
-        if members:
-            telling.append(tuple(members))
-    if not telling:
+    found = [members for group in groups if (members := _telling(region, group, known, budget))]
+    if not found:
         return None
-    division = Division(tuple(telling), {}, alone, {}, complete=False)
-    wanted = 1 << len(telling)
+    alone = {one: names[True] for members in found for one, names in members.items() if True in names}
+    division = Division(tuple(tuple(members) for members in found), {}, alone, {}, complete=False)
+    firsts = [next((alone[one] for one in group if one in alone), known) for group in division.groups]
+    others = [names[False] for members in found for names in members.values() if False in names]
+    _look_at(division, (*firsts, known, *others, *alone.values()), budget)
+    return replace(division, complete=_complete(region, division, budget))
+
+
+def _telling(region: Region, group: Group, known: str, budget: Budget) -> dict[Pattern, dict[bool, str]]:
+    """The patterns of a group that tell names apart, with a name for each side; none where one of them has all."""
+    members = {}
+    for one in group:
+        found, complete = _alone(region, one, known, budget)
+        if complete and False not in found:
+            return {}
+        if True in found or not complete:
+            members[one] = found
+    return members
+
+
+def _look_at(division: Division, names: Iterable[str], budget: Budget) -> None:
+    """Sort names by their memberships, the first ones become samples; takes half of the budget at most."""
     enough = budget.left // 2
-    matching = [[alone[one] for one in group if one in alone] for group in telling]
-    firsts = [names[0] for names in matching if names]
-    for name in dict.fromkeys((*firsts, *others, *(name for names in matching for name in names))):
-        if (len(telling) == 1 and len(division.samples) == wanted) or budget.left <= enough:
-            break
-        budget.left -= NAME_COSTS * sum(len(group) for group in telling)
+    for name in dict.fromkeys(names):
+        if budget.left <= enough or (len(division.groups) == 1 and len(division.samples) == division.most):
+            return
+        budget.left -= NAME_COSTS * sum(len(group) for group in division.groups)
         division.known[name] = division.of(name)
         division.samples.setdefault(division.known[name], name)
-    complete = len(division.samples) == wanted
-    most = MAX_SINGLE if len(telling) > MAX_GROUPS else MAX_TOGETHER
-    if sum(len(group) for group in telling) <= most and (not complete or len(telling) > 1):
-        half = Budget(budget.left // 2)
-        budget.left -= half.left
-        samples, found_all = search(region, telling, half)
-        budget.left += half.left
-        division.samples.update(samples)
-        complete = complete or found_all
-    return replace(division, complete=complete or _complete(region, division, budget))
 
 
 def _complete(region: Region, division: Division, budget: Budget) -> bool:
-    """Look for each of the memberships that were not found yet; whether that settled all."""
-    if 1 << len(division.groups) > MAX_KINDS:
-        return False
+    """Look for the memberships that were not found yet; whether there are no others."""
+    groups = division.groups
+    complete = len(division.samples) == division.most
+    together = MAX_SINGLE if len(groups) > MAX_GROUPS else MAX_TOGETHER
+    if sum(len(group) for group in groups) <= together and not (complete and len(groups) == 1):
+        some = Budget(budget.left if division.most > MAX_KINDS else budget.left // 2)
+        budget.left -= some.left
+        samples, found_all = search(region, groups, some)
+        budget.left += some.left
+        division.samples.update(samples)  # these are the shortest
+        complete = complete or found_all
+    if complete or division.most > MAX_KINDS:
+        return complete
     settled = True
-    for goal in product((False, True), repeat=len(division.groups)):
+    for goal in product((False, True), repeat=len(groups)):
         if goal not in division.samples:
-            name, certain = pursue(region, division.groups, goal, budget)
+            name, certain = pursue(region, groups, goal, budget)
             settled = settled and certain
             if name is not None:
                 division.samples[goal] = name
