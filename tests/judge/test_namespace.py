@@ -127,7 +127,8 @@ def test_all_short_names_are_found_where_one_looks_at_each(patterns: list[Patter
         ([".*"], [("new-aa.livechat.com", "*.livechat.com")]),
         (["^[^.]+\\.livechat"], [("a.livechat.com", None), ("a.a.livechat.com", None)]),
         (["-"], [("a-a.livechat.com", None), ("a.livechat.com", "all other *.livechat.com")]),
-        (["A{64}|~|\\.\\."], None),
+        (["a{64}|~|\\.\\."], [("new-aa.livechat.com", "*.livechat.com")]),
+        (["^[^-]{64}"], [("a" * 51 + ".livechat.com", None), ("new-aa.livechat.com", "all other *.livechat.com")]),
         (
             ["^cdn\\.livechat\\.com$"],
             [

@@ -364,6 +364,7 @@ def test_dots_that_are_probably_meant_as_dots_are_found(dialect: Dialect, text: 
             ["ab.x.com", "c.ab.x.com"],
         ),
         (Region("b.x.com", deeper=False), ["ab.x.com", "a-b.x.com"], ["b.x.com", "a.ab.x.com"]),
+        (Region("b.x.com").measured(), ["a" * 62 + "b.x.com", "a" * 63 + ".ab.x.com"], ["a" * 63 + "b.x.com"]),
         (Region("b.x.com", deeper=True), ["a.ab.x.com"], ["a.b.x.com", "ab.x.com"]),
     ],
 )

@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from agent.model.regular.automaton import DEAD, MATCHED, index_of
-from agent.model.regular.hosts import ALPHABET
+from agent.model.regular.hosts import ALPHABET, MAX_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,6 @@ MAX_WORK: Final = 800_000
 """Steps of automata for the names of one required domain: about a quarter of a second."""
 MAX_KINDS: Final = 128
 """Memberships that are told apart in one region."""
-MAX_NAME: Final = 253
-"""Characters of a name: where the shortest one is longer, there is none."""
 NAME_COSTS: Final = 10
 """Steps that it takes to look whether a pattern matches a name, about."""
 
@@ -67,7 +65,7 @@ def search(
                 if memberships == goal or (goal is None and len(found) == wanted):
                     return found, len(found) == 1 << len(groups)
         if len(text) >= MAX_NAME:
-            continue
+            continue  # where the shortest name is too long, there is none
         now = sum(one.work for one in automata)
         budget.left -= len(symbols) * (len(patterns) + 1) + now - before
         before = now

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
 from agent.model.regular.automaton import DEAD, MATCHED
-from agent.model.regular.search import MAX_KINDS, MAX_NAME, NAME_COSTS, Budget, pursue, search
+from agent.model.regular.hosts import MAX_LABEL, MAX_NAME
+from agent.model.regular.search import MAX_KINDS, NAME_COSTS, Budget, pursue, search
 from agent.model.regular.syntax import shortest
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ class Division:
 
 def divide(region: Region, groups: Iterable[Group], known: str, budget: Budget) -> Division | None:
     """Split a region, of which one name is ``known``; None where no group tells its names apart."""
+    groups = tuple(groups)
+    found = _divide(region, groups, known, budget)
+    if found and any(len(label) > MAX_LABEL for name in found.samples.values() for label in name.split(".")):
+        return _divide(region.measured(), groups, known, budget)
+    return found
+
+
+def _divide(region: Region, groups: Iterable[Group], known: str, budget: Budget) -> Division | None:
     found = [members for group in groups if (members := _telling(region, group, known, budget))]
     if not found:
         return None
