@@ -192,6 +192,16 @@ def test_exceptions_from_a_long_list_are_told_apart() -> None:
     assert len(both) == 1
 
 
+def test_many_names_and_many_patterns_do_not_multiply() -> None:
+    names = [NameSet(Scope.SUBTREE, f"h{number}.livechat.com") for number in range(500)]
+    patterns = AnyOf(tuple(tre(f"^w{number}[0-9]*[_.-]") for number in range(50)))
+    found = parts(NEED, [*names, patterns])
+    assert not any(part.sampled for part in found)
+    assert len(found) < 3 * len(names) + 2 * MAX_ALONE
+    with pytest.raises(ValueError, match="more than"):
+        parts(NEED, [*(NameSet(Scope.SUBTREE, f"h{number}.livechat.com") for number in range(3000)), *map(tre, "abcd")])
+
+
 def test_rules_of_other_outcomes_come_between() -> None:
     outcomes = (Outcome(Fate.NXDOMAIN), Outcome(Fate.PASSED_ON), Outcome(Fate.NXDOMAIN))
     rules = RuleList(tuple(NameRule(tre(text), one, None) for text, one in zip(("a", "b", "c"), outcomes, strict=True)))
