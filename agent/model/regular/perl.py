@@ -220,11 +220,12 @@ class _Parser(Characters):
 
     def _options(self) -> bool:
         on = True
+        bare = not self._text.startswith("^", self._at)
         while char := self._next():
             self._at += 1
             if char in ":)":
                 return char == ":"
-            if char == "-" and on:
+            if char == "-" and on and bare:
                 on = False
             elif char == "^" and not self._flavour.strict and self._text[self._at - 2] == "?":
                 self._ignore_case = self._spaced = False

@@ -79,8 +79,6 @@ def _bracket(text: str, at: int, *, ignore_case: bool) -> tuple[int, int] | None
             classes |= mask_of(text[at + 2])  # case matters here
             at += 5
             continue
-        if text.startswith("[.", at) and not text.startswith(".]", at + 3):
-            raise Irregular("not supported: [. with more than a character")
         first, at = _character(text, at, ignore_case=ignore_case)
         last = first
         if text[at:] == "-":
@@ -100,7 +98,9 @@ def _folded(mask: int) -> int:
 
 def _character(text: str, at: int, *, ignore_case: bool) -> tuple[str, int]:
     """One character, also with a backslash or as ``[.-.]``, and what follows it."""
-    if text.startswith("[.", at) and text.startswith(".]", at + 3):
+    if text.startswith("[.", at):
+        if not text.startswith(".]", at + 3):
+            raise Irregular("not supported: [. with more than a character")
         char, at = text[at + 2], at + 4
     elif text[at] == "\\" and at + 1 < len(text):
         at += 1
