@@ -144,15 +144,13 @@ class RuleList:
     @property
     def sets(self) -> Iterator[NameSet | AnyOf]:
         """What tells names apart; patterns one after the other that have the same outcome do so together."""
-        for _, rules in groupby(self.rules, key=lambda rule: (rule.outcome, rule.families)):
-            patterns = []
-            for rule in rules:
-                if isinstance(rule.names, NameSet):
-                    yield rule.names
-                else:
-                    patterns.append(rule.names)
-            if patterns:
-                yield AnyOf(tuple(patterns))
+        names = [rule.names for rule in self.rules if isinstance(rule.names, NameSet)]
+        yield from names
+        for family in sorted(BOTH) if len(names) < len(self.rules) else ():
+            asked = (rule for rule in self.rules if family in rule.families)
+            for _, alike in groupby(asked, key=lambda rule: rule.outcome):
+                if patterns := tuple(rule.names for rule in alike if not isinstance(rule.names, NameSet)):
+                    yield AnyOf(patterns)
 
     def find(self, name: str, family: int) -> NameRule | None:
         """Give the rule that decides about a question, if any."""
