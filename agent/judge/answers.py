@@ -195,6 +195,8 @@ def _stopped(outcome: Outcome) -> str | None:
             return "refused"
         case Fate.DROPPED:
             return "not answered"
+        case Fate.FAILED:
+            return "answered with a failure"
         case _:
             return None
 

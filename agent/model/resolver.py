@@ -73,6 +73,8 @@ class Fate(StrEnum):
     REFUSED = "refused"
     DROPPED = "dropped"
     """No answer at all."""
+    FAILED = "failed"
+    """An answer that says no more than that there is none (SERVFAIL)."""
     UNKNOWN = "unknown"
     GOES_ON = "goes-on"
     """This list has nothing more to say: the next one decides."""
@@ -231,23 +233,30 @@ class View:
 
     def answer(self, name: str, family: int) -> tuple[Outcome, NameRule | None]:
         """Give what becomes of a question for addresses of one family, and the rule that decides (None: no rule)."""
+        outcome, rule, _ = self.way(name, family)
+        return outcome, rule
+
+    def way(self, name: str, family: int) -> tuple[Outcome, NameRule | None, tuple[AddressRule, ...]]:
+        """Give the same, and the rules about addresses that an answer of other servers meets; not those passed over."""
         held: NameRule | None = None
+        met: list[AddressRule] = []
         last = len(self.stages) - 1
         at = 0
         while at <= last and not (held and at == last):
-            rule = self.stages[at].find(name, family)
+            stage = self.stages[at]
+            if isinstance(stage, AddressList):
+                met += stage.rules
+            rule = stage.find(name, family)
             skips = 0
             if rule is not None:
                 if rule.outcome.tentative:
                     held = rule
                 elif rule.outcome.fate is not Fate.GOES_ON:
                     rule = held if held and rule.outcome.fate is Fate.ADDRESSES else rule
-                    return rule.outcome, rule
+                    return rule.outcome, rule, tuple(met)
                 skips = rule.outcome.skips
             at = at + 1 if at == last else min(at + 1 + skips, last)
-        if held:
-            return held.outcome, held
-        return self.otherwise, None
+        return (held.outcome if held else self.otherwise), held, tuple(met)
 
     @property
     def serves(self) -> bool:

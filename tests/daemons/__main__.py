@@ -8,9 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.daemons.internet import internet
+from tests.daemons.internet import echo, internet
 
-KINDS = ("dnsmasq", "unbound")
+KINDS = ("bind", "dnsmasq", "unbound")
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
     asked = parser.parse_args()
     module = importlib.import_module(f"tests.daemons.{asked.kind}")
     bad = refused = 0
-    with internet() as world:
+    with internet(getattr(module, "reply", echo)) as world:
         for seed in range(asked.seed, asked.seed + asked.long):
             with tempfile.TemporaryDirectory() as folder:
                 config = module.Config(seed, Path(folder))
