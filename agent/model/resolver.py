@@ -95,6 +95,8 @@ class Outcome:
     """Why it is unknown."""
     tentative: bool = False
     """It holds unless one of the next lists, but for the last, has another answer than addresses."""
+    here: bool = False
+    """It stands in a zone that is served here: no answer of other servers comes before it."""
     skips: int = 0
     """How many of the next lists are not asked; the last, about whom questions are passed on to, always is."""
 
@@ -180,11 +182,13 @@ class AddressList:
     """Rules about the addresses in answers of other servers; it comes before the stages that it wins over."""
 
     rules: tuple[AddressRule, ...]
+    unless: tuple[NameSet, ...] = ()
+    """Names whose addresses are not looked at."""
 
     @property
     def sets(self) -> Iterator[NameSet]:
-        """No names."""
-        return iter(())
+        """The names that are told apart from others."""
+        return iter(self.unless)
 
     def find(self, _name: str, _family: int) -> None:
         """No name is decided here."""
@@ -204,6 +208,19 @@ def _rules(stage: RuleList | TriggerTree) -> Iterator[NameRule]:
 def order(name: str) -> tuple[tuple[int, str], ...]:
     """The place of a name in Unbound's order: by labels from the right, short ones first (``dname_lab_cmp``)."""
     return tuple((len(label), label) for label in reversed(name.split("."))) if name else ()
+
+
+@record
+class Way:
+    """What became of a question, and what its answer goes through where that comes from other servers."""
+
+    outcome: Outcome
+    rule: NameRule | None
+    """What decides; None: no rule."""
+    met: tuple[AddressRule, ...] = ()
+    """Rules about addresses on the way, which win over what decided; those that were passed over are not met."""
+    let_through: bool = False
+    """A rule passed over others; then the aliases in the answer do not go through the chain either."""
 
 
 @record
@@ -233,18 +250,19 @@ class View:
 
     def answer(self, name: str, family: int) -> tuple[Outcome, NameRule | None]:
         """Give what becomes of a question for addresses of one family, and the rule that decides (None: no rule)."""
-        outcome, rule, _ = self.way(name, family)
-        return outcome, rule
+        found = self.way(name, family)
+        return found.outcome, found.rule
 
-    def way(self, name: str, family: int) -> tuple[Outcome, NameRule | None, tuple[AddressRule, ...]]:
-        """Give the same, and the rules about addresses that an answer of other servers meets; not those passed over."""
+    def way(self, name: str, family: int) -> Way:
+        """Give the same, with what an answer of other servers meets on the way."""
         held: NameRule | None = None
         met: list[AddressRule] = []
+        let_through = False
         last = len(self.stages) - 1
         at = 0
         while at <= last and not (held and at == last):
             stage = self.stages[at]
-            if isinstance(stage, AddressList):
+            if isinstance(stage, AddressList) and not any(name in one for one in stage.unless):
                 met += stage.rules
             rule = stage.find(name, family)
             skips = 0
@@ -253,10 +271,11 @@ class View:
                     held = rule
                 elif rule.outcome.fate is not Fate.GOES_ON:
                     rule = held if held and rule.outcome.fate is Fate.ADDRESSES else rule
-                    return rule.outcome, rule, tuple(met)
+                    return Way(rule.outcome, rule, () if rule.outcome.here else tuple(met), let_through)
                 skips = rule.outcome.skips
+                let_through = let_through or skips > 0
             at = at + 1 if at == last else min(at + 1 + skips, last)
-        return (held.outcome if held else self.otherwise), held, tuple(met)
+        return Way(held.outcome if held else self.otherwise, held, tuple(met), let_through)
 
     @property
     def serves(self) -> bool:

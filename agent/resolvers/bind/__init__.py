@@ -30,18 +30,22 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     """The files of each named that runs or starts at boot."""
     if f"files{unit_of(NAME)}" not in snapshot.artifacts:
         yield Want("files", Files(unit_of(NAME)))
-    for _, following in _found(snapshot, NONE):
+    for program in present(snapshot, NAME, DEFAULT):
+        from agent.resolvers.bind.configuration import configuration  # noqa: PLC0415 - see above
+
+        following = Following(snapshot, NAME)
+        for path in configuration(program.arguments, following, NONE).files:
+            following.file(path)
         yield from following.wants
 
 
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     """One resolver for each."""
-    found = tuple(resolver for resolver, _ in _found(snapshot, Interest(interest)))
+    found = tuple(_resolvers(snapshot, Interest(interest)))
     return Piece(resolvers=found, gaps=tuple(gap for one in found for gap in one.gaps))
 
 
-def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Resolver, Following]]:
-    """The resolvers, and the files that were followed for each."""
+def _resolvers(snapshot: Snapshot, interest: Interest) -> Iterator[Resolver]:
     programs = present(snapshot, NAME, DEFAULT)
     if not programs:
         return
@@ -50,9 +54,8 @@ def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Resolver, F
 
     for program in programs:
         following = Following(snapshot, NAME)
-        read = configuration(program.arguments, following, interest)
-        found = resolver(read, snapshot, following, interest)
-        yield replace(found, listeners=program.listeners or found.listeners), following
+        found = resolver(configuration(program.arguments, following, interest), snapshot, following, interest)
+        yield replace(found, listeners=program.listeners or found.listeners)
 
 
 KIND = Kind(NAME, wants, read)

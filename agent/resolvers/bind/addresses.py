@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FAMILIES: Final = (4, 6)
 EVERY: Final = {4: Intervals.span(0, (1 << 32) - 1), 6: Intervals.span(0, (1 << 128) - 1)}
 NOBODY: Final = {4: Intervals(), 6: Intervals()}
+LOOPBACK: Final = {4: Intervals.span(0x7F000000, 0x7FFFFFFF), 6: Intervals.single(1)}
 MAX_DEPTH: Final = 50
 """Lists in lists; named refuses those that hold themselves."""
 INTERFACES: Final = "ip-addr.json"
@@ -44,6 +45,19 @@ class Lists:
     def of(self, block: Block) -> Addresses:
         """Give the addresses that a list lets in; one that is not understood lets in nobody, and is a gap."""
         return {family: self._match(block, family, 0) for family in FAMILIES}
+
+    def asked(self, block: Block, listening: Addresses) -> Addresses:
+        """Give everybody where a list of destinations lets in the addresses that clients ask, else nobody."""
+        found = dict(NOBODY)
+        allowed = self.of(block)
+        for family in FAMILIES:
+            own = (self.hosts or EVERY)[family] & listening[family]
+            own = own - LOOPBACK[family] or own
+            if own & allowed[family]:
+                found[family] = EVERY[family]
+                if own - allowed[family]:
+                    self._gap("clients are told apart by the address that they ask", block.statements[0])
+        return found
 
     def _match(self, block: Block, family: int, depth: int) -> Intervals:
         found, decided = Intervals(), Intervals()
@@ -137,8 +151,13 @@ def _prefix(text: str) -> tuple[int, tuple[int, int]]:
     """``10/8``, ``192.0.2.1``, ``2001:db8::/32``; raises ValueError."""
     host, slash, length = text.partition("/")
     if ":" not in host and host.count(".") < 3:
+        if not slash:
+            raise ValueError(f"{text!r} is no address")
         host += ".0" * (3 - host.count("."))
-    return prefix_interval(f"{host}/{length}" if slash else host)
+    family, (low, high) = prefix_interval(f"{host}/{length}" if slash else host)
+    if address_value(host)[1] != low:
+        raise ValueError(f"{text!r}: address and length do not fit")  # named does not start with it
+    return family, (low, high)
 
 
 def parted(whole: Addresses, by: list[Addresses]) -> dict[tuple[bool, ...], Addresses]:

@@ -5,9 +5,11 @@ A name that has no node gets the wildcard of its closest ancestor that has one, 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
+from agent.model.intervals import as_address
 from agent.model.record import record
 from agent.model.resolver import NameSet, Scope
 from agent.model.source import Source
@@ -21,8 +23,14 @@ if TYPE_CHECKING:
 
 TRIGGERS: Final = ("rpz-ip", "rpz-client-ip", "rpz-nsip", "rpz-nsdname")
 """Last labels of names that are no names (``dns_rpz_type_t``)."""
+HOST: Final = re.compile(r"(?:\*\.?)?(?:(?!-)[a-z0-9-]*(?<!-)(?:\.|$))*", re.IGNORECASE)
+"""Owners of addresses (``dns_name_ishostname``)."""
 RAW: Final = b"\0\0\0"
 """How files begin that named writes in a form of its own (``dns_masterrawheader_t``)."""
+
+
+class NotLoaded(Malformed):
+    """A zone file that named reports an error for, and then goes on without the zone."""
 
 
 @record
@@ -63,13 +71,23 @@ class Contents:
                 yield NameSet(Scope.BELOW, name), self.wildcard(name), node
 
 
-def contents(artifact: Artifact, zone: str, interest: Interest, *, policy: bool) -> Contents:
-    """Read a zone file; raises Malformed where named would not load it or we cannot follow it."""
+def contents(artifact: Artifact, zone: str, interest: Interest, *, policy: bool, strict: bool) -> Contents:
+    """Read a zone file; raises Malformed where we cannot follow it, and NotLoaded where named does not load it."""
     if artifact.data.startswith(RAW):
         raise Malformed("in named's own form: set masterfile-format text")
     reader = _Reader(zone, interest, policy=policy)
     for one in records(artifact.text, zone, reader.matters):
+        if one.type in ("A", "AAAA"):
+            known = as_address("".join(one.data))
+            if known is None or known[0] != (4 if one.type == "A" else 6):
+                raise NotLoaded(f"not an address: {one.text}", line=one.line)
+            if strict and not HOST.fullmatch(one.owner):
+                raise NotLoaded(f"not the name of a host: {one.text}", line=one.line)
         reader.take(one)
+    if strict and (wanted := reader.nameless()):
+        there = {one.owner for one in records(artifact.text, zone, wanted.__contains__) if one.type in ("A", "AAAA")}
+        if gone := sorted(wanted - there):
+            raise NotLoaded(f"its server {gone[0]} has no address")
     return reader.finished(artifact.name)
 
 
@@ -83,7 +101,6 @@ class _Reader:
         self._found: dict[str, list[ZoneRecord]] = {}
         self._triggers: list[ZoneRecord] = []
         self._apex: list[ZoneRecord] = []
-        self._servers: set[str] = set()
 
     def matters(self, owner: str) -> bool:
         """Whether a record is worth having; names that are there by what is below them are noted on the way."""
@@ -105,15 +122,13 @@ class _Reader:
             above = name[at + 1 :]
             if above not in self._seen:
                 if above.startswith("*") or not self._touches(above):
-                    return above.startswith("*") or above in self._servers
+                    return above.startswith("*")
                 self._seen.add(above)
         return True
 
     def take(self, one: ZoneRecord) -> None:
         if one.owner == self._zone:
             self._apex.append(one)
-            if one.type == "NS":
-                self._servers.update(one.data)
         if not self._policy:
             self._found.setdefault(one.owner, []).append(one)
             return
@@ -125,15 +140,20 @@ class _Reader:
         else:
             self._found.setdefault(name, []).append(one)
 
+    def nameless(self) -> set[str]:
+        """Give the zone's servers inside of it; each needs an address (``check-integrity``)."""
+        servers = {server for one in self._apex if one.type == "NS" for server in one.data[:1]}
+        return {server for server in servers if server == self._zone or server.endswith(self._end)}
+
     def finished(self, artifact: str) -> Contents:
         types = {one.type for one in self._apex}
         if not {"SOA", "NS"} <= types:
-            raise Malformed("not loaded: a zone needs one SOA and NS records")
+            raise NotLoaded("no SOA and NS records")
         every: Iterable[str] = {"" if self._policy else self._zone, *self._seen, *self._found}
         if not self._policy:
             every = {name for name in every if name == self._zone or name.endswith(self._end)}
         nodes = {name: Node(name, tuple(self._found.get(name, ()))) for name in every}
         for node in nodes.values():
             if node.of("CNAME") and len({one.type for one in node.records} - {"RRSIG", "NSEC"}) > 1:
-                raise Malformed("not loaded: CNAME and other data", line=node.records[0].line)
+                raise NotLoaded("CNAME and other data", line=node.records[0].line)
         return Contents(artifact, nodes, tuple(self._triggers))

@@ -1,4 +1,7 @@
-"""From the statements of named.conf to what each kind of client gets."""
+"""From the statements of named.conf to what each kind of client gets.
+
+Who may not ask is refused first; then come policies, the zones that are served here, and whom questions are passed on to.
+"""
 
 from __future__ import annotations
 
@@ -7,176 +10,282 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.names import Interest
 from agent.model.network import Listener
-from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Resolver, RuleList, Scope, View
-from agent.model.source import Gap
-from agent.resolvers.bind.addresses import EVERY, FAMILIES, NOBODY, Addresses, Lists, parted
-from agent.resolvers.bind.policies import NS_SWITCHES, Policy, client_triggers, stages
-from agent.resolvers.bind.statements import NOTHING, Block
-from agent.resolvers.bind.zones import Files, forwards, served, zones
+from agent.model.record import record
+from agent.model.resolver import (
+    AddressList, AddressRule, Fate, NameRule, NameSet, Outcome, Resolver, RuleList, Scope, View,
+)  # fmt: skip
+from agent.resolvers.bind.access import YES, Reader
+from agent.resolvers.bind.addresses import EVERY, FAMILIES, Addresses, Lists, parted
 from agent.resolvers.bind.configuration import zone_name
+from agent.resolvers.bind.policies import NS_SWITCHES, Policy, client_triggers, stages
+from agent.resolvers.bind.settle import Settling
+from agent.resolvers.bind.statements import NOTHING
+from agent.resolvers.bind.understood import not_understood
+from agent.resolvers.bind.zones import TABLED, Files, Unread, deepest_first, forwards, served, zones
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from agent.model.intervals import Intervals
     from agent.model.resolver import Stage
-    from agent.model.source import Source
+    from agent.model.source import Gap, Source
+    from agent.resolvers.bind.access import Access
     from agent.resolvers.bind.configuration import Configuration
     from agent.resolvers.bind.policies import ClientTrigger
-    from agent.resolvers.bind.statements import Statement
+    from agent.resolvers.bind.statements import Block, Statement
     from agent.resolvers.bind.zones import Zone
     from agent.snapshot import Snapshot
     from agent.snapshot.following import Following
 
 RESOLVED: Final = Outcome(Fate.PASSED_ON)
-REFUSED, DROPPED = Outcome(Fate.REFUSED), Outcome(Fate.DROPPED)
+ON: Final = Outcome(Fate.GOES_ON)
+REFUSED, DROPPED, FAILED = Outcome(Fate.REFUSED), Outcome(Fate.DROPPED), Outcome(Fate.FAILED)
+FROM_CACHE: Final = Outcome(Fate.UNKNOWN, because="answered only where the answer is known already")
 ANY: Final = NameSet(Scope.SUBTREE, "")
-YES: Final = frozenset({"yes", "true", "1"})
-MAX_HOPS: Final = 11
-"""Aliases that follow each other (``max-query-restarts``)."""
 MAX_ROUNDS: Final = 8
 """Times that files are read again for the names behind aliases."""
+MAX_KINDS: Final = 500
+"""Kinds of clients in one view."""
+
+
+@record
+class _Seen:
+    """What one view is made of."""
+
+    own: Block
+    zones: Mapping[str, Zone]
+    redirect: Zone | None
+    access: Access
+    policies: tuple[Policy, ...]
+    interest: Interest
+    source: Source | None
 
 
 def resolver(read: Configuration, snapshot: Snapshot, following: Following, interest: Interest) -> Resolver:
     """Give the resolver, with rules for the names of interest (empty: all) alone, and where it will listen."""
-    maker = _Maker(read, snapshot, following, interest)
-    return maker.resolver()
+    maker = _Maker(read, snapshot, following)
+    return maker.resolver(interest)
 
 
 class _Maker:
     """One configuration on its way to a resolver."""
 
-    def __init__(self, read: Configuration, snapshot: Snapshot, following: Following, interest: Interest) -> None:
+    def __init__(self, read: Configuration, snapshot: Snapshot, following: Following) -> None:
         self._read = read
         self._options = read.options
         self._lists = Lists(snapshot, read.block)
-        self._files = Files(read, following)
+        self._access = Reader(self._lists, read.block, self._options)
+        self._files = Files(read, snapshot, following)
         self._following = following
-        self._interest = interest
         self._port = int(text) if (text := self._options.text("port")).isdecimal() else read.port or 53
-        self._zones: dict[str, dict[str, Zone]] = {}
+        self._targets: set[str] = set()
+        self._gardens: set[str] = set()
 
-    def resolver(self) -> Resolver:
-        views = self._views()
-        gaps = (*self._read.gaps, *self._following.gaps, *self._files.gaps.values(), *self._lists.gaps.values())
+    def resolver(self, interest: Interest) -> Resolver:
+        names = interest.names
+        for _ in range(MAX_ROUNDS):
+            views = self._views(interest, Interest(names | self._targets if names else names))
+            more = names | self._targets | self._gardens
+            if not names or more <= interest.names:
+                break
+            interest = Interest(more)
+        gaps = (*self._read.gaps, *self._following.gaps, *self._files.gaps.values(), *self._lists.gaps.values(),
+                *not_understood(self._read.block, interest))  # fmt: skip
         doubt = Outcome(Fate.UNKNOWN, because=str(gaps[0])) if gaps else None
         made = tuple(_doubted(view, doubt) for view in views) if doubt else views
         return Resolver("named", _last_for_all(made), tuple(self._listeners()), self._read.source, gaps)
 
-    def _views(self) -> tuple[View, ...]:
-        """The views; which clients each has."""
+    def _views(self, interest: Interest, for_policies: Interest) -> tuple[View, ...]:
+        """The views, each for its clients: the first that matches is theirs."""
         found: list[View] = []
-        left = {family: EVERY[family] for family in FAMILIES}
+        left = EVERY
         if black := self._options.get("blackhole"):
             dropped = self._lists.of(black.block)
             found += _view((), DROPPED, dropped, black.source)
-            left = {family: left[family] - dropped[family] for family in FAMILIES}
+            left = _less(left, dropped)
         written = tuple(self._read.block.all("view"))
+        tables = {one.value(): zones(one.block.all("zone"), one.block) for one in written}
         for one in written:
-            self._zones[one.value()] = zones(one.block.all("zone"))
-        for one in written:
-            match = one.block.get("match-clients")
-            mine = self._lists.of(match.block) if match else EVERY
+            if one.value(2).lower() not in ("", "in"):
+                continue
+            mine = self._access.matching(one.block)
+            table, redirect = tables[one.value()]
+            table = {
+                name: tables.get(zone.block.text("in-view"), ({}, None))[0].get(name, zone)
+                for name, zone in table.items()
+            }
             whose = {family: left[family] & mine[family] for family in FAMILIES}
-            found += self._of_view(one.block, self._zones[one.value()], whose, match.source if match else one.source)
-            left = {family: left[family] - mine[family] for family in FAMILIES}
+            seen = self._seen(one.block, table, redirect, interest, for_policies, one.block.get("match-clients") or one)
+            found += self._of_view(seen, whose)
+            left = _less(left, mine)
         if written:
             found += _view((), REFUSED, left, None)
         else:
-            found += self._of_view(NOTHING, zones(self._read.block.all("zone")), left, None)
+            table, redirect = zones(self._read.block.all("zone"), NOTHING)
+            found += self._of_view(self._seen(NOTHING, table, redirect, interest, for_policies, None), left)
         return tuple(found)
 
-    def _list(self, own: Block, *names: str) -> Addresses | None:
-        """The first of some lists that is set."""
-        for name in names:
-            if said := own.get(name) or self._options.get(name):
-                return self._lists.of(said.block)
-        return None
+    def _seen(
+        self,
+        own: Block,
+        table: Mapping[str, Zone],
+        redirect: Zone | None,
+        interest: Interest,
+        for_policies: Interest,
+        where: Statement | None,
+    ) -> _Seen:
+        policies = tuple(self._policies(own, table, for_policies))
+        return _Seen(own, table, redirect, self._access.access(own), policies, interest, where.source if where else None)
 
-    def _of_view(self, own: Block, zones: dict[str, Zone], whose: Addresses, source: Source | None) -> Iterator[View]:
-        policies = tuple(self._policies(own, zones, self._interest))
-        triggers = [(at, one) for at, policy in enumerate(policies) for one in client_triggers(policy)]
-        cache, recursion = self._access(own)
-        by = [cache, recursion, *(one.clients for _, one in triggers)]
-        for signature, clients in parted(whose, by).items():
-            met = [one for one, is_in in zip(triggers, signature[2:], strict=True) if is_in]
-            mine = [next((one for at, one in met if at == place), None) for place in range(len(policies))]
-            yield from self._of_clients(own, zones, policies, mine, signature, clients, source)
-
-    def _access(self, own: Block) -> tuple[Addresses, Addresses]:
-        """Who may have answers of others that are known, and who may have others asked (``configure_view``)."""
-        if own.text("recursion", self._options.text("recursion", "yes")).lower() not in YES:
-            return NOBODY, NOBODY
-        default = self._lists.near
-        cache = self._list(own, "allow-query-cache", "allow-recursion", "allow-query")
-        recursion = self._list(own, "allow-recursion", "allow-query-cache", "allow-query")
-        return (default if cache is None else cache), (default if recursion is None else recursion)
+    def _of_view(self, seen: _Seen, whose: Addresses) -> Iterator[View]:
+        """A view for each kind of clients."""
+        triggers = [(at, one) for at, policy in enumerate(seen.policies) for one in client_triggers(policy)]
+        tabled = [seen.zones[name] for name in deepest_first(seen.zones) if seen.interest.touches(name)]
+        tabled = [zone for zone in tabled if zone.kind in TABLED]
+        access = seen.access
+        by = [access.cache, access.recursion, access.four_alone, access.six_alone]
+        by += [self._access.of_zone(zone) for zone in tabled]
+        by += [one.clients for _, one in triggers]
+        kinds = parted(whose, by)
+        for signature, clients in kinds.items():
+            may = dict(zip((zone.name for zone in tabled), signature[4:], strict=False))
+            met = [one for one, is_in in zip(triggers, signature[4 + len(tabled) :], strict=True) if is_in]
+            mine = [next((one for at, one in met if at == place), None) for place in range(len(seen.policies))]
+            yield from self._of_clients(seen, may, mine, signature, clients)
 
     def _of_clients(
         self,
-        own: Block,
-        zones: dict[str, Zone],
-        policies: Sequence[Policy],
+        seen: _Seen,
+        may: Mapping[str, bool],
         triggers: Sequence[ClientTrigger | None],
         signature: tuple[bool, ...],
         clients: Addresses,
-        source: Source | None,
     ) -> Iterator[View]:
-        cache, recursion = signature[:2]
-        local = tuple(self._local(zones, self._interest, recursive=cache and recursion))
-        if not (cache and recursion):
-            yield from _view((RuleList(local),) if local else (), REFUSED, clients, source)
+        cache, recursion, no_six, no_four = signature[:4]
+        recursive = cache and recursion
+        otherwise = RESOLVED if recursive else FROM_CACHE if cache else REFUSED
+        local = RuleList(tuple(self._local(seen, recursive=recursive)))
+        redirect = RuleList(
+            tuple(served(seen.redirect, self._files.of(seen.redirect, seen.interest, policy=False), recursive=True))
+            if seen.redirect
+            else ()
+        )
+        if not recursive and not local.rules:
+            yield from _view((), otherwise, clients, seen.source)
             return
-        passed = RuleList(tuple(forwards(own, self._options, zones, self._interest, 53)))
-        plain = stages(policies, [None] * len(policies))
-        mine = stages(policies, triggers)
-        yield from _view((*mine, RuleList(local), passed), RESOLVED, clients, source, (*plain, RuleList(local)))
+        counting = [one if recursive or not one.recursive_only else Policy(one.name, one.source) for one in seen.policies]
+        settling = Settling(stages(counting, triggers), local, redirect, recursive=recursive)
+        settled = settling.stages()
+        self._targets.update(settling.targets)
+        self._gardens.update(settling.gardens)
+        guard = RuleList(tuple(_guard(seen.zones, may, None if recursive else otherwise)))
+        kept = RuleList(tuple(_kept_back(no_six=no_six, no_four=no_four)))
+        if not recursive:
+            yield from _view((guard, *settled, kept), otherwise, clients, seen.source)
+            return
+        denied = self._denied(seen)
+        passed = RuleList(tuple(self._forwards(seen)))
+        first: tuple[Stage, ...] = (guard, *denied, *settled, kept)
+        chain = (RuleList(tuple(self._denied_aliases(seen))), *first)
+        yield from _view((*first, passed), otherwise, clients, seen.source, chain)
 
-    def _local(self, zones: dict[str, Zone], interest: Interest, *, recursive: bool) -> Iterator[NameRule]:
-        for name in sorted(zones, key=lambda name: (-(name.count(".") + bool(name)), name)):
-            zone = zones[name]
-            if not interest.touches(name):
+    def _local(self, seen: _Seen, *, recursive: bool) -> Iterator[NameRule]:
+        for name in deepest_first(seen.zones):
+            zone = seen.zones[name]
+            if not seen.interest.touches(name) or zone.kind not in (*TABLED, "delegation-only"):
                 continue
+            whole = NameSet(Scope.SUBTREE, name)
             if zone.kind in ("primary", "secondary"):
-                yield from served(zone, self._files.of(zone, interest, policy=False), recursive=recursive)
-            elif zone.kind in ("stub", "static-stub"):
-                yield NameRule(NameSet(Scope.SUBTREE, name), Outcome(Fate.GOES_ON), zone.source)
+                contents = self._files.of(zone, seen.interest, policy=False)
+                yield from served(zone, contents, recursive=recursive)
+            elif zone.kind in ("stub", "static-stub") or not name:  # a copy of the root sends everybody elsewhere
+                yield NameRule(whole, ON, zone.source)
+            else:
+                yield NameRule(whole, Outcome(Fate.UNKNOWN, because=f"a zone of type {zone.kind}"), zone.source)
 
-    def _policies(self, own: Block, zones: dict[str, Zone], interest: Interest) -> Iterator[Policy]:
+    def _forwards(self, seen: _Seen) -> Iterator[NameRule]:
+        whole = seen.own.get("forwarders") or self._options.get("forwarders")
+        servers = (*self._read.block.all("server"), *seen.own.all("server"))
+        bogus = frozenset(one.value() for one in servers if one.block.text("bogus").lower() in YES)
+        return forwards(whole, seen.zones, seen.interest, self._port, bogus)
+
+    def _denied(self, seen: _Seen) -> Iterator[AddressList]:
+        """Addresses for which an answer counts as a failure (``is_answeraddress_allowed``)."""
+        if said := seen.own.get("deny-answer-addresses") or self._options.get("deny-answer-addresses"):
+            addresses = self._lists.of(said.block)
+            rules = (AddressRule(family, addresses[family], FAILED, said.source) for family in FAMILIES)
+            yield AddressList(tuple(rules), tuple(NameSet(Scope.SUBTREE, name) for name in _excepted(said)))
+
+    def _denied_aliases(self, seen: _Seen) -> Iterator[NameRule]:
+        """Targets for which an answer counts as a failure (``is_answertarget_allowed``)."""
+        if said := seen.own.get("deny-answer-aliases") or self._options.get("deny-answer-aliases"):
+            certain = (seen.own.get("forwarders") or self._options.get("forwarders")) and not _excepted(said)
+            because = "aliases to it are denied, but for those of its own zone and some others"
+            outcome = FAILED if certain else Outcome(Fate.UNKNOWN, because=because)
+            for one in said.block.statements:
+                yield NameRule(NameSet(Scope.SUBTREE, zone_name(one.value(0))), outcome, said.source)
+
+    def _policies(self, own: Block, table: Mapping[str, Zone], interest: Interest) -> Iterator[Policy]:
         said = own.get("response-policy") or self._options.get("response-policy")
         for one in said.block.all("zone") if said else ():
-            yield self._policy(said, one, zones, interest)
+            yield self._policy(said, one, table, interest)
 
-    def _policy(self, said: Statement, one: Statement, zones: dict[str, Zone], interest: Interest) -> Policy:
+    def _policy(self, said: Statement, one: Statement, table: Mapping[str, Zone], interest: Interest) -> Policy:
         name = zone_name(one.value())
         action = one.after("policy").lower() or "given"
         enabled = frozenset(
-            kind for kind, switch in NS_SWITCHES.items() if (one.after(switch) or said.after(switch) or "yes").lower() in YES
+            kind
+            for kind, switch in NS_SWITCHES.items()
+            if (one.after(switch) or said.after(switch) or "yes").lower() in YES
         )
         only = (one.after("recursive-only") or said.after("recursive-only") or "yes").lower() in YES
         policy = Policy(name, one.source, action, zone_name(one.after("cname")), only, enabled)
-        zone = zones.get(name)
+        zone = table.get(name)
         if zone is None:
-            return replace(policy, doubt=f"policy zone {name} is not defined")
+            return replace(policy, doubt=f"policy zone {name} is not defined: named does not start")
         contents = self._files.of(zone, interest, policy=True)
-        return replace(policy, doubt=contents) if isinstance(contents, str) else replace(policy, contents=contents)
+        if isinstance(contents, Unread):  # without the zone there is no policy
+            return policy if contents.not_loaded else replace(policy, doubt=contents.reason)
+        return replace(policy, contents=contents)
 
     def _listeners(self) -> Iterator[Listener]:
-        """Where a named that does not run yet will listen; some lists need this host's addresses."""
+        """Where a named that does not run yet will listen."""
         for name, every in (("listen-on", "0.0.0.0"), ("listen-on-v6", "::")):  # noqa: S104 - not bound
             said = tuple(self._options.all(name))
             if not said:
                 yield Listener("udp", every, self._port)
             for one in said:
-                if one.after("tls"):
-                    continue
                 port = one.after("port")
-                for element in one.block.statements:
+                for element in one.block.statements if not one.after("tls") else ():
                     word = element.value(0).lower()
                     if word not in ("none", "!", ""):
-                        address = every if word in ("any", "localhost", "localnets") else word
+                        address = word if word[0].isdigit() or ":" in word else every
                         yield Listener("udp", address, int(port) if port.isdecimal() else self._port)
+
+
+def _guard(table: Mapping[str, Zone], may: Mapping[str, bool], otherwise: Outcome | None) -> Iterator[NameRule]:
+    """Who may not ask for names of a zone is refused, whatever policies say; so is who may ask for these alone."""
+    if otherwise is None and all(may.values()):
+        return
+    for name, allowed in may.items():
+        yield NameRule(NameSet(Scope.SUBTREE, name), ON if allowed else REFUSED, table[name].source)
+    if otherwise is not None:
+        yield NameRule(ANY, otherwise, None)
+
+
+def _kept_back(*, no_six: bool, no_four: bool) -> Iterator[NameRule]:
+    """Addresses of one family are left out where there are those of the other, as services have."""
+    for family, is_kept in ((6, no_six), (4, no_four)):
+        if is_kept:
+            yield NameRule(ANY, Outcome(Fate.NODATA), None, frozenset({family}))
+
+
+def _excepted(said: Statement) -> tuple[str, ...]:
+    blocks = [part for part in said.parts if not isinstance(part, str)]
+    return tuple(zone_name(one.value(0)) for block in blocks[1:] for one in block.statements)
+
+
+def _less(one: Addresses, other: Addresses) -> Addresses:
+    return {family: one[family] - other[family] for family in FAMILIES}
 
 
 def _view(
@@ -188,9 +297,8 @@ def _view(
 
 def _last_for_all(views: Sequence[View]) -> tuple[View, ...]:
     """The same views; the one that has most addresses takes all that are left."""
-    if not views:
-        return (View((), REFUSED),)
-    most = max(views, key=lambda one: sum(part.size() << (96 if family == 4 else 0) for family, part in one.clients or ()))
+    size = {4: 96, 6: 0}
+    most = max(views, key=lambda one: sum(part.size() << size[family] for family, part in one.clients or ()))
     return (*(one for one in views if one is not most), replace(most, clients=None))
 
 

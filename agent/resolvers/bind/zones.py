@@ -10,97 +10,140 @@ from agent.model.record import record
 from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Scope
 from agent.model.source import Gap, Source
 from agent.resolvers.bind.configuration import JOURNALED, zone_name
-from agent.resolvers.bind.contents import contents
-from agent.resolvers.bind.statements import Block
+from agent.resolvers.bind.contents import NotLoaded, contents
+from agent.snapshot import Status
+from agent.snapshot.following import FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from agent.model.names import Interest
     from agent.resolvers.bind.configuration import Configuration
     from agent.resolvers.bind.contents import Contents, Node
-    from agent.resolvers.bind.statements import Statement
+    from agent.resolvers.bind.statements import Block, Statement
+    from agent.snapshot import Snapshot
     from agent.snapshot.following import Following
 
 FAMILIES: Final = (4, 6)
 ON: Final = Outcome(Fate.GOES_ON)
-KINDS: Final = {"master": "primary", "slave": "secondary", "in-view": "in-view"}
-SERVED: Final = frozenset({"primary", "secondary", "mirror"})
+SYNONYMS: Final = {"master": "primary", "slave": "secondary"}
+TABLED: Final = frozenset({"primary", "secondary", "mirror", "stub", "static-stub"})
+"""Types of zones that a question is looked up in (``lib/dns/zt.c``); of others it has no part."""
 FORWARDING: Final = frozenset({"primary", "secondary", "stub", "static-stub", "forward"})
 """Types of zones that may say whom questions are passed on to."""
+LENIENT: Final = frozenset({"ignore", "warn"})
 
 
 @record
 class Zone:
-    """One zone of a view."""
+    """One zone of a view, or one of another view that is seen in it."""
 
     name: str
     kind: str
     block: Block
+    own: Block
+    """The view that it is written in."""
     source: Source
 
 
-def zones(statements: Iterator[Statement]) -> dict[str, Zone]:
-    """The zones by name."""
+@record
+class Unread:
+    """Why it is not known what a zone holds."""
+
+    reason: str
+    not_loaded: bool = False
+    """The file is not there or wrong: named starts without the zone."""
+
+
+def zones(statements: Iterable[Statement], own: Block) -> tuple[dict[str, Zone], Zone | None]:
+    """The zones by name, and the one that redirects."""
     found = {}
+    redirect = None
     for one in statements:
-        kind = "in-view" if one.block.get("in-view") else one.block.text("type").lower()
         if one.value(2).lower() not in ("", "in"):
             continue  # of another class
-        name = zone_name(one.value())
-        found[name] = Zone(name, KINDS.get(kind, kind), one.block, one.source)
-    return found
+        kind = "in-view" if one.block.get("in-view") else one.block.text("type").lower()
+        zone = Zone(zone_name(one.value()), SYNONYMS.get(kind, kind), one.block, own, one.source)
+        if kind == "redirect":
+            redirect = zone
+        else:
+            found[zone.name] = zone
+    return found, redirect
+
+
+def deepest_first(names: Iterable[str]) -> list[str]:
+    """Names in an order in which the first that a question is in is the closest."""
+    return sorted(names, key=lambda name: (-(name.count(".") + bool(name)), name))
 
 
 class Files:
     """Contents of zone files, each read once for the same names."""
 
-    def __init__(self, configuration: Configuration, following: Following) -> None:
+    def __init__(self, configuration: Configuration, snapshot: Snapshot, following: Following) -> None:
         self._configuration = configuration
+        self._snapshot = snapshot
         self._following = following
-        self._known: dict[tuple[str, str, frozenset[str], bool], Contents | str] = {}
+        self._known: dict[tuple[str, str, frozenset[str], bool], Contents | Unread] = {}
         self.gaps: dict[str, Gap] = {}
 
-    def of(self, zone: Zone, interest: Interest, *, policy: bool) -> Contents | str:
+    def of(self, zone: Zone, interest: Interest, *, policy: bool) -> Contents | Unread:
         """Give what a zone holds, or why that is not known."""
         key = zone.name, zone.block.text("file"), interest.names, policy
         if key not in self._known:
             self._known[key] = self._read(zone, interest, policy=policy)
         return self._known[key]
 
-    def _read(self, zone: Zone, interest: Interest, *, policy: bool) -> Contents | str:
+    def _read(self, zone: Zone, interest: Interest, *, policy: bool) -> Contents | Unread:
         file = zone.block.text("file")
         if not file:
             return self._open(zone, "its records are in no file")
         path = self._configuration.path(file)
+        if zone.kind == "primary" and self._is_absent(path):
+            return Unread(f"zone {zone.name or '.'}: {path} is not there", not_loaded=True)
         artifact = self._following.file(path, zone.source)
         if artifact is None:
             return self._open(zone, f"{path} cannot be read")
         words = " ".join(one.name for one in zone.block.statements)
-        changed = zone.kind != "primary" or JOURNALED.search(words)
-        if changed and self._following.file(path + ".jnl") is not None:
+        if (zone.kind != "primary" or JOURNALED.search(words)) and not self._is_absent(path + ".jnl"):
             return self._open(zone, f"changes of it are in {path}.jnl")
         try:
-            return contents(artifact, zone.name, interest, policy=policy)
+            return contents(artifact, zone.name, interest, policy=policy, strict=self._is_strict(zone))
+        except NotLoaded as error:
+            return Unread(f"zone {zone.name or '.'} is not loaded: {error}", not_loaded=True)
         except Malformed as error:
             place = f"line {error.line}: " if error.line else ""
             return self._open(zone, f"{place}{error}", Source(artifact.name, "", error.line))
 
-    def _open(self, zone: Zone, reason: str, source: Source | None = None) -> str:
+    def _is_absent(self, path: str) -> bool:
+        """Whether it is known that there is no such file."""
+        known = self._snapshot.artifacts.get(FILES + path)
+        return known is not None and known.status is Status.ABSENT
+
+    def _is_strict(self, zone: Zone) -> bool:
+        """Whether named looks at the names of hosts, as it does in primary zones."""
+        if zone.kind != "primary":
+            return False
+        own = zone.block.text("check-names")
+        every = [one for block in (self._configuration.options, zone.own) for one in block.all("check-names")]
+        general = [one.value(2) for one in every if SYNONYMS.get(one.value().lower(), one.value().lower()) == "primary"]
+        return (own or (general or ["fail"])[-1]).lower() not in LENIENT
+
+    def _open(self, zone: Zone, reason: str, source: Source | None = None) -> Unread:
         text = f"zone {zone.name or '.'}: {reason}"
         self.gaps.setdefault(text, Gap("named", text, source or zone.source))
-        return text
+        return Unread(text)
 
 
-def served(zone: Zone, contents: Contents | str, *, recursive: bool) -> Iterator[NameRule]:
+def served(zone: Zone, contents: Contents | Unread, *, recursive: bool) -> Iterator[NameRule]:
     """The rules of one zone; aliases are not followed yet."""
     whole = NameSet(Scope.SUBTREE, zone.name)
-    if isinstance(contents, str):
-        yield NameRule(whole, Outcome(Fate.UNKNOWN, because=contents), zone.source)
+    if not hasattr(contents, "nodes"):
+        fate = Fate.FAILED if contents.not_loaded else Fate.UNKNOWN
+        yield NameRule(whole, Outcome(fate, because=contents.reason, here=True), zone.source)
         return
     cut = [node for name, node in sorted(contents.nodes.items()) if name != zone.name and node.of("NS")]
     for node in sorted(cut, key=lambda one: one.name.count(".")):
-        outcome = ON if recursive else Outcome(Fate.NODATA)  # others serve it
+        outcome = ON if recursive else Outcome(Fate.NODATA, here=True)  # others serve it
         yield NameRule(NameSet(Scope.SUBTREE, node.name), outcome, contents.where(node.of("NS")[0]))
     for names, node, closest in contents.by_depth():
         redirected = closest.of("DNAME")
@@ -108,7 +151,7 @@ def served(zone: Zone, contents: Contents | str, *, recursive: bool) -> Iterator
             because = f"a DNAME leads elsewhere: {contents.where(redirected[0])}"
             yield NameRule(names, Outcome(Fate.UNKNOWN, because=because), contents.where(redirected[0]))
         elif node is None:
-            yield NameRule(names, Outcome(Fate.NXDOMAIN), zone.source)
+            yield NameRule(names, Outcome(Fate.NXDOMAIN, here=True), zone.source)
         else:
             for family in FAMILIES:
                 source = contents.where(node.records[0]) if node.records else zone.source
@@ -118,31 +161,36 @@ def served(zone: Zone, contents: Contents | str, *, recursive: bool) -> Iterator
 def _answer(node: Node, family: int) -> Outcome:
     values = (as_address("".join(one.data)) for one in node.of("A" if family == 4 else "AAAA"))
     if addresses := frozenset(value for value in values if value):
-        return Outcome(Fate.ADDRESSES, addresses)
+        return Outcome(Fate.ADDRESSES, addresses, here=True)
     if alias := node.of("CNAME"):
-        return Outcome(Fate.ALIAS, target=alias[0].data[0] if alias[0].data else "")
-    return Outcome(Fate.NODATA)
+        return Outcome(Fate.ALIAS, target=alias[0].data[0] if alias[0].data else "", here=True)
+    return Outcome(Fate.NODATA, here=True)
 
 
 def forwards(
-    own: Block, options: Block, zones: Mapping[str, Zone], interest: Interest, port: int
+    whole: Statement | None, zones: Mapping[str, Zone], interest: Interest, port: int, bogus: frozenset[str]
 ) -> Iterator[NameRule]:
-    """Whom questions are passed on to, by the closest zone that says so."""
+    """Whom questions are passed on to, by the closest zone that says so; servers of zones come behind forwarders."""
     asked: dict[str, tuple[tuple[str, ...], Source | None]] = {}
-    if whole := own.get("forwarders") or options.get("forwarders"):
+    if whole:
         asked[""] = _servers(whole, port), whole.source
     for zone in zones.values():
         said = zone.block.get("forwarders")
         if zone.kind in FORWARDING and (said or zone.kind == "forward"):
             asked[zone.name] = (_servers(said, port) if said else ()), zone.source
-    for zone in sorted(zones.values(), key=lambda one: one.name.count(".") + bool(one.name)):
-        if zone.kind in ("stub", "static-stub") and not _closest(zone.name, asked):
+    for name in reversed(deepest_first(zones)):
+        zone = zones[name]
+        if zone.kind in ("stub", "static-stub") and not _closest(name, asked):
             addresses = zone.block.get("server-addresses")
-            asked[zone.name] = (_servers(addresses, 53) if addresses else ()), zone.source
-    for name in sorted(asked, key=lambda name: (-(name.count(".") + bool(name)), name)):
+            asked[name] = (_servers(addresses, 53) if addresses else ()), zone.source
+    for name in deepest_first(asked):
         if interest.touches(name):
             servers, source = asked[name]
-            yield NameRule(NameSet(Scope.SUBTREE, name), Outcome(Fate.PASSED_ON, upstreams=frozenset(servers)), source)
+            left = frozenset(one for one in servers if one.partition("#")[0] not in bogus)
+            outcome = Outcome(Fate.PASSED_ON, upstreams=left)
+            if servers and not left:
+                outcome = Outcome(Fate.UNKNOWN, because="no server may be asked: all are bogus")
+            yield NameRule(NameSet(Scope.SUBTREE, name), outcome, source)
 
 
 def _closest(name: str, asked: Mapping[str, tuple[tuple[str, ...], Source | None]]) -> tuple[str, ...]:
