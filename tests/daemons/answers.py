@@ -11,7 +11,13 @@ from tests.daemons.internet import UPSTREAMS, Answer, addresses_of
 if TYPE_CHECKING:
     from agent.model.resolver import Outcome
 
-CODES = {Fate.NODATA: "NOERROR", Fate.NXDOMAIN: "NXDOMAIN", Fate.REFUSED: "REFUSED", Fate.DROPPED: "TIMEOUT", Fate.FAILED: "SERVFAIL"}
+CODES = {
+    Fate.NODATA: "NOERROR",
+    Fate.NXDOMAIN: "NXDOMAIN",
+    Fate.REFUSED: "REFUSED",
+    Fate.DROPPED: "TIMEOUT",
+    Fate.FAILED: "SERVFAIL",
+}
 
 
 def agree(ours: Outcome, family: int, theirs: Answer) -> bool:

@@ -18,7 +18,7 @@ from agent.model.resolver import Fate, Outcome, View
 from agent.resolvers import bind
 from agent.snapshot import Artifact, Status
 from tests.daemons.answers import agree
-from tests.daemons.internet import TYPES, UPSTREAMS, Answer, addresses_of
+from tests.daemons.internet import TYPES, UPSTREAMS, addresses_of
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
@@ -38,7 +38,11 @@ ALIASES = {
 }
 """Aliases in the answers of the internet, whoever is asked."""
 ADDRESSES = [
-    {"addr_info": [{"local": "127.0.0.1", "prefixlen": 8}, {"local": "::1", "prefixlen": 128}], "flags": ["UP"], "ifname": "lo"}
+    {
+        "addr_info": [{"local": "127.0.0.1", "prefixlen": 8}, {"local": "::1", "prefixlen": 128}],
+        "flags": ["UP"],
+        "ifname": "lo",
+    }
 ]
 DOMAINS = (
     "com", "livechat.com", "api.livechat.com", "a.api.livechat.com", "cdn.livechat.com", "helpdesk.com",
@@ -51,6 +55,21 @@ NAMES = (
 )  # fmt: skip
 CLIENTS = ("127.0.0.1", "127.0.1.1", "127.0.2.9", "127.1.0.1")
 BLOCKS = ("127.0.0.0/8", "127/8", "127.0.0.0/24", "127.0.1.0/24", "127.0.2.0/24", "127.0.2.9", "127.1/16", "10.0.0.0/8")
+HEAD = ("$TTL 60", "@ SOA localhost. root.localhost. (1 ; words\n 2 3 4 5)", "@ NS localhost.")
+ADDRESS_TRIGGERS = (
+    "24.0.100.51.198.rpz-ip", "32.11.100.51.198.rpz-ip", "32.12.100.51.198.rpz-ip", "48.zz.db8.2001.rpz-ip",
+    "128.11.zz.db8.2001.rpz-ip", "8.0.0.0.10.rpz-ip", "24.11.100.51.198.rpz-ip",
+)  # fmt: skip
+CLIENT_TRIGGERS = (
+    "24.0.0.0.127.rpz-client-ip",
+    "8.0.0.0.127.rpz-client-ip",
+    "32.9.2.0.127.rpz-client-ip",
+    "24.0.1.0.127.rpz-client-ip",
+)
+ACTIONS = (
+    "CNAME .", "CNAME .", "CNAME *.", "CNAME rpz-passthru.", "CNAME rpz-tcp-only.", "CNAME rpz-drop.", "A 10.5.5.5",
+    "AAAA fd00::5", "CNAME free.example.org.", "TXT words", "CNAME *.garden.example.", "CNAME text.com.", "CNAME *.livechat.com.",
+)  # fmt: skip
 
 
 def reply(query: Message, upstream: str) -> Message:
@@ -68,11 +87,13 @@ def reply(query: Message, upstream: str) -> Message:
     return answer
 
 
-def taken(files: dict[str, str | bytes], arguments: list[str]) -> Snapshot:
+def taken(files: dict[str, str | bytes], arguments: list[str], *gone: str) -> Snapshot:
     """What gateproof would have collected."""
     found = snapshot(files, [{"name": "named", "pid": 7, "arguments": arguments, "listeners": []}])
-    interfaces = Artifact("ip-addr.json", Status.OK, json.dumps(ADDRESSES).encode())
-    return type(found)(found.taken_at, found.host, {**found.artifacts, "ip-addr.json": interfaces})
+    more = {"ip-addr.json": Artifact("ip-addr.json", Status.OK, json.dumps(ADDRESSES).encode())}
+    for path in gone:
+        more[f"files{path}"] = Artifact(f"files{path}", Status.ABSENT)
+    return replace(found, artifacts={**found.artifacts, **more})
 
 
 def foretold(view: View, name: str, family: int) -> Outcome:
@@ -89,8 +110,9 @@ def foretold(view: View, name: str, family: int) -> Outcome:
     outcome = found.outcome
     if name in ALIASES or not found.met:
         return outcome  # others are not asked for its addresses
-    last, _ = replace(view, stages=view.stages[-1:]).answer(name, family)
-    changes = {_by_address(found.met, server.partition("#")[0], family) for server in last.upstreams or UPSTREAMS}
+    asking = replace(view, stages=view.stages[-1:])
+    last, (passed, _) = asking.answer(name, family)[0], asking.answer(name, 4)  # whoever gets no IPv6 addresses
+    changes = {_by_address(found.met, server.partition("#")[0], family) for server in passed.upstreams or UPSTREAMS}
     if changes == {None}:
         return outcome
     assert len(changes) == 1, "whom it asks is left open, and that matters"
@@ -112,17 +134,30 @@ class Config:
         self.root = root
         self.main = f"{root}/named.conf"
         self.files: dict[str, str] = {}
-        self.outcomes: set[str] = set()
+        self.fates: set[Fate] = set()
         random = self.random
-        policies = [f"rpz{number}.test" for number in range(random.choice((0, 1, 1, 2, 3)))]
+        self.policies = [f"rpz{number}.test" for number in range(random.choice((0, 1, 1, 2, 3)))]
+        for name in self.policies:
+            self.files[f"{root}/db/{name}"] = self._policy(name)
         lines = [
             "options {", f'  directory "{root}";', "  pid-file none; session-keyfile none; lock-file none;",
             f'  managed-keys-directory "{root}"; listen-on {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};',
-            "  dnssec-validation no; empty-zones-enable no;", *self._forwarders(),
+            "  dnssec-validation no; empty-zones-enable no; servfail-ttl 0;", "  forwarders { 127.0.0.11; }; forward only;",
         ]  # fmt: skip
-        if policies:
-            lines += self._response_policy(policies)
-        lines += ["};", "controls { };", *self._zones(policies)]
+        views = random.random() < 0.35
+        inside = [*self._access(), *self._denied()]
+        if self.policies:
+            inside += self._response_policy()
+        lines += [f"  {line}" for line in inside] + [random.choice(("};", "} ;")), "controls { };"]
+        lines += ["acl inner { 127.0.1.0/24; !127.0.2.9; 127.0.2.0/24; };", 'acl "outer" { !inner; 127/8; };']
+        if not views and random.random() < 0.15:
+            lines.append(f'plugin query "filter-aaaa.so" {{ filter-aaaa-on-v4 yes; filter-aaaa {self._list()} }};')
+        if views:
+            lines += self._view("one", f"match-clients {self._list()}", "")
+            shared = " in-view one;" if random.random() < 0.3 else ""
+            lines += self._view("two", "match-clients { 127.0.0.0/16; }", shared)
+        else:
+            lines += self._zones("")
         self.files[self.main] = "\n".join((*lines, ""))
 
     @property
@@ -135,62 +170,173 @@ class Config:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_text(text, encoding="utf-8")
 
-    def _forwarders(self) -> list[str]:
-        return [f"  forwarders {{ {UPSTREAMS[0]}; }};", "  forward only;"]
+    def _list(self) -> str:
+        random = self.random
+        elements = random.sample(
+            (*BLOCKS, "inner", "outer", "localhost", "localnets", "none", "{ !127.0.2.9; 127.0.2.0/24; }"),
+            random.randrange(1, 4),
+        )
+        marked = [random.choice(("", "", "", "! ", "!")) + one for one in elements]
+        return f"{{ {'; '.join((*marked, random.choice(('any', '127.0.0.1'))))}; }};"
 
-    def _response_policy(self, names: list[str]) -> list[str]:
+    def _access(self) -> list[str]:
+        random = self.random
+        lines = []
+        for name in ("allow-query", "allow-recursion", "allow-query-cache"):
+            if random.random() < 0.12:
+                lines.append(f"{name} {self._list()}")
+        if random.random() < 0.1:
+            lines.append("recursion no;")
+        if random.random() < 0.1:
+            lines.append("blackhole { 127.1.0.0/16; };")
+        return lines
+
+    def _denied(self) -> list[str]:
+        random = self.random
+        lines = []
+        if random.random() < 0.1:
+            but = random.choice(("", ' except-from { "livechat.com"; }'))
+            lines.append(f"deny-answer-addresses {{ 198.51.100.0/24; }}{but};")
+        if random.random() < 0.1:
+            lines.append('deny-answer-aliases { "cdn.net"; };')
+        return lines
+
+    def _response_policy(self) -> list[str]:
         random = self.random
         zones = []
-        for name in names:
-            policy = ""
-            if random.random() < 0.25:
-                policy = " policy " + random.choice(
-                    ("given", "disabled", "passthru", "drop", "nxdomain", "nodata", "tcp-only", "no-op", "cname walled.test")
+        for name in random.sample(self.policies, len(self.policies)):
+            policy = random.choice(
+                (
+                    "given",
+                    "disabled",
+                    "passthru",
+                    "drop",
+                    "nxdomain",
+                    "nodata",
+                    "tcp-only",
+                    "no-op",
+                    "cname walled.test",
                 )
-            zones.append(f'zone "{name}"{policy};')
-        return [f"  response-policy {{ {' '.join(zones)} }};"]
+            )
+            words = f" policy {policy}" if random.random() < 0.25 else ""
+            words += random.choice(("", "", " log no", " recursive-only no", " max-policy-ttl 5"))
+            zones.append(f"zone {random.choice((name, chr(34) + name + chr(34)))}{words};")
+        after = random.choice(
+            ("", "", " qname-wait-recurse yes", " break-dnssec yes", " recursive-only no", " nsip-enable no")
+        )
+        return [f"response-policy {{ {' '.join(zones)} }}{after};"]
 
-    def _zones(self, policies: list[str]) -> list[str]:
+    def _view(self, name: str, match: str, shared: str) -> list[str]:
+        inside = self._zones(shared)
+        if self.random.random() < 0.3:
+            inside.append(
+                self.random.choice(("recursion no;", "forwarders { 127.0.0.12; };", "allow-recursion { any; };"))
+            )
+        return [f'view "{name}" {{', f"  {match.rstrip(';')};", *(f"  {line}" for line in inside), "};"]
+
+    def _zones(self, shared: str) -> list[str]:
+        """Zones for policies, served ones and forwarded ones; some in a file that is included."""
+        random = self.random
         lines = []
-        for name in policies:
-            self.files[f"{self.root}/{name}.db"] = self._policy(name)
-            lines.append(f'zone "{name}" {{ type primary; file "{name}.db"; }};')
+        for name in self.policies:
+            lines.append(f'zone "{name}" {{ type {random.choice(("primary", "master"))}; file "db/{name}"; }};')
+        for name in random.sample(DOMAINS, random.choice((0, 0, 1, 2, 3))):
+            lines.append(self._zone(name.lower(), shared))
+        if random.random() < 0.15:
+            path = f"{self.root}/db/redirect"
+            self.files[path] = "\n".join((*HEAD, random.choice(("*", "*.com", "*")) + " A 10.7.7.7", ""))
+            lines.append('zone "." { type redirect; file "db/redirect"; };')
+        random.shuffle(lines)
+        taken = [lines.pop() for _ in range(random.randrange(len(lines) + 1))] if random.random() < 0.3 else []
+        if taken:
+            number = len(self.files)
+            self.files[f"{self.root}/inc{number}/a.conf"] = "\n".join(taken[:1]) + " /* the\nend */"
+            self.files[f"{self.root}/inc{number}/b.conf"] = "\n".join(taken[1:]) + "\t# the end"
+            lines.append(f'include "{random.choice((str(self.root) + "/", ""))}inc{number}/*.conf";')
         return lines
+
+    def _zone(self, name: str, shared: str) -> str:
+        random = self.random
+        kind = random.choice(("primary", "primary", "primary", "forward", "static-stub", "gone"))
+        if shared and name in str(self.files) + str(shared):
+            return (
+                f'zone "{name}" {{{shared} }};'
+                if False
+                else f'zone "{name}" {{ type forward; forwarders {{ 127.0.0.13; }}; }};'
+            )
+        match kind:
+            case "primary":
+                path = f"db/{name}-{len(self.files)}"
+                self.files[f"{self.root}/{path}"] = self._contents(name)
+                more = random.choice(("", "", " forwarders { };", f" allow-query {self._list()}"))
+                return f'zone "{name}" IN {{ type master; file "{path}";{more} }};'
+            case "forward":
+                port = random.choice(("", " port 53"))
+                return f'zone "{name.upper()}." {{ type forward; forwarders{port} {{ 127.0.0.12{random.choice(("", " port 53"))}; }}; }};'
+            case "static-stub":
+                own = random.choice(("", " forwarders { };"))
+                return f"zone {name} {{ type static-stub; server-addresses {{ 127.0.0.13; }};{own} }}; // stub"
+            case _:
+                return f'zone "{name}" {{ type primary; file "db/gone"; }};'
+
+    def _contents(self, name: str) -> str:
+        random = self.random
+        records = [*HEAD, "@ A 10.3.3.3"][: random.choice((4, 5, 5))]
+        seen = {"@"}
+        for _ in range(random.randrange(6)):
+            inside = [
+                one.lower().removesuffix(f".{name}") for one in (*DOMAINS, *NAMES) if one.lower().endswith(f".{name}")
+            ]
+            owner = random.choice(("", "", "*.")) + random.choice((*inside, "x", "new"))
+            if owner in seen:
+                continue
+            seen.add(owner)
+            value = random.choice(
+                (
+                    "A 10.4.4.4",
+                    "A 10.4.4.4",
+                    "AAAA fd00::4",
+                    "CNAME edge.cdn.net.",
+                    "CNAME text.com.",
+                    "CNAME @",
+                    "TXT words",
+                    "NS ns.elsewhere.test.",
+                )
+            )
+            if not (owner.startswith("*") and value.startswith("NS")):
+                records.append(f"{owner} {value}")
+        return "\n".join((*records, ""))
 
     def _policy(self, name: str) -> str:
         random = self.random
-        records = [f"$ORIGIN {name}." if random.random() < 0.5 else "; no origin", "$TTL 60"]
-        records += ["@ SOA localhost. root.localhost. (1 ; words\n 2 3 4 5)", "@ NS localhost."]
+        records = [f"$ORIGIN {name}." if random.random() < 0.5 else "; no origin", *HEAD]
         seen: set[str] = set()
         for _ in range(random.randrange(1, 9)):
             owner = random.choice((*DOMAINS, *NAMES, "k.com", "zz.org"))
             owner = random.choice(("", "", "*.")) + owner if random.random() < 0.95 else "*"
             if random.random() < 0.2:
-                owner = random.choice(("24.0.100.51.198.rpz-ip", "32.11.100.51.198.rpz-ip", "48.zz.db8.2001.rpz-ip", "128.b.zz.db8.2001.rpz-ip"))
+                owner = random.choice(ADDRESS_TRIGGERS)
             elif random.random() < 0.1:
-                owner = random.choice(("24.0.1.0.127.rpz-client-ip", "8.0.0.0.127.rpz-client-ip", "32.9.2.0.127.rpz-client-ip"))
-            if owner.lower() in seen:
+                owner = random.choice(CLIENT_TRIGGERS)
+            value = random.choice(ACTIONS)
+            if owner.lower() in seen or (owner in CLIENT_TRIGGERS[:2] and "drop" in value):
                 continue
             seen.add(owner.lower())
-            value = random.choice(
-                (
-                    "CNAME .", "CNAME .", "CNAME *.", "CNAME rpz-passthru.", "CNAME rpz-tcp-only.", "CNAME rpz-drop.", "A 10.5.5.5",
-                    "AAAA fd00::5", "CNAME free.example.org.", "TXT words", "CNAME *.garden.example.",
-                )
-            )  # fmt: skip
             records.append(
                 f"{owner}{random.choice(('', f'.{name}.'))} {random.choice(('', '60 ', '1h IN '))}{value}"
                 + random.choice(("", " ; why"))
             )
             if value.startswith("A ") and random.random() < 0.4:
                 records.append("\tA 10.5.5.6")
+        if random.random() < 0.05:
+            records.append(random.choice(("livechat.com A 10.5.5", "a_b.com A 10.5.5.5", "@ A 10.0.0.1\n@ CNAME x.")))
         return "\n".join((*records, ""))
 
 
 def disagreements(config: Config, world: Internet) -> list[str]:
     """Where the program and our reading of its files say different things; raises RuntimeError where it does not start."""
     config.write()
-    piece = bind.read(taken(dict(config.files), list(config.argv)), frozenset())
+    piece = bind.read(taken(dict(config.files), list(config.argv), f"{config.root}/db/gone"), frozenset())
     assert not piece.gaps, piece.gaps
     (resolver,) = piece.resolvers
     found: list[str] = []
@@ -200,8 +346,9 @@ def disagreements(config: Config, world: Internet) -> list[str]:
             for name in NAMES:
                 for family in (4, 6):
                     ours = foretold(view, name.lower(), family)
-                    theirs = world.ask(name, family, client=client, timeout=0.3)
-                    config.outcomes.add(ours.fate)
+                    dropped = ours.fate is Fate.DROPPED
+                    theirs = world.ask(name, family, client=client, timeout=0.1 if dropped else 3.0)
+                    config.fates.add(ours.fate)
                     if not agree(ours, family, theirs):
                         found.append(f"{client} {name} IPv{family}: {theirs}; we say {ours}")
     return found
@@ -212,6 +359,3 @@ def seen(resolver: Resolver, client: str) -> View:
     family, value = address_value(client)
     (view,) = resolver.views_of(family, Intervals.single(value))
     return view
-
-
-__all__ = ["Answer", "Config", "disagreements"]

@@ -64,7 +64,7 @@ class Reader:
         on = zone.block.get("allow-query-on")
         return _both(
             EVERY if allowed is None else allowed,
-            self._lists.asked(on.block, self.listening) if on else self._asked(zone.own, "allow-query-on")
+            self._lists.asked(on.block, self.listening) if on else self._asked(zone.own, "allow-query-on"),
         )
 
     def matching(self, own: Block) -> Addresses:
@@ -90,7 +90,7 @@ class Reader:
     def _filters(self, own: Block) -> tuple[Addresses, Addresses]:
         """Clients of the filter plugins: these keep back addresses of one family from clients of some (filter-aaaa(8))."""
         found = {"filter-aaaa": dict(NOBODY), "filter-a": dict(NOBODY)}
-        for plugin in tuple(own.all("plugin")) or tuple(self._block.all("plugin")):
+        for plugin in (*self._block.all("plugin"), *own.all("plugin")):
             kind, block = filter_of(plugin), plugin.block
             listed = block.get(kind)
             whom = self._lists.of(listed.block) if listed else EVERY

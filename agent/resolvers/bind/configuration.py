@@ -133,7 +133,9 @@ class _Reader:
             if one.name == "directory":  # named goes there at once
                 self.directory = _path(one.value(), self.directory, "")
             elif one.name == "zone":
-                self._note(" ".join(f"{each.name} {each.value()}" for each in one.block.statements), one.block.text("file"))
+                self._note(
+                    " ".join(f"{each.name} {each.value()}" for each in one.block.statements), one.block.text("file")
+                )
             if one.name in MAPS and one.block.statements:
                 inside = Block(tuple(self._expanded(iter(one.block.statements), depth)))
                 yield Statement(tuple(inside if isinstance(part, Block) else part for part in one.parts), one.source)

@@ -63,8 +63,9 @@ HARMLESS: Final = _names("""
     use-alt-transfer-source use-v4-udp-ports use-v6-udp-ports v6-bias validate-except version window zero-no-soa-ttl
     zero-no-soa-ttl-cache zone-propagation-delay zone-statistics
 """)
-"""Cannot change whether a public name gets its addresses: transfers and updates between servers, logs, caches, transport,
-limits against floods, keys and signing of zones, DNSSEC (names that do not validate fail for everybody), reverse names."""
+"""Cannot change whether a public name gets its addresses: transfers and updates between servers, logs, caches,
+transport, limits against floods, keys and signing of zones, DNSSEC (names that do not validate fail for everybody),
+reverse names."""
 
 OPEN: Final = {
     "allow-new-zones": "zones may be added while it runs",

@@ -1,6 +1,6 @@
 """Response policy zones as BIND applies them (``lib/dns/rpz.c``, ``rpz_rewrite`` in ``lib/ns/query.c``).
 
-Zones in the order of ``response-policy``; in each the client's address, the name, the answer's addresses, its name servers.
+Zones in the order of ``response-policy``; in each the client's address, the name, the answer's addresses, its servers.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ def _block(text: str) -> tuple[int, Intervals] | None:
     """``24.0.2.0.192`` or ``48.zz.db8.2001`` as addresses (``name2ipkey``); None where it is neither."""
     length, *labels = text.split(".")
     try:
-        if len(labels) == 4:
+        if len(labels) == 4 and "zz" not in labels:
             family, low = address_value(".".join(reversed(labels)))
         else:
             words = ":".join("" if label == "zz" else label for label in reversed(labels))

@@ -1,6 +1,6 @@
 """From the statements of named.conf to what each kind of client gets.
 
-Who may not ask is refused first; then come policies, the zones that are served here, and whom questions are passed on to.
+Who may not ask is refused first; then come policies, the zones that are served here, and whom others are passed on to.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from agent.model.resolver import Stage
-    from agent.model.source import Gap, Source
+    from agent.model.source import Source
     from agent.resolvers.bind.access import Access
     from agent.resolvers.bind.configuration import Configuration
     from agent.resolvers.bind.policies import ClientTrigger
@@ -134,7 +134,9 @@ class _Maker:
         where: Statement | None,
     ) -> _Seen:
         policies = tuple(self._policies(own, table, for_policies))
-        return _Seen(own, table, redirect, self._access.access(own), policies, interest, where.source if where else None)
+        return _Seen(
+            own, table, redirect, self._access.access(own), policies, interest, where.source if where else None
+        )
 
     def _of_view(self, seen: _Seen, whose: Addresses) -> Iterator[View]:
         """A view for each kind of clients."""
@@ -172,21 +174,46 @@ class _Maker:
         if not recursive and not local.rules:
             yield from _view((), otherwise, clients, seen.source)
             return
-        counting = [one if recursive or not one.recursive_only else Policy(one.name, one.source) for one in seen.policies]
-        settling = Settling(stages(counting, triggers), local, redirect, recursive=recursive)
+        counting = [
+            one if recursive or not one.recursive_only else Policy(one.name, one.source) for one in seen.policies
+        ]
+        kept = tuple(family for family, is_kept in ((6, no_six), (4, no_four)) if is_kept)
+        asked = recursive or any(not one.recursive_only for one in seen.policies)
+        staying = None if recursive else () if asked else tuple(may)
+        met = [
+            one if recursive or not policy.recursive_only else None
+            for policy, one in zip(seen.policies, triggers, strict=True)
+        ]
+        settling = Settling(stages(counting, met), local, redirect, staying, kept)
         settled = settling.stages()
         self._targets.update(settling.targets)
         self._gardens.update(settling.gardens)
-        guard = RuleList(tuple(_guard(seen.zones, may, None if recursive else otherwise)))
-        kept = RuleList(tuple(_kept_back(no_six=no_six, no_four=no_four)))
+        guard = RuleList(tuple(self._guard(seen, may, None if recursive else otherwise)))
         if not recursive:
-            yield from _view((guard, *settled, kept), otherwise, clients, seen.source)
+            yield from _view((guard, *settled), otherwise, clients, seen.source)
             return
         denied = self._denied(seen)
-        passed = RuleList(tuple(self._forwards(seen)))
-        first: tuple[Stage, ...] = (guard, *denied, *settled, kept)
+        passed = RuleList((*_kept_back(kept), *self._forwards(seen)))
+        first: tuple[Stage, ...] = (guard, *denied, *settled)
         chain = (RuleList(tuple(self._denied_aliases(seen))), *first)
         yield from _view((*first, passed), otherwise, clients, seen.source, chain)
+
+    def _guard(self, seen: _Seen, may: Mapping[str, bool], otherwise: Outcome | None) -> Iterator[NameRule]:
+        """Who may not ask for names of a zone is refused, whatever policies say; likewise zones that are not there."""
+        rules = []
+        for name, allowed in may.items():
+            outcome = ON if allowed else REFUSED
+            if allowed and otherwise is not None and seen.zones[name].kind in ("stub", "static-stub"):
+                outcome = otherwise  # what they serve has to be asked for
+            if allowed and seen.zones[name].kind == "primary":
+                contents = self._files.of(seen.zones[name], seen.interest, policy=False)
+                if isinstance(contents, Unread) and contents.not_loaded:
+                    outcome = replace(FAILED, because=contents.reason)
+            rules.append(NameRule(NameSet(Scope.SUBTREE, name), outcome, seen.zones[name].source))
+        if otherwise is not None:
+            rules.append(NameRule(ANY, otherwise, None))
+        if any(rule.outcome != ON for rule in rules):
+            yield from rules
 
     def _local(self, seen: _Seen, *, recursive: bool) -> Iterator[NameRule]:
         for name in deepest_first(seen.zones):
@@ -226,8 +253,9 @@ class _Maker:
 
     def _policies(self, own: Block, table: Mapping[str, Zone], interest: Interest) -> Iterator[Policy]:
         said = own.get("response-policy") or self._options.get("response-policy")
-        for one in said.block.all("zone") if said else ():
-            yield self._policy(said, one, table, interest)
+        if said:
+            for one in said.block.all("zone"):
+                yield self._policy(said, one, table, interest)
 
     def _policy(self, said: Statement, one: Statement, table: Mapping[str, Zone], interest: Interest) -> Policy:
         name = zone_name(one.value())
@@ -262,21 +290,10 @@ class _Maker:
                         yield Listener("udp", address, int(port) if port.isdecimal() else self._port)
 
 
-def _guard(table: Mapping[str, Zone], may: Mapping[str, bool], otherwise: Outcome | None) -> Iterator[NameRule]:
-    """Who may not ask for names of a zone is refused, whatever policies say; so is who may ask for these alone."""
-    if otherwise is None and all(may.values()):
-        return
-    for name, allowed in may.items():
-        yield NameRule(NameSet(Scope.SUBTREE, name), ON if allowed else REFUSED, table[name].source)
-    if otherwise is not None:
-        yield NameRule(ANY, otherwise, None)
-
-
-def _kept_back(*, no_six: bool, no_four: bool) -> Iterator[NameRule]:
+def _kept_back(families: tuple[int, ...]) -> Iterator[NameRule]:
     """Addresses of one family are left out where there are those of the other, as services have."""
-    for family, is_kept in ((6, no_six), (4, no_four)):
-        if is_kept:
-            yield NameRule(ANY, Outcome(Fate.NODATA), None, frozenset({family}))
+    for family in families:
+        yield NameRule(ANY, Outcome(Fate.NODATA), None, frozenset({family}))
 
 
 def _excepted(said: Statement) -> tuple[str, ...]:
@@ -289,7 +306,11 @@ def _less(one: Addresses, other: Addresses) -> Addresses:
 
 
 def _view(
-    stages: tuple[Stage, ...], otherwise: Outcome, clients: Addresses, source: Source | None, chain: tuple[Stage, ...] = ()
+    stages: tuple[Stage, ...],
+    otherwise: Outcome,
+    clients: Addresses,
+    source: Source | None,
+    chain: tuple[Stage, ...] = (),
 ) -> Iterator[View]:
     if any(clients.values()):
         yield View(stages, otherwise, tuple(sorted(clients.items())), source, chain)

@@ -23,11 +23,23 @@ EVERY_NAME: Final = NameSet(Scope.SUBTREE, "")
 class Settling:
     """The lists of one kind of clients: policies, then the zones that are served here."""
 
-    def __init__(self, policies: tuple[Stage, ...], local: RuleList, redirect: RuleList, *, recursive: bool) -> None:
+    def __init__(
+        self,
+        policies: tuple[Stage, ...],
+        local: RuleList,
+        redirect: RuleList,
+        staying: tuple[str, ...] | None,
+        kept: tuple[int, ...],
+    ) -> None:
+        """``staying``: where other servers are not asked, the zones that aliases do not leave.
+
+        ``kept``: families whose addresses are kept back where there are others.
+        """
         self._policies = policies
         self._local = local
         self._redirect = redirect
-        self._recursive = recursive
+        self._staying = staying
+        self._kept = kept
         self.targets: dict[str, None] = {}
         """Names that aliases of served zones lead to; policies count for them."""
         self.gardens: dict[str, None] = {}
@@ -75,17 +87,23 @@ class Settling:
             if wild and self._differs(names, outcome.target[2:]):
                 return Outcome(Fate.UNKNOWN, because=f"names below {outcome.target[2:]} differ")
             (self.gardens if rewritten else self.targets)[outcome.target.removeprefix("*.")] = None
+            if self._staying and self._zone(target) != self._zone(name):
+                return Outcome(Fate.NODATA, here=True)
             where = (self._local,) if rewritten else (*self._policies, self._local)
             found = View(where, PASSED).way(target, family)
             rewritten = rewritten or (found.rule is not None and not found.outcome.here)
             if found.outcome.fate is Fate.PASSED_ON:
-                if not self._recursive:
+                if self._staying is not None or family in self._kept:
                     return Outcome(Fate.NODATA, here=True)
                 return Outcome(Fate.ALIAS, target=outcome.target.removeprefix("*."), here=outcome.here)
             if found.outcome.fate is not Fate.ALIAS:
                 return found.outcome
             name, outcome = target, found.outcome
         return Outcome(Fate.UNKNOWN, because="aliases lead round in a circle")
+
+    def _zone(self, name: str) -> str | None:
+        """The closest zone that a name is in."""
+        return next((zone for zone in self._staying or () if name in NameSet(Scope.SUBTREE, zone)), None)
 
     def _differs(self, names: NameSet, garden: str) -> bool:
         """Whether zones tell names below a garden apart that a rule does not."""

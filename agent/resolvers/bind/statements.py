@@ -1,4 +1,4 @@
-"""The grammar of named.conf: statements of words and blocks in braces, each ended by a semicolon (``isccfg/parser.c``)."""
+"""The grammar of named.conf (``isccfg/parser.c``): statements of words and blocks in braces, each with a semicolon."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _ZONE: Final = re.compile(
     re.IGNORECASE,
 )
 """A whole zone without comments, as block lists have them by the hundred thousand."""
+
 
 @record
 class Statement:

@@ -67,7 +67,7 @@ def filter_of(plugin: Statement) -> str:
 
 def _policies(block: Block) -> Iterator[Gap]:
     """Policy zones that are not there: named does not start with them."""
-    for view in (tuple(block.all("view")) or (None,)):
+    for view in tuple(block.all("view")) or (None,):
         own = view.block if view else block
         known = {
             zone_name(one.value()): "primary" if one.block.get("in-view") else one.block.text("type").lower()
@@ -80,5 +80,3 @@ def _policies(block: Block) -> Iterator[Gap]:
             if known.get(zone_name(one.value())) not in POLICY_KINDS:
                 reason = f"policy zone {one.value()} is not a primary or secondary zone: named does not start"
                 yield Gap("named", reason, one.source)
-
-

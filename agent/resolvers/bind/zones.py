@@ -1,4 +1,4 @@
-"""Zones that are served here, and whom questions for others are passed on to (``lib/ns/query.c``, ``lib/dns/forward.c``)."""
+"""Zones that are served here, and whom other questions are passed on to (``lib/ns/query.c``, ``lib/dns/forward.c``)."""
 
 from __future__ import annotations
 
@@ -102,9 +102,9 @@ class Files:
             return Unread(f"zone {zone.name or '.'}: {path} is not there", not_loaded=True)
         artifact = self._following.file(path, zone.source)
         if artifact is None:
-            return self._open(zone, f"{path} cannot be read")
+            return Unread(f"zone {zone.name or '.'}: {path} cannot be read")
         words = " ".join(one.name for one in zone.block.statements)
-        if (zone.kind != "primary" or JOURNALED.search(words)) and not self._is_absent(path + ".jnl"):
+        if (zone.kind in ("secondary", "mirror") or JOURNALED.search(words)) and not self._is_absent(path + ".jnl"):
             return self._open(zone, f"changes of it are in {path}.jnl")
         try:
             return contents(artifact, zone.name, interest, policy=policy, strict=self._is_strict(zone))
@@ -137,7 +137,7 @@ class Files:
 def served(zone: Zone, contents: Contents | Unread, *, recursive: bool) -> Iterator[NameRule]:
     """The rules of one zone; aliases are not followed yet."""
     whole = NameSet(Scope.SUBTREE, zone.name)
-    if not hasattr(contents, "nodes"):
+    if isinstance(contents, Unread):
         fate = Fate.FAILED if contents.not_loaded else Fate.UNKNOWN
         yield NameRule(whole, Outcome(fate, because=contents.reason, here=True), zone.source)
         return
