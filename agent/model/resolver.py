@@ -182,13 +182,18 @@ class AddressList:
     """Rules about the addresses in answers of other servers; it comes before the stages that it wins over."""
 
     rules: tuple[AddressRule, ...]
-    unless: tuple[NameSet, ...] = ()
-    """Names whose addresses are not looked at."""
+    unless: RuleList = RuleList(())
+    """Names for which these do not count, as nobody is asked for them: all that it decides about."""
 
     @property
     def sets(self) -> Iterator[NameSet]:
-        """The names that are told apart from others."""
-        return iter(self.unless)
+        """What tells names apart."""
+        return self.unless.sets
+
+    def met_by(self, name: str, family: int) -> tuple[AddressRule, ...]:
+        """Give the rules that an answer to a question meets."""
+        rule = self.unless.find(name, family)
+        return self.rules if rule is None or rule.outcome.fate is Fate.GOES_ON else ()
 
     def find(self, _name: str, _family: int) -> None:
         """No name is decided here."""
@@ -237,6 +242,8 @@ class View:
     """What sends these clients here."""
     chain: tuple[Stage, ...] = ()
     """Stages that the aliases in an answer of other servers go through as well, each name of the chain in turn."""
+    failing: tuple[Stage, ...] = ()
+    """Lists of aliases' targets and of addresses with which an answer of other servers counts as none, whoever asks."""
 
     def by_address(self, decider: NameRule | None) -> tuple[AddressRule, ...]:
         """Give the rules about addresses that come before a deciding rule (None: all)."""
@@ -262,8 +269,8 @@ class View:
         at = 0
         while at <= last and not (held and at == last):
             stage = self.stages[at]
-            if isinstance(stage, AddressList) and not any(name in one for one in stage.unless):
-                met += stage.rules
+            if isinstance(stage, AddressList):
+                met += stage.met_by(name, family)
             rule = stage.find(name, family)
             skips = 0
             if rule is not None:

@@ -14,7 +14,7 @@ import dns.rrset
 from dns.rdatatype import AAAA, A
 
 from agent.model.intervals import Intervals, address_value
-from agent.model.resolver import Fate, Outcome, View
+from agent.model.resolver import AddressList, Fate, Outcome, View
 from agent.resolvers import bind
 from agent.snapshot import Artifact, Status
 from tests.daemons.answers import agree
@@ -97,27 +97,48 @@ def taken(files: dict[str, str | bytes], arguments: list[str], *gone: str) -> Sn
 
 
 def foretold(view: View, name: str, family: int) -> Outcome:
-    """What becomes of a question when its answer is that of this internet."""
+    """What becomes of a question when the answers of others are those of this internet."""
     found = view.way(name, family)
+    asking = replace(view, stages=view.stages[-1:])
     follower = replace(view, stages=(*view.chain, view.stages[-1])) if view.chain else view
-    let_through = found.let_through
-    for _ in ALIASES:
-        if found.outcome.fate is not Fate.PASSED_ON or name not in ALIASES:
+    let_through = False
+    for _ in range(len(ALIASES) + 2):
+        let_through = let_through or found.let_through
+        outcome = found.outcome
+        if outcome.fate is Fate.ALIAS and outcome.target not in ("", name):
+            failed = foretold(replace(asking, failing=view.failing), outcome.target, family).fate is Fate.FAILED
+            if outcome.here or failed:
+                return Outcome(Fate.FAILED) if failed else outcome
+        if outcome.here or not view.chain:
+            return outcome
+        passed, _ = asking.answer(name, 4)  # also of those who get no IPv6 addresses
+        servers = [one.partition("#")[0] for one in passed.upstreams or UPSTREAMS]
+        if _fails(view, name, family, servers):
+            return Outcome(Fate.FAILED)
+        if outcome.fate is not Fate.PASSED_ON or name not in ALIASES:
             break
         name = ALIASES[name]
-        found = (replace(view, stages=view.stages[-1:]) if let_through else follower).way(name, family)
-        let_through = let_through or found.let_through
-    outcome = found.outcome
+        found = (asking if let_through else follower).way(name, family)
     if name in ALIASES or not found.met:
         return outcome  # others are not asked for its addresses
-    asking = replace(view, stages=view.stages[-1:])
-    last, (passed, _) = asking.answer(name, family)[0], asking.answer(name, 4)  # whoever gets no IPv6 addresses
-    changes = {_by_address(found.met, server.partition("#")[0], family) for server in passed.upstreams or UPSTREAMS}
+    changes = {_by_address(found.met, server, family) for server in servers}
     if changes == {None}:
         return outcome
     assert len(changes) == 1, "whom it asks is left open, and that matters"
     changed = changes.pop()
-    return last if changed.fate is Fate.GOES_ON else changed
+    return asking.answer(name, family)[0] if changed is None or changed.fate is Fate.GOES_ON else changed
+
+
+def _fails(view: View, name: str, family: int, servers: Sequence[str]) -> bool:
+    """Whether the answer of others counts as none."""
+    for stage in view.failing:
+        if isinstance(stage, AddressList):
+            met = stage.met_by(name, family)
+            if name not in ALIASES and any(_by_address(met, server, family) for server in servers):
+                return True
+        elif name in ALIASES and stage.find(ALIASES[name], family):
+            return True
+    return False
 
 
 def _by_address(met: Sequence[AddressRule], server: str, family: int) -> Outcome | None:
@@ -153,11 +174,10 @@ class Config:
         if not views and random.random() < 0.15:
             lines.append(f'plugin query "filter-aaaa.so" {{ filter-aaaa-on-v4 yes; filter-aaaa {self._list()} }};')
         if views:
-            lines += self._view("one", f"match-clients {self._list()}", "")
-            shared = " in-view one;" if random.random() < 0.3 else ""
-            lines += self._view("two", "match-clients { 127.0.0.0/16; }", shared)
+            lines += self._view("one", f"match-clients {self._list()}")
+            lines += self._view("two", "match-clients { 127.0.0.0/16; }")
         else:
-            lines += self._zones("")
+            lines += self._zones()
         self.files[self.main] = "\n".join((*lines, ""))
 
     @property
@@ -181,10 +201,8 @@ class Config:
 
     def _access(self) -> list[str]:
         random = self.random
-        lines = []
-        for name in ("allow-query", "allow-recursion", "allow-query-cache"):
-            if random.random() < 0.12:
-                lines.append(f"{name} {self._list()}")
+        lists = ("allow-query", "allow-recursion", "allow-query-cache")
+        lines = [f"{name} {self._list()}" for name in lists if random.random() < 0.12]
         if random.random() < 0.1:
             lines.append("recursion no;")
         if random.random() < 0.1:
@@ -226,22 +244,20 @@ class Config:
         )
         return [f"response-policy {{ {' '.join(zones)} }}{after};"]
 
-    def _view(self, name: str, match: str, shared: str) -> list[str]:
-        inside = self._zones(shared)
+    def _view(self, name: str, match: str) -> list[str]:
+        inside = self._zones()
         if self.random.random() < 0.3:
             inside.append(
                 self.random.choice(("recursion no;", "forwarders { 127.0.0.12; };", "allow-recursion { any; };"))
             )
         return [f'view "{name}" {{', f"  {match.rstrip(';')};", *(f"  {line}" for line in inside), "};"]
 
-    def _zones(self, shared: str) -> list[str]:
+    def _zones(self) -> list[str]:
         """Zones for policies, served ones and forwarded ones; some in a file that is included."""
         random = self.random
-        lines = []
-        for name in self.policies:
-            lines.append(f'zone "{name}" {{ type {random.choice(("primary", "master"))}; file "db/{name}"; }};')
-        for name in random.sample(DOMAINS, random.choice((0, 0, 1, 2, 3))):
-            lines.append(self._zone(name.lower(), shared))
+        primary = random.choice(("primary", "master"))
+        lines = [f'zone "{name}" {{ type {primary}; file "db/{name}"; }};' for name in self.policies]
+        lines += [self._zone(name.lower()) for name in random.sample(DOMAINS, random.choice((0, 0, 1, 2, 3)))]
         if random.random() < 0.15:
             path = f"{self.root}/db/redirect"
             self.files[path] = "\n".join((*HEAD, random.choice(("*", "*.com", "*")) + " A 10.7.7.7", ""))
@@ -255,20 +271,15 @@ class Config:
             lines.append(f'include "{random.choice((str(self.root) + "/", ""))}inc{number}/*.conf";')
         return lines
 
-    def _zone(self, name: str, shared: str) -> str:
+    def _zone(self, name: str) -> str:
         random = self.random
         kind = random.choice(("primary", "primary", "primary", "forward", "static-stub", "gone"))
-        if shared and name in str(self.files) + str(shared):
-            return (
-                f'zone "{name}" {{{shared} }};'
-                if False
-                else f'zone "{name}" {{ type forward; forwarders {{ 127.0.0.13; }}; }};'
-            )
         match kind:
             case "primary":
                 path = f"db/{name}-{len(self.files)}"
                 self.files[f"{self.root}/{path}"] = self._contents(name)
-                more = random.choice(("", "", " forwarders { };", f" allow-query {self._list()}"))
+                alone = " forwarders { };" if " NS ns" not in self.files[f"{self.root}/{path}"] else ""
+                more = random.choice(("", "", alone, f" allow-query {self._list()}"))
                 return f'zone "{name}" IN {{ type master; file "{path}";{more} }};'
             case "forward":
                 port = random.choice(("", " port 53"))

@@ -160,8 +160,8 @@ def _prefix(text: str) -> tuple[int, tuple[int, int]]:
     return family, (low, high)
 
 
-def parted(whole: Addresses, by: list[Addresses]) -> dict[tuple[bool, ...], Addresses]:
-    """Split addresses by sets: for each combination of being in them, who is."""
+def parted(whole: Addresses, by: list[Addresses], most: int) -> dict[tuple[bool, ...], Addresses] | None:
+    """Split addresses by sets: for each combination of being in them, who is; None where there are too many."""
     found: dict[tuple[bool, ...], Addresses] = {(): whole}
     for one in by:
         split: dict[tuple[bool, ...], Addresses] = {}
@@ -171,5 +171,7 @@ def parted(whole: Addresses, by: list[Addresses]) -> dict[tuple[bool, ...], Addr
             for is_in, part in ((True, inside), (False, outside)):
                 if any(part.values()):
                     split[*signature, is_in] = part
+        if len(split) > most:
+            return None
         found = split
     return found

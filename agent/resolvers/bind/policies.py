@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING, Final
 from agent.model.intervals import Intervals, address_value, as_address
 from agent.model.record import record
 from agent.model.resolver import AddressList, AddressRule, Fate, NameRule, NameSet, Outcome, RuleList, Scope
+from agent.resolvers.bind.access import YES
+from agent.resolvers.bind.configuration import zone_name
 from agent.resolvers.bind.contents import Node
+from agent.resolvers.bind.zones import Unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from agent.model.names import Interest
     from agent.model.resolver import Stage
     from agent.model.source import Source
     from agent.resolvers.bind.addresses import Addresses
     from agent.resolvers.bind.contents import Contents
+    from agent.resolvers.bind.statements import Block, Statement
+    from agent.resolvers.bind.zones import Files, Table
     from agent.resolvers.zonefile import ZoneRecord
 
 FAMILIES: Final = (4, 6)
@@ -63,6 +69,36 @@ class Policy:
         if self.action == "cname":
             return Outcome(Fate.ALIAS, target=self.target)
         return OVERRIDES.get(self.action)
+
+
+def policies(own: Block, options: Block, table: Table, files: Files, interest: Interest) -> Iterator[Policy]:
+    """The policy zones of a view in their order."""
+    said = own.get("response-policy") or options.get("response-policy")
+    for one in said.block.all("zone") if said else ():
+        name = zone_name(one.value())
+
+        def setting(key: str, one: Statement = one) -> bool:
+            return (one.after(key) or (said.after(key) if said else "") or "yes").lower() in YES
+
+        policy = Policy(
+            name,
+            one.source,
+            one.after("policy").lower() or "given",
+            zone_name(one.after("cname")),
+            setting("recursive-only"),
+            frozenset(kind for kind, switch in NS_SWITCHES.items() if setting(switch)),
+        )
+        zone = table.zones.get(name)
+        if zone is None:
+            yield replace(policy, doubt=f"policy zone {name} is not defined: named does not start")
+            continue
+        contents = files.of(zone, interest, policy=True)
+        if not isinstance(contents, Unread):
+            yield replace(policy, contents=contents)
+        elif contents.not_loaded:  # without the zone there is no policy
+            yield policy
+        else:
+            yield replace(policy, doubt=contents.reason)
 
 
 @record

@@ -5,63 +5,84 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from agent.model.record import record
 from agent.model.resolver import AddressList, Fate, NameSet, Outcome, RuleList, Scope, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from agent.model.resolver import NameRule, Stage, Way
+    from agent.model.resolver import AddressRule, NameRule, Stage, Way
 
 MAX_HOPS: Final = 11
 """Aliases that follow each other (``max-query-restarts``)."""
 NEW: Final = "gateproof-new"
 """A label that no zone has."""
 PASSED: Final = Outcome(Fate.PASSED_ON)
+ON: Final = Outcome(Fate.GOES_ON)
+NOTHING: Final = Outcome(Fate.NODATA, here=True)
 EVERY_NAME: Final = NameSet(Scope.SUBTREE, "")
+
+
+@record
+class Manner:
+    """How aliases are followed for some clients."""
+
+    outside: Outcome | None = None
+    """What they get instead of names that others would have to be asked for; None where others are asked."""
+    staying: tuple[str, ...] = ()
+    """Zones that aliases do not leave."""
+    kept: frozenset[int] = frozenset()
+    """Families whose addresses are kept back where there are others."""
 
 
 class Settling:
     """The lists of one kind of clients: policies, then the zones that are served here."""
 
-    def __init__(
-        self,
-        policies: tuple[Stage, ...],
-        local: RuleList,
-        redirect: RuleList,
-        staying: tuple[str, ...] | None,
-        kept: tuple[int, ...],
-    ) -> None:
-        """``staying``: where other servers are not asked, the zones that aliases do not leave.
-
-        ``kept``: families whose addresses are kept back where there are others.
-        """
+    def __init__(self, policies: tuple[Stage, ...], local: RuleList, redirect: RuleList, manner: Manner) -> None:
         self._policies = policies
         self._local = local
         self._redirect = redirect
-        self._staying = staying
-        self._kept = kept
-        self.targets: dict[str, None] = {}
+        self._manner = manner
+        self.targets: set[str] = set()
         """Names that aliases of served zones lead to; policies count for them."""
-        self.gardens: dict[str, None] = {}
+        self.gardens: set[str] = set()
         """Names that aliases of policies lead to."""
 
     def stages(self) -> tuple[Stage, ...]:
         """The same lists, with the ends of aliases."""
-        policies = tuple(self._policy(stage) for stage in self._policies)
+        policies: list[Stage] = []
+        for at, stage in enumerate(self._policies):
+            if isinstance(stage, AddressList):
+                policies.append(AddressList(tuple(self._of_addresses(stage)), self._local))
+            elif isinstance(stage, RuleList):
+                before = self._policies[at - 1] if at else stage
+                own = (
+                    self._own_addresses(before, len(self._policies) - at - 1) if isinstance(before, AddressList) else ()
+                )
+                policies.append(RuleList((*own, *self._settled(stage.rules, rewritten=True))))
         return (*policies, RuleList(tuple(self._settled(self._local.rules, rewritten=False))))
 
-    def _policy(self, stage: Stage) -> Stage:
-        if isinstance(stage, RuleList):
-            return RuleList(tuple(self._settled(stage.rules, rewritten=True)))
-        if not isinstance(stage, AddressList):
-            return stage
-        rules = []
+    def _of_addresses(self, stage: AddressList) -> Iterator[AddressRule]:
         for rule in stage.rules:
             outcome = rule.outcome
             if outcome.fate is Fate.ALIAS and not outcome.target.startswith("*."):
                 outcome = self._end(EVERY_NAME, outcome, rule.family, rewritten=True)
-            rules.append(replace(rule, outcome=outcome))
-        return replace(stage, rules=tuple(rules))
+            yield replace(rule, outcome=outcome)
+
+    def _own_addresses(self, stage: AddressList, skips: int) -> tuple[NameRule, ...]:
+        """What rules about addresses make of those in zones that are served here."""
+        found = []
+        changed = False
+        for rule in self._local.rules:
+            outcome = ON
+            for family, value in rule.outcome.addresses:
+                met = (one for one in stage.rules if one.family == family and value in one.addresses)
+                if first := next(met, None):
+                    let_through = first.outcome.fate is Fate.GOES_ON
+                    outcome = replace(first.outcome, skips=skips) if let_through else first.outcome
+                    changed = True
+            found.append(replace(rule, outcome=outcome))
+        return tuple(self._settled(found, rewritten=True)) if changed else ()
 
     def _settled(self, rules: Sequence[NameRule], *, rewritten: bool) -> Iterator[NameRule]:
         for rule in rules:
@@ -69,8 +90,6 @@ class Settling:
             outcome = rule.outcome
             if outcome.fate is Fate.ALIAS and not other:
                 outcome = self._end(rule.names, outcome, family, rewritten=rewritten)
-            elif outcome.fate is Fate.ADDRESSES and not rewritten:
-                outcome = self._checked(rule.names, outcome, family)
             if outcome.fate is Fate.NXDOMAIN and self._redirect.rules:
                 for each in sorted(rule.families):
                     yield replace(rule, outcome=self._redirected(rule.names, outcome, each), families=frozenset({each}))
@@ -86,15 +105,17 @@ class Settling:
             target = f"{name}{outcome.target[1:]}" if wild else outcome.target
             if wild and self._differs(names, outcome.target[2:]):
                 return Outcome(Fate.UNKNOWN, because=f"names below {outcome.target[2:]} differ")
-            (self.gardens if rewritten else self.targets)[outcome.target.removeprefix("*.")] = None
-            if self._staying and self._zone(target) != self._zone(name):
-                return Outcome(Fate.NODATA, here=True)
+            (self.gardens if rewritten else self.targets).add(outcome.target.removeprefix("*."))
+            if self._manner.staying and self._zone(target) != self._zone(name):
+                return NOTHING
             where = (self._local,) if rewritten else (*self._policies, self._local)
             found = View(where, PASSED).way(target, family)
             rewritten = rewritten or (found.rule is not None and not found.outcome.here)
             if found.outcome.fate is Fate.PASSED_ON:
-                if self._staying is not None or family in self._kept:
-                    return Outcome(Fate.NODATA, here=True)
+                if outside := self._manner.outside:
+                    return outside if rewritten or outside.fate is Fate.UNKNOWN else NOTHING
+                if family in self._manner.kept:
+                    return NOTHING
                 return Outcome(Fate.ALIAS, target=outcome.target.removeprefix("*."), here=outcome.here)
             if found.outcome.fate is not Fate.ALIAS:
                 return found.outcome
@@ -103,7 +124,7 @@ class Settling:
 
     def _zone(self, name: str) -> str | None:
         """The closest zone that a name is in."""
-        return next((zone for zone in self._staying or () if name in NameSet(Scope.SUBTREE, zone)), None)
+        return next((zone for zone in self._manner.staying if name in NameSet(Scope.SUBTREE, zone)), None)
 
     def _differs(self, names: NameSet, garden: str) -> bool:
         """Whether zones tell names below a garden apart that a rule does not."""
@@ -114,13 +135,6 @@ class Settling:
 
     def _by_policies(self, name: str, family: int) -> Way:
         return View((*self._policies, RuleList(())), PASSED).way(name, family)
-
-    def _checked(self, names: NameSet, outcome: Outcome, family: int) -> Outcome:
-        """Policies count for addresses in zones that are served here as well."""
-        for rule in self._by_policies(_sample(names), family).met:
-            if rule.family == family and any(value in rule.addresses for _, value in outcome.addresses):
-                return outcome if rule.outcome.fate is Fate.GOES_ON else replace(rule.outcome, here=True)
-        return outcome
 
     def _redirected(self, names: NameSet, outcome: Outcome, family: int) -> Outcome:
         found, _ = View((self._redirect,), outcome).answer(_sample(names), family)

@@ -1,7 +1,8 @@
-"""Zones that are served here, and whom other questions are passed on to (``lib/ns/query.c``, ``lib/dns/forward.c``)."""
+"""Zones that are served here (``lib/dns/zt.c``, ``lib/ns/query.c``), and what their files hold."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
@@ -29,8 +30,8 @@ ON: Final = Outcome(Fate.GOES_ON)
 SYNONYMS: Final = {"master": "primary", "slave": "secondary"}
 TABLED: Final = frozenset({"primary", "secondary", "mirror", "stub", "static-stub"})
 """Types of zones that a question is looked up in (``lib/dns/zt.c``); of others it has no part."""
-FORWARDING: Final = frozenset({"primary", "secondary", "stub", "static-stub", "forward"})
-"""Types of zones that may say whom questions are passed on to."""
+STUBS: Final = frozenset({"stub", "static-stub"})
+"""Types of zones whose servers are asked."""
 LENIENT: Final = frozenset({"ignore", "warn"})
 
 
@@ -55,8 +56,24 @@ class Unread:
     """The file is not there or wrong: named starts without the zone."""
 
 
-def zones(statements: Iterable[Statement], own: Block) -> tuple[dict[str, Zone], Zone | None]:
-    """The zones by name, and the one that redirects."""
+@record(eq=False)
+class Table:
+    """The zones of one view by name, and the one whose answers names get that do not exist."""
+
+    zones: Mapping[str, Zone]
+    redirect: Zone | None
+
+    def seeing(self, others: Mapping[str, Table]) -> Table:
+        """Give the same with zones of other views in place of ``in-view``."""
+        found = dict(self.zones)
+        for name, zone in self.zones.items():
+            if zone.kind == "in-view" and (other := others.get(zone.block.text("in-view"))):
+                found[name] = other.zones.get(name, zone)
+        return replace(self, zones=found)
+
+
+def zones(statements: Iterable[Statement], own: Block) -> Table:
+    """The zones of a view."""
     found = {}
     redirect = None
     for one in statements:
@@ -68,7 +85,7 @@ def zones(statements: Iterable[Statement], own: Block) -> tuple[dict[str, Zone],
             redirect = zone
         else:
             found[zone.name] = zone
-    return found, redirect
+    return Table(found, redirect)
 
 
 def deepest_first(names: Iterable[str]) -> list[str]:
@@ -142,9 +159,9 @@ def served(zone: Zone, contents: Contents | Unread, *, recursive: bool) -> Itera
         yield NameRule(whole, Outcome(fate, because=contents.reason, here=True), zone.source)
         return
     cut = [node for name, node in sorted(contents.nodes.items()) if name != zone.name and node.of("NS")]
-    for node in sorted(cut, key=lambda one: one.name.count(".")):
+    for below in sorted(cut, key=lambda one: one.name.count(".")):
         outcome = ON if recursive else Outcome(Fate.NODATA, here=True)  # others serve it
-        yield NameRule(NameSet(Scope.SUBTREE, node.name), outcome, contents.where(node.of("NS")[0]))
+        yield NameRule(NameSet(Scope.SUBTREE, below.name), outcome, contents.where(below.of("NS")[0]))
     for names, node, closest in contents.by_depth():
         redirected = closest.of("DNAME")
         if names.scope is Scope.BELOW and redirected:
@@ -165,41 +182,3 @@ def _answer(node: Node, family: int) -> Outcome:
     if alias := node.of("CNAME"):
         return Outcome(Fate.ALIAS, target=alias[0].data[0] if alias[0].data else "", here=True)
     return Outcome(Fate.NODATA, here=True)
-
-
-def forwards(
-    whole: Statement | None, zones: Mapping[str, Zone], interest: Interest, port: int, bogus: frozenset[str]
-) -> Iterator[NameRule]:
-    """Whom questions are passed on to, by the closest zone that says so; servers of zones come behind forwarders."""
-    asked: dict[str, tuple[tuple[str, ...], Source | None]] = {}
-    if whole:
-        asked[""] = _servers(whole, port), whole.source
-    for zone in zones.values():
-        said = zone.block.get("forwarders")
-        if zone.kind in FORWARDING and (said or zone.kind == "forward"):
-            asked[zone.name] = (_servers(said, port) if said else ()), zone.source
-    for name in reversed(deepest_first(zones)):
-        zone = zones[name]
-        if zone.kind in ("stub", "static-stub") and not _closest(name, asked):
-            addresses = zone.block.get("server-addresses")
-            asked[name] = (_servers(addresses, 53) if addresses else ()), zone.source
-    for name in deepest_first(asked):
-        if interest.touches(name):
-            servers, source = asked[name]
-            left = frozenset(one for one in servers if one.partition("#")[0] not in bogus)
-            outcome = Outcome(Fate.PASSED_ON, upstreams=left)
-            if servers and not left:
-                outcome = Outcome(Fate.UNKNOWN, because="no server may be asked: all are bogus")
-            yield NameRule(NameSet(Scope.SUBTREE, name), outcome, source)
-
-
-def _closest(name: str, asked: Mapping[str, tuple[tuple[str, ...], Source | None]]) -> tuple[str, ...]:
-    while name and name not in asked:
-        name = name.partition(".")[2]
-    return asked[name][0] if name in asked else ()
-
-
-def _servers(said: Statement, port: int) -> tuple[str, ...]:
-    """``address#port`` of each."""
-    default = said.after("port") or str(port)
-    return tuple(f"{one.value(0)}#{one.after('port') or default}" for one in said.block.statements)
