@@ -225,7 +225,7 @@ class Way:
     met: tuple[AddressRule, ...] = ()
     """Rules about addresses on the way, which win over what decided; those that were passed over are not met."""
     let_through: bool = False
-    """A rule passed over others; then the aliases in the answer do not go through the chain either."""
+    """A rule passed over others; of the chain, aliases in the answer then go through ``chain_let_through`` alone."""
 
 
 @record
@@ -242,6 +242,8 @@ class View:
     """What sends these clients here."""
     chain: tuple[Stage, ...] = ()
     """Stages that the aliases in an answer of other servers go through as well, each name of the chain in turn."""
+    chain_let_through: tuple[Stage, ...] = ()
+    """Those of the chain that no rule passes over: zones that are served here."""
     failing: tuple[Stage, ...] = ()
     """Lists of aliases' targets and of addresses with which an answer of other servers counts as none, whoever asks."""
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 RESOLVED: Final = Outcome(Fate.PASSED_ON)
 ON: Final = Outcome(Fate.GOES_ON)
 REFUSED: Final = Outcome(Fate.REFUSED, here=True)
+UNSEEN: Final = Outcome(Fate.NODATA, here=True)
+"""Where an alias leads to a zone that clients may not see, they get the alias alone."""
 FAILED: Final = Outcome(Fate.FAILED)
 FROM_CACHE: Final = Outcome(Fate.UNKNOWN, because="answered only where the answer is known already", here=True)
 ANY: Final = NameSet(Scope.SUBTREE, "")
@@ -113,18 +115,31 @@ def _of_kind(view: Served, kind: _Kind, targets: set[str], gardens: set[str]) ->
     ]
     triggers = [one if count else None for one, count in zip(kind.triggers, counts, strict=True)]
     outside = None if kind.asks else FROM_CACHE if kind.cache else REFUSED
-    manner = Manner(outside, () if kind.asks or any(counts) else tuple(kind.may), frozenset(kind.kept))
+    guard = tuple(_guard(view, kind))
+    unseen = RuleList(tuple(replace(rule, outcome=UNSEEN) if rule.outcome == REFUSED else rule for rule in guard))
+    manner = Manner(
+        unseen if kind.asks else RuleList(()),
+        outside,
+        () if kind.asks or any(counts) else tuple(kind.may),
+        frozenset(kind.kept),
+    )
     settling = Settling(stages(policies, triggers), local, RuleList(redirect), manner)
-    first: tuple[Stage, ...] = (RuleList(tuple(_guard(view, kind))), *settling.stages())
+    settled = settling.stages()
     targets.update(settling.targets)
     gardens.update(settling.gardens)
     if outside:
-        return View(first, outside)
+        return View((RuleList(guard), *settled), outside)
     passed = RuleList(
         (*_kept_back(kind.kept), *forwards(view.block, view.own, view.options, view.table, view.interest))
     )
     failing: tuple[Stage, ...] = (RuleList(tuple(_failing_aliases(view))), *_failing_addresses(view, local))
-    return View((*first, passed), RESOLVED, chain=first, failing=failing)
+    return View(
+        (RuleList(guard), *settled, passed),
+        RESOLVED,
+        chain=(unseen, *settled),
+        chain_let_through=(unseen, settled[-1]),
+        failing=failing,
+    )
 
 
 def _guard(view: Served, kind: _Kind) -> Iterator[NameRule]:

@@ -149,6 +149,8 @@ class _Reader:
         types = {one.type for one in self._apex}
         if not {"SOA", "NS"} <= types:
             raise NotLoaded("no SOA and NS records")
+        if "CNAME" in types:
+            raise NotLoaded("CNAME and other data")
         every: Iterable[str] = {"" if self._policy else self._zone, *self._seen, *self._found}
         if not self._policy:
             every = {name for name in every if name == self._zone or name.endswith(self._end)}

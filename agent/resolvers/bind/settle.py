@@ -27,6 +27,8 @@ EVERY_NAME: Final = NameSet(Scope.SUBTREE, "")
 class Manner:
     """How aliases are followed for some clients."""
 
+    guard: RuleList
+    """Zones that these clients may not see, or that are not there."""
     outside: Outcome | None = None
     """What they get instead of names that others would have to be asked for; None where others are asked."""
     staying: tuple[str, ...] = ()
@@ -89,12 +91,13 @@ class Settling:
             (family, *other) = sorted(rule.families)
             outcome = rule.outcome
             if outcome.fate is Fate.ALIAS and not other:
-                outcome = self._end(rule.names, outcome, family, rewritten=rewritten)
-            if outcome.fate is Fate.NXDOMAIN and self._redirect.rules:
+                outcome = replace(self._end(rule.names, outcome, family, rewritten=rewritten), here=outcome.here)
+            found = rule if outcome is rule.outcome else replace(rule, outcome=outcome)
+            if rule.outcome.fate is Fate.NXDOMAIN and self._redirect.rules:
                 for each in sorted(rule.families):
-                    yield replace(rule, outcome=self._redirected(rule.names, outcome, each), families=frozenset({each}))
+                    yield from self._redirected(replace(found, families=frozenset({each})), each)
             else:
-                yield rule if outcome is rule.outcome else replace(rule, outcome=outcome)
+                yield found
 
     def _end(self, names: NameSet, outcome: Outcome, family: int, *, rewritten: bool) -> Outcome:
         """What an alias comes to."""
@@ -108,7 +111,7 @@ class Settling:
             (self.gardens if rewritten else self.targets).add(outcome.target.removeprefix("*."))
             if self._manner.staying and self._zone(target) != self._zone(name):
                 return NOTHING
-            where = (self._local,) if rewritten else (*self._policies, self._local)
+            where = (self._manner.guard, *(() if rewritten else self._policies), self._local)
             found = View(where, PASSED).way(target, family)
             rewritten = rewritten or (found.rule is not None and not found.outcome.here)
             if found.outcome.fate is Fate.PASSED_ON:
@@ -117,6 +120,8 @@ class Settling:
                 if family in self._manner.kept:
                     return NOTHING
                 return Outcome(Fate.ALIAS, target=outcome.target.removeprefix("*."), here=outcome.here)
+            if found.outcome.fate is Fate.NXDOMAIN:
+                return View((self._redirect,), found.outcome).answer(target, family)[0]
             if found.outcome.fate is not Fate.ALIAS:
                 return found.outcome
             name, outcome = target, found.outcome
@@ -131,14 +136,30 @@ class Settling:
         if names.scope is Scope.EXACT:
             return False
         below = f".{names.text}.{garden}" if names.text else f".{garden}"
-        return any(rule.names.text.endswith(below) for rule in self._local.rules)
+        rules = (*self._local.rules, *self._redirect.rules)
+        return any(rule.names.text.endswith(below) for rule in rules)
 
     def _by_policies(self, name: str, family: int) -> Way:
         return View((*self._policies, RuleList(())), PASSED).way(name, family)
 
-    def _redirected(self, names: NameSet, outcome: Outcome, family: int) -> Outcome:
-        found, _ = View((self._redirect,), outcome).answer(_sample(names), family)
-        return outcome if found.fate is Fate.NXDOMAIN else found
+    def _redirected(self, rule: NameRule, family: int) -> Iterator[NameRule]:
+        """What names that do not exist get instead: each of them what the zone says that redirects."""
+        whole = rule.names
+        for one in self._redirect.rules:
+            outcome = (
+                rule.outcome if one.outcome.fate is Fate.NXDOMAIN else replace(one.outcome, here=rule.outcome.here)
+            )
+            if family not in one.families:
+                continue
+            if whole.scope is Scope.EXACT and whole.text in one.names:
+                yield replace(rule, outcome=outcome)
+                return
+            if whole.scope is not Scope.EXACT and one.names.text in whole:
+                yield replace(rule, names=one.names, outcome=outcome)
+            elif whole.scope is not Scope.EXACT and one.names.scope is Scope.BELOW and _sample(whole) in one.names:
+                yield replace(rule, outcome=outcome)
+                return
+        yield rule
 
 
 def _sample(names: NameSet) -> str:
