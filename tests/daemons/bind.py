@@ -241,6 +241,9 @@ class Config:
                     "cname walled.test",
                 )
             )
+            text = self.files[f"{self.root}/db/{name}"]
+            if policy == "drop" and ("\n*" in text or "client-ip" in text):
+                policy = "nxdomain"  # the program shall answer the first question
             words = f" policy {policy}" if random.random() < 0.25 else ""
             words += random.choice(("", "", " log no", " recursive-only no", " max-policy-ttl 5"))
             zones.append(f"zone {random.choice((name, chr(34) + name + chr(34)))}{words};")
@@ -265,13 +268,15 @@ class Config:
         lines += [self._zone(name.lower()) for name in random.sample(DOMAINS, random.choice((0, 0, 1, 2, 3)))]
         if random.random() < 0.15:
             path = f"{self.root}/db/redirect"
-            self.files[path] = "\n".join((*HEAD, random.choice(("*", "*.com", "*")) + " A 10.7.7.7", ""))
+            self.files[path] = "\n".join(
+                (*HEAD, ("*" if self.policies else random.choice(("*", "*.com"))) + " A 10.7.7.7", "")
+            )
             lines.append('zone "." { type redirect; file "db/redirect"; };')
         random.shuffle(lines)
         taken = [lines.pop() for _ in range(random.randrange(len(lines) + 1))] if random.random() < 0.3 else []
         if taken:
             number = len(self.files)
-            self.files[f"{self.root}/inc{number}/a.conf"] = "\n".join(taken[:1]) + " /* the\nend */"
+            self.files[f"{self.root}/inc{number}/a.conf"] = "\n".join(taken[:1]) + "\n/* the\nend */"
             self.files[f"{self.root}/inc{number}/b.conf"] = "\n".join(taken[1:]) + "\t# the end"
             lines.append(f'include "{random.choice((str(self.root) + "/", ""))}inc{number}/*.conf";')
         return lines
@@ -335,7 +340,7 @@ class Config:
             elif random.random() < 0.1:
                 owner = random.choice(CLIENT_TRIGGERS)
             value = random.choice(ACTIONS)
-            if owner.lower() in seen or (owner in CLIENT_TRIGGERS[:2] and "drop" in value):
+            if owner.lower() in seen or (owner in ("*", *CLIENT_TRIGGERS[:2]) and "drop" in value):
                 continue
             seen.add(owner.lower())
             records.append(

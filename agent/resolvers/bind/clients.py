@@ -148,13 +148,13 @@ def _guard(view: Served, kind: _Kind) -> Iterator[NameRule]:
     rules = []
     for name, allowed in kind.may.items():
         zone = view.table.zones[name]
-        outcome = ON if allowed else REFUSED
-        if allowed and not kind.asks and zone.kind in STUBS:
-            outcome = otherwise  # its servers would have to be asked
-        elif allowed and zone.kind == "primary":
-            contents = view.files.of(zone, view.interest, policy=False)
-            if isinstance(contents, Unread) and contents.not_loaded:
-                outcome = replace(FAILED, because=contents.reason, here=True)
+        contents = view.files.of(zone, view.interest, policy=False) if zone.kind == "primary" else None
+        if isinstance(contents, Unread) and contents.not_loaded:
+            outcome = replace(FAILED, because=contents.reason, here=True)
+        elif not allowed:
+            outcome = REFUSED
+        else:  # servers of stub zones would have to be asked
+            outcome = otherwise if zone.kind in STUBS and not kind.asks else ON
         rules.append(NameRule(NameSet(Scope.SUBTREE, name), outcome, zone.source))
     if not kind.asks:
         rules.append(NameRule(ANY, otherwise, None))

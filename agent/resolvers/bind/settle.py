@@ -20,6 +20,7 @@ NEW: Final = "gateproof-new"
 PASSED: Final = Outcome(Fate.PASSED_ON)
 ON: Final = Outcome(Fate.GOES_ON)
 NOTHING: Final = Outcome(Fate.NODATA, here=True)
+APEX: Final = NameSet(Scope.EXACT, "")
 EVERY_NAME: Final = NameSet(Scope.SUBTREE, "")
 
 
@@ -69,7 +70,16 @@ class Settling:
             outcome = rule.outcome
             if outcome.fate is Fate.ALIAS and not outcome.target.startswith("*."):
                 outcome = self._end(EVERY_NAME, outcome, rule.family, rewritten=True)
+            if outcome.fate is Fate.ADDRESSES:
+                outcome = self._kept(EVERY_NAME, outcome, rule.family, rewritten=True)
+            if outcome.fate is Fate.NXDOMAIN:
+                outcome = self._for_all(rule.family) or outcome
             yield replace(rule, outcome=outcome)
+
+    def _for_all(self, family: int) -> Outcome | None:
+        """What every name gets that does not exist; None where it depends on the name."""
+        rules = [one for one in self._redirect.rules if family in one.families and one.names != APEX]
+        return rules[0].outcome if len(rules) == 1 and rules[0].outcome.fate is not Fate.NXDOMAIN else None
 
     def _own_addresses(self, stage: AddressList, skips: int) -> tuple[NameRule, ...]:
         """What rules about addresses make of those in zones that are served here."""
@@ -92,6 +102,8 @@ class Settling:
             outcome = rule.outcome
             if outcome.fate is Fate.ALIAS and not other:
                 outcome = replace(self._end(rule.names, outcome, family, rewritten=rewritten), here=outcome.here)
+            elif outcome.fate is Fate.ADDRESSES and not other:
+                outcome = self._kept(rule.names, outcome, family, rewritten=rewritten)
             found = rule if outcome is rule.outcome else replace(rule, outcome=outcome)
             if rule.outcome.fate is Fate.NXDOMAIN and self._redirect.rules:
                 for each in sorted(rule.families):
@@ -116,7 +128,7 @@ class Settling:
             rewritten = rewritten or (found.rule is not None and not found.outcome.here)
             if found.outcome.fate is Fate.PASSED_ON:
                 if outside := self._manner.outside:
-                    return outside if rewritten or outside.fate is Fate.UNKNOWN else NOTHING
+                    return outside if wild or outside.fate is Fate.UNKNOWN else NOTHING
                 if family in self._manner.kept:
                     return NOTHING
                 return Outcome(Fate.ALIAS, target=outcome.target.removeprefix("*."), here=outcome.here)
@@ -138,6 +150,14 @@ class Settling:
         below = f".{names.text}.{garden}" if names.text else f".{garden}"
         rules = (*self._local.rules, *self._redirect.rules)
         return any(rule.names.text.endswith(below) for rule in rules)
+
+    def _kept(self, names: NameSet, outcome: Outcome, family: int, *, rewritten: bool) -> Outcome:
+        """Addresses, unless they are kept back because of those of the other family."""
+        if family not in self._manner.kept:
+            return outcome
+        others = View((self._local,), PASSED).answer(_sample(names), 10 - family)[0]
+        is_kept = rewritten or others.fate is Fate.ADDRESSES
+        return replace(NOTHING, here=outcome.here) if is_kept else outcome
 
     def _by_policies(self, name: str, family: int) -> Way:
         return View((*self._policies, RuleList(())), PASSED).way(name, family)
