@@ -23,7 +23,7 @@ WITH_VALUE: Final = "AcdDELmMnNpStTuUxX"
 """Letters of the command line that take a value (``NAMED_MAIN_ARGS``)."""
 MAX_FILES: Final = 10_000
 MAX_DEPTH: Final = 100
-"""Files that include each other; named itself reads on until it has no memory."""
+"""Files that include each other; a file that includes itself has named read on for ever."""
 MAPS: Final = frozenset({"options", "view", "zone"})
 """Blocks in which other files may be included."""
 JOURNALED: Final = re.compile(r"\b(?:slave|secondary|mirror|allow-update|update-policy)\b", re.IGNORECASE)
@@ -60,8 +60,8 @@ def configuration(arguments: Sequence[str], following: Following, interest: Inte
     given = dict(_options(arguments))
     reader = _Reader(given.get("t", "").rstrip("/"), following, interest)
     found = reader.whole(given.get("c", DEFAULT))
-    if interest.names and (wanted := set(policy_zones(found)) - interest.names):
-        reader = _Reader(reader.root, following, Interest(interest.names | wanted))
+    if reader.policies - set(_zones(found)):  # they may stand before what names them
+        reader = _Reader(reader.root, following, Interest(interest.names | reader.policies if interest.names else ()))
         found = reader.whole(given.get("c", DEFAULT))
     port = given.get("p", "").rpartition("=")[2]
     path = reader.root + given.get("c", DEFAULT)
@@ -89,12 +89,11 @@ def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield letter, ""
 
 
-def policy_zones(block: Block) -> Iterator[str]:
-    """The names of all policy zones."""
-    for one in (*block.all("options"), *block.all("view")):
-        for policy in one.block.all("response-policy"):
-            for zone in policy.block.all("zone"):
-                yield zone_name(zone.value())
+def _zones(block: Block) -> Iterator[str]:
+    """The names of all zones that were read."""
+    for place in (block, *(one.block for one in block.all("view"))):
+        for one in place.all("zone"):
+            yield zone_name(one.value())
 
 
 def zone_name(text: str) -> str:
@@ -116,7 +115,11 @@ class _Reader:
         self.root = root
         self.directory = "/"  # where services start
         self.files: set[str] = set()
+        self._noted: set[str] = set()
         self.gaps: list[Gap] = []
+        self.policies: set[str] = set()
+        """Zones that are wanted whatever their names."""
+        self._open: list[str] = []
         self._following = following
         self._interest = interest
         self._read = 0
@@ -136,6 +139,8 @@ class _Reader:
                 self._note(
                     " ".join(f"{each.name} {each.value()}" for each in one.block.statements), one.block.text("file")
                 )
+            for policy in one.block.all("response-policy"):
+                self.policies.update(zone_name(zone.value()) for zone in policy.block.all("zone"))
             if one.name in MAPS and one.block.statements:
                 inside = Block(tuple(self._expanded(iter(one.block.statements), depth)))
                 yield Statement(tuple(inside if isinstance(part, Block) else part for part in one.parts), one.source)
@@ -154,7 +159,12 @@ class _Reader:
             files = (found,) if found else ()
         for artifact in files:
             self._read += 1
+            if artifact.name in self._open:
+                self._gap(f"{where} includes itself", named_by)
+                continue
+            self._open.append(artifact.name)
             yield from self._statements(artifact)
+            self._open.pop()
 
     def _statements(self, artifact: Artifact) -> Iterator[Statement]:
         try:
@@ -163,14 +173,17 @@ class _Reader:
             self._gap(f"line {error.line}: {error}", Source(artifact.name, "", error.line))
 
     def _skips(self, name: str, text: str) -> bool:
-        if self._interest.touches(zone_name(name)):
+        bare = name.rstrip(".").lower()
+        if self._interest.touches(bare) or bare in self.policies:
             return False
         found = _FILE.search(text)
-        self._note(text, found[1] if found else "")
+        if found and found[1] not in self._noted:
+            self._note(text, found[1])
         return True
 
     def _note(self, text: str, file: str) -> None:
         if file and len(self.files) < MAX_FILES:
+            self._noted.add(file)
             path = _path(file, self.directory, self.root)
             self.files.add(path)
             if JOURNALED.search(text):

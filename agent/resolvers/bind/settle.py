@@ -97,7 +97,7 @@ class Settling:
         return tuple(self._settled(found, rewritten=True)) if changed else ()
 
     def _settled(self, rules: Sequence[NameRule], *, rewritten: bool) -> Iterator[NameRule]:
-        for rule in rules:
+        for rule in (one for rule in rules for one in self._split(rule)):
             (family, *other) = sorted(rule.families)
             outcome = rule.outcome
             if outcome.fate is Fate.ALIAS and not other:
@@ -118,8 +118,6 @@ class Settling:
         for _ in range(MAX_HOPS):
             wild = outcome.target.startswith("*.")
             target = f"{name}{outcome.target[1:]}" if wild else outcome.target
-            if wild and self._differs(names, outcome.target[2:]):
-                return Outcome(Fate.UNKNOWN, because=f"names below {outcome.target[2:]} differ")
             (self.gardens if rewritten else self.targets).add(outcome.target.removeprefix("*."))
             if self._manner.staying and self._zone(target) != self._zone(name):
                 return NOTHING
@@ -137,19 +135,21 @@ class Settling:
             if found.outcome.fate is not Fate.ALIAS:
                 return found.outcome
             name, outcome = target, found.outcome
-        return Outcome(Fate.UNKNOWN, because="aliases lead round in a circle")
+        return Outcome(Fate.FAILED, because="too many aliases follow each other")
 
     def _zone(self, name: str) -> str | None:
         """The closest zone that a name is in."""
         return next((zone for zone in self._manner.staying if name in NameSet(Scope.SUBTREE, zone)), None)
 
-    def _differs(self, names: NameSet, garden: str) -> bool:
-        """Whether zones tell names below a garden apart that a rule does not."""
-        if names.scope is Scope.EXACT:
-            return False
-        below = f".{names.text}.{garden}" if names.text else f".{garden}"
-        rules = (*self._local.rules, *self._redirect.rules)
-        return any(rule.names.text.endswith(below) for rule in rules)
+    def _split(self, rule: NameRule) -> Iterator[NameRule]:
+        """Names that get an alias below a garden each, apart where zones tell these aliases apart."""
+        target, whole = rule.outcome.target, rule.names
+        if rule.outcome.fate is Fate.ALIAS and target.startswith("*.") and whole.scope is not Scope.EXACT:
+            for one in (*self._local.rules, *self._redirect.rules):
+                name = one.names.text.removesuffix(target[1:])
+                if name != one.names.text and name in whole:
+                    yield replace(rule, names=NameSet(one.names.scope, name))
+        yield rule
 
     def _kept(self, names: NameSet, outcome: Outcome, family: int, *, rewritten: bool) -> Outcome:
         """Addresses, unless they are kept back because of those of the other family."""

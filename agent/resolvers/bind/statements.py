@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 100
 """Blocks in blocks; what BIND knows has seven."""
-_SPACE: Final = re.compile(r"(?:\s++|#[^\n]*+|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/)*+")
-_WORD: Final = re.compile(r'"((?:[^"\\\n]|\\.)*+)"|([{};!])|((?:[^\s{};!"/]|/(?![/*]))++)')
+_SPACE: Final = re.compile(r"(?:\s+|#[^\n]*|//[^\n]*|/\*[\s\S]*?\*/)*")
+_WORD: Final = re.compile(r'"((?:[^"\\\n]|\\.)*)"|([{};!])|((?:[^\s{};!"/]|/(?![/*]))+)')
+_PLAIN: Final = r'[^{}"/#]*(?:"[^"\\\n]*"[^{}"/#]*)*'
 _ZONE: Final = re.compile(
-    r'zone\s++"?([^\s"{};]++)"?\s++(?:in\s++)?\{(?:[^{}"/#]++|"[^"\\\n]*+"|\{(?:[^{}"/#]++|"[^"\\\n]*+")*+\})*+\}\s*+;',
-    re.IGNORECASE,
+    rf'zone\s+"?([^\s"{{}};]+)"?\s+(?:in\s+)?\{{{_PLAIN}(?:\{{{_PLAIN}\}}{_PLAIN})*\}}\s*;', re.IGNORECASE
 )
 """A whole zone without comments, as block lists have them by the hundred thousand."""
 
@@ -99,9 +99,12 @@ def _statement(cursor: _Cursor, skips: Callable[[str, str], bool], depth: int = 
         raise Malformed("too many braces inside each other", line=cursor.line)
     source = cursor.source
     parts: list[str | Block] = []
-    while (word := cursor.take()) != ";":
+    while True:
+        line = cursor.line
+        if (word := cursor.take()) == ";":
+            break
         if word == "}":
-            raise Malformed("a semicolon is missing", line=cursor.line)
+            raise Malformed("a semicolon is missing", line=line)
         if word != "{":
             parts.append(word if isinstance(word, str) else word.text)
             continue
