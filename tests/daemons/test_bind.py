@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.kind import Piece
 from agent.model.resolver import Fate, Resolver
 from agent.resolvers import bind
 from agent.resolvers.bind.options import HARMLESS, MODELLED, OPEN
@@ -21,6 +20,8 @@ from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from agent.kind import Piece
 
 pytestmark = pytest.mark.daemons
 MANUAL = Path("/usr/share/man/man5/named.conf.5.gz")
@@ -92,7 +93,7 @@ def config(text: str) -> dict[str, str | bytes]:
         ("frobnicate yes;\n", "line 2: unknown statement frobnicate"),
         ("view v { match-clients { nobody-knows; }; };\n", "not an address nor an acl: nobody-knows"),
         ("view v { match-clients { 10.0.0.1/8; }; };\n", "not an address nor an acl: 10.0.0.1/8"),
-        ("view v { match-clients { a; }; };\nacl a { b; };\nacl b { a; };\n", "an acl holds itself"),
+        ("view v { match-clients { a; }; };\nacl a { b; };\nacl b { a; };\n", "acl a holds itself"),
         ("view v { match-clients { geoip country DE; }; };\n", "not an address nor an acl: geoip country DE"),
         ('plugin query "other.so" { };\n', "a plugin decides that is not followed: other.so"),
         ('view v { response-policy { zone "p"; }; };\n', "policy zone p is not a primary or secondary zone"),

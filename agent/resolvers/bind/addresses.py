@@ -21,8 +21,6 @@ FAMILIES: Final = (4, 6)
 EVERY: Final = {4: Intervals.span(0, (1 << 32) - 1), 6: Intervals.span(0, (1 << 128) - 1)}
 NOBODY: Final = {4: Intervals(), 6: Intervals()}
 LOOPBACK: Final = {4: Intervals.span(0x7F000000, 0x7FFFFFFF), 6: Intervals.single(1)}
-MAX_DEPTH: Final = 50
-"""Lists in lists; named refuses those that hold themselves."""
 INTERFACES: Final = "ip-addr.json"
 
 Addresses = dict[int, Intervals]
@@ -35,6 +33,8 @@ class Lists:
     def __init__(self, snapshot: Snapshot, block: Block) -> None:
         self._snapshot = snapshot
         self._acls = {one.value().lower(): one for one in block.all("acl")}
+        self._known: dict[tuple[str, int], Intervals | None] = {}
+        """Of each acl and family; None while it is looked at."""
         self.gaps: dict[str, Gap] = {}
 
     @property
@@ -44,7 +44,7 @@ class Lists:
 
     def of(self, block: Block) -> Addresses:
         """Give the addresses that a list lets in; one that is not understood lets in nobody, and is a gap."""
-        return {family: self._match(block, family, 0) for family in FAMILIES}
+        return {family: self._match(block, family) for family in FAMILIES}
 
     def asked(self, block: Block, listening: Addresses) -> Addresses:
         """Give everybody where a list of destinations lets in the addresses that clients ask, else nobody."""
@@ -59,16 +59,13 @@ class Lists:
                     self._gap("clients are told apart by the address that they ask", block.statements[0])
         return found
 
-    def _match(self, block: Block, family: int, depth: int) -> Intervals:
+    def _match(self, block: Block, family: int) -> Intervals:
         found, decided = Intervals(), Intervals()
-        if depth > MAX_DEPTH:
-            self._gap("an acl holds itself", block.statements[0])
-            return found
         for one in block.statements:
             parts = one.parts
             negated = parts[0] == "!"
             parts = parts[1:] if negated else parts
-            matched = self._element(parts, one, family, depth) - decided
+            matched = self._element(parts, one, family) - decided
             if parts[:1] == ("none",):
                 matched, negated = EVERY[family] - decided, not negated
             decided |= matched
@@ -76,10 +73,10 @@ class Lists:
                 found |= matched
         return found
 
-    def _element(self, parts: tuple[str | Block, ...], one: Statement, family: int, depth: int) -> Intervals:
+    def _element(self, parts: tuple[str | Block, ...], one: Statement, family: int) -> Intervals:
         """Addresses that an element speaks of; what a nested list keeps out goes on to the next element."""
         if parts and isinstance(parts[0], Block):
-            return self._match(parts[0], family, depth + 1)
+            return self._match(parts[0], family)
         word = str(parts[0]).lower() if parts else ""
         if word == "any":
             return EVERY[family]
@@ -88,13 +85,24 @@ class Lists:
         if word in ("localhost", "localnets"):
             return self._own(nets=word == "localnets")[family]
         if word in self._acls:
-            return self._match(self._acls[word].block, family, depth + 1)
+            return self._named(word, family, one)
         try:
             found = _prefix(word)
         except ValueError:
             self._gap(f"not an address nor an acl: {' '.join(one.words)}", one)
             return Intervals()
         return Intervals.span(*found[1]) if found[0] == family else Intervals()
+
+    def _named(self, word: str, family: int, one: Statement) -> Intervals:
+        """Addresses of an acl, looked at once."""
+        if (word, family) not in self._known:
+            self._known[word, family] = None
+            self._known[word, family] = self._match(self._acls[word].block, family)
+        found = self._known[word, family]
+        if found is None:
+            self._gap(f"acl {word} holds itself", one)
+            return Intervals()
+        return found
 
     def _own(self, *, nets: bool) -> Addresses:
         known = self.nets if nets else self.hosts

@@ -25,6 +25,8 @@ TRIGGERS: Final = ("rpz-ip", "rpz-client-ip", "rpz-nsip", "rpz-nsdname")
 """Last labels of names that are no names (``dns_rpz_type_t``)."""
 HOST: Final = re.compile(r"(?:\*\.?)?(?:(?!-)[a-z0-9-]*(?<!-)(?:\.|$))*", re.IGNORECASE)
 """Owners of addresses (``dns_name_ishostname``)."""
+MAX_TRIGGERS: Final = 200_000
+"""Far more blocks of addresses than a policy zone has in practice."""
 RAW: Final = b"\0\0\0"
 """How files begin that named writes in a form of its own (``dns_masterrawheader_t``)."""
 
@@ -137,6 +139,8 @@ class _Reader:
             return
         if name.rpartition(".")[2] in TRIGGERS:
             self._triggers.append(one)
+            if len(self._triggers) > MAX_TRIGGERS:
+                raise Malformed(f"more than {MAX_TRIGGERS} triggers that are no names", line=one.line)
         else:
             self._found.setdefault(name, []).append(one)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import Intervals, address_value, as_address
@@ -111,16 +112,20 @@ class ClientTrigger:
 
 
 def client_triggers(policy: Policy) -> tuple[ClientTrigger, ...]:
-    """The clients that a zone tells apart, in no more than one trigger each: the longest prefix decides."""
-    found: dict[tuple[Outcome, Outcome], ClientTrigger] = {}
-    taken: Addresses = {4: Intervals(), 6: Intervals()}
-    for rule in _by_length(policy, "rpz-client-ip"):
-        family, addresses, outcomes, source = rule
-        mine = addresses - taken[family]
-        taken[family] |= addresses
-        key = outcomes[4], outcomes[6]
-        known = found.get(key) or ClientTrigger({4: Intervals(), 6: Intervals()}, outcomes, source)
-        found[key] = replace(known, clients={**known.clients, family: known.clients[family] | mine})
+    """The clients that a zone tells apart, in one trigger for each answer: the longest prefix decides."""
+    found: dict[tuple[Outcome, ...], ClientTrigger] = {}
+    taken = {family: Intervals() for family in FAMILIES}
+    blocks = _by_length(policy, "rpz-client-ip")
+    for (family, _), some in groupby(blocks, key=lambda block: (block.family, block.size)):
+        alike: dict[tuple[Outcome, ...], list[_Block]] = defaultdict(list)
+        for block in some:
+            alike[tuple(block.outcomes.values())].append(block)
+        for answer, together in alike.items():
+            mine = Intervals.union(block.addresses for block in together) - taken[family]
+            nobody = {one: Intervals() for one in FAMILIES}
+            known = found.get(answer) or ClientTrigger(nobody, together[0].outcomes, together[0].source)
+            found[answer] = replace(known, clients={**known.clients, family: known.clients[family] | mine})
+        taken[family] = Intervals.union((taken[family], *(one.addresses for each in alike.values() for one in each)))
     return tuple(found.values())
 
 
@@ -188,20 +193,14 @@ def _outcome(node: Node, family: int, name: str) -> Outcome:
 
 def _addresses(policy: Policy) -> Iterator[AddressRule]:
     """Rules about addresses in answers, longest prefix first; long lists in one piece where they say the same."""
-    last: AddressRule | None = None
-    found = list(_by_length(policy, "rpz-ip"))
-    for family, addresses, outcomes, source in found:
-        rule = AddressRule(family, addresses, outcomes[family], source)
-        if len(found) <= MANY:
-            yield rule
-        elif last and (last.family, last.outcome) == (family, rule.outcome):
-            last = replace(last, addresses=last.addresses | addresses)
-        else:
-            if last:
-                yield last
-            last = rule
-    if last:
-        yield last
+    found = _by_length(policy, "rpz-ip")
+    if len(found) <= MANY:
+        for one in found:
+            yield AddressRule(one.family, one.addresses, one.outcomes[one.family], one.source)
+        return
+    for (family, outcome), some in groupby(found, key=lambda one: (one.family, one.outcomes[one.family])):
+        alike = list(some)
+        yield AddressRule(family, Intervals.union(one.addresses for one in alike), outcome, alike[0].source)
 
 
 def _servers(policy: Policy) -> Iterator[NameRule]:
@@ -223,8 +222,19 @@ def _label(policy: Policy, one: ZoneRecord) -> tuple[str, str]:
     return rest, kind
 
 
-def _by_length(policy: Policy, kind: str) -> list[tuple[int, Intervals, dict[int, Outcome], Source]]:
-    """Blocks of addresses with what is said about them, the smallest first."""
+@record
+class _Block:
+    """Addresses with what is said about them."""
+
+    family: int
+    addresses: Intervals
+    size: int
+    outcomes: dict[int, Outcome]
+    source: Source
+
+
+def _by_length(policy: Policy, kind: str) -> list[_Block]:
+    """Blocks of addresses of each family, the smallest first."""
     if policy.contents is None or policy.action == "disabled":
         return []
     found: dict[str, list[ZoneRecord]] = defaultdict(list)
@@ -239,8 +249,8 @@ def _by_length(policy: Policy, kind: str) -> list[tuple[int, Intervals, dict[int
             continue  # named warns of it and goes on
         node = Node(records[0].owner, tuple(records))
         outcomes = {family: policy.fixed() or _outcome(node, family, "") for family in FAMILIES}
-        read.append((block[0], block[1], outcomes, policy.contents.where(records[0])))
-    return sorted(read, key=lambda one: (one[1].size() << (96 if one[0] == 4 else 0), one[1].starts))
+        read.append(_Block(*block, block[1].size(), outcomes, policy.contents.where(records[0])))
+    return sorted(read, key=lambda one: (one.family, one.size, one.addresses.starts))
 
 
 def _block(text: str) -> tuple[int, Intervals] | None:
@@ -254,7 +264,10 @@ def _block(text: str) -> tuple[int, Intervals] | None:
             family, low = address_value(
                 f":{words}" if words.startswith(":") else f"{words}:" if words.endswith(":") else words
             )
-        size = 1 << ((32 if family == 4 else 128) - int(length))
+        left = (32 if family == 4 else 128) - int(length)
     except ValueError:
         return None
+    if left < 0 or int(length) < 1:
+        return None
+    size = 1 << left
     return (family, Intervals.span(low, low + size - 1)) if low % size == 0 else None

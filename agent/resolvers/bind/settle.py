@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
@@ -97,7 +98,7 @@ class Settling:
         return tuple(self._settled(found, rewritten=True)) if changed else ()
 
     def _settled(self, rules: Sequence[NameRule], *, rewritten: bool) -> Iterator[NameRule]:
-        for rule in (one for rule in rules for one in self._split(rule)):
+        for rule in chain.from_iterable(self._split(one) for one in rules):
             (family, *other) = sorted(rule.families)
             outcome = rule.outcome
             if outcome.fate is Fate.ALIAS and not other:
