@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -18,7 +19,7 @@ from agent.model.resolver import AddressList, Fate, Outcome, RuleList, View
 from agent.resolvers import bind
 from agent.snapshot import Artifact, Status
 from tests.daemons.answers import agree
-from tests.daemons.internet import TYPES, UPSTREAMS, addresses_of
+from tests.daemons.internet import PATIENCE, TYPES, UPSTREAMS, addresses_of
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
@@ -184,6 +185,9 @@ class Config:
             lines += self._view("two", "match-clients { 127.0.0.0/16; }")
         else:
             lines += self._zones()
+        self.log = root / "log"
+        self.reloads = len(self.policies) * (2 if views else 1)
+        lines.append(f'logging {{ channel kept {{ file "{self.log}"; }}; category default {{ kept; }}; }};')
         self.files[self.main] = "\n".join((*lines, ""))
 
     @property
@@ -195,6 +199,13 @@ class Config:
         for path, text in self.files.items():
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_text(text, encoding="utf-8")
+
+    def wait(self) -> None:
+        """Until the program has taken its policies in: it answers before."""
+        deadline = time.monotonic() + PATIENCE
+        while self.log.read_text(encoding="utf-8", errors="replace").count(": reload done") < self.reloads:
+            assert time.monotonic() < deadline, self.log.read_text(encoding="utf-8", errors="replace")
+            time.sleep(0.01)
 
     def _list(self) -> str:
         random = self.random
@@ -363,6 +374,7 @@ def disagreements(config: Config, world: Internet) -> list[str]:
     (resolver,) = piece.resolvers
     found: list[str] = []
     with world.running(config.argv):
+        config.wait()
         for client in CLIENTS:
             view = seen(resolver, client)
             for name in NAMES:

@@ -15,7 +15,7 @@ from agent.resolvers.bind.addresses import FAMILIES, parted
 from agent.resolvers.bind.configuration import zone_name
 from agent.resolvers.bind.forwards import forwards
 from agent.resolvers.bind.policies import client_triggers, stages
-from agent.resolvers.bind.settle import Manner, Settling
+from agent.resolvers.bind.settle import NOTHING, Manner, Settling
 from agent.resolvers.bind.zones import STUBS, TABLED, Unread, deepest_first, served
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 RESOLVED: Final = Outcome(Fate.PASSED_ON)
 ON: Final = Outcome(Fate.GOES_ON)
 REFUSED: Final = Outcome(Fate.REFUSED, here=True)
-UNSEEN: Final = Outcome(Fate.NODATA, here=True)
-"""Where an alias leads to a zone that clients may not see, they get the alias alone."""
 FAILED: Final = Outcome(Fate.FAILED)
 FROM_CACHE: Final = Outcome(Fate.UNKNOWN, because="answered only where the answer is known already", here=True)
 ANY: Final = NameSet(Scope.SUBTREE, "")
@@ -116,7 +114,7 @@ def _of_kind(view: Served, kind: _Kind, targets: set[str], gardens: set[str]) ->
     triggers = [one if count else None for one, count in zip(kind.triggers, counts, strict=True)]
     outside = None if kind.asks else FROM_CACHE if kind.cache else REFUSED
     guard = tuple(_guard(view, kind))
-    unseen = RuleList(tuple(replace(rule, outcome=UNSEEN) if rule.outcome == REFUSED else rule for rule in guard))
+    unseen = RuleList(tuple(replace(rule, outcome=NOTHING) if rule.outcome == REFUSED else rule for rule in guard))
     manner = Manner(
         unseen if kind.asks else RuleList(()),
         outside,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
@@ -21,6 +21,8 @@ NEW: Final = "gateproof-new"
 PASSED: Final = Outcome(Fate.PASSED_ON)
 ON: Final = Outcome(Fate.GOES_ON)
 NOTHING: Final = Outcome(Fate.NODATA, here=True)
+"""An alias alone."""
+REFUSED: Final = Outcome(Fate.REFUSED)
 APEX: Final = NameSet(Scope.EXACT, "")
 EVERY_NAME: Final = NameSet(Scope.SUBTREE, "")
 
@@ -43,8 +45,8 @@ class Settling:
     """The lists of one kind of clients: policies, then the zones that are served here."""
 
     def __init__(self, policies: tuple[Stage, ...], local: RuleList, redirect: RuleList, manner: Manner) -> None:
-        self._policies = policies
         self._local = local
+        self._policies = tuple(self._with_own_addresses(policies))
         self._redirect = redirect
         self._manner = manner
         self.targets: set[str] = set()
@@ -54,17 +56,21 @@ class Settling:
 
     def stages(self) -> tuple[Stage, ...]:
         """The same lists, with the ends of aliases."""
-        policies: list[Stage] = []
-        for at, stage in enumerate(self._policies):
-            if isinstance(stage, AddressList):
-                policies.append(AddressList(tuple(self._of_addresses(stage)), self._local))
-            elif isinstance(stage, RuleList):
-                before = self._policies[at - 1] if at else stage
-                own = (
-                    self._own_addresses(before, len(self._policies) - at - 1) if isinstance(before, AddressList) else ()
-                )
-                policies.append(RuleList((*own, *self._settled(stage.rules, rewritten=True))))
+        policies = tuple(
+            AddressList(tuple(self._of_addresses(stage)), self._local)
+            if isinstance(stage, AddressList)
+            else RuleList(tuple(self._settled(_rules(stage), rewritten=True)))
+            for stage in self._policies
+        )
         return (*policies, RuleList(tuple(self._settled(self._local.rules, rewritten=False))))
+
+    def _with_own_addresses(self, policies: tuple[Stage, ...]) -> Iterator[Stage]:
+        """Policies for addresses of zones that are served here as policies for names."""
+        left = len(policies)
+        for before, stage in pairwise((RuleList(()), *policies)):
+            left -= 1
+            own = self._own_addresses(before, left) if isinstance(before, AddressList) else ()
+            yield RuleList((*own, *_rules(stage))) if own else stage
 
     def _of_addresses(self, stage: AddressList) -> Iterator[AddressRule]:
         for rule in stage.rules:
@@ -95,7 +101,7 @@ class Settling:
                     outcome = replace(first.outcome, skips=skips) if let_through else first.outcome
                     changed = True
             found.append(replace(rule, outcome=outcome))
-        return tuple(self._settled(found, rewritten=True)) if changed else ()
+        return tuple(found) if changed else ()
 
     def _settled(self, rules: Sequence[NameRule], *, rewritten: bool) -> Iterator[NameRule]:
         for rule in chain.from_iterable(self._split(one) for one in rules):
@@ -122,6 +128,9 @@ class Settling:
             (self.gardens if rewritten else self.targets).add(outcome.target.removeprefix("*."))
             if self._manner.staying and self._zone(target) != self._zone(name):
                 return NOTHING
+            unseen = self._manner.guard.find(target, family)
+            if wild and unseen and unseen.outcome == NOTHING:  # the answer has no part yet that could be given
+                return REFUSED
             where = (self._manner.guard, *(() if rewritten else self._policies), self._local)
             found = View(where, PASSED).way(target, family)
             rewritten = rewritten or (found.rule is not None and not found.outcome.here)
@@ -156,9 +165,11 @@ class Settling:
         """Addresses, unless they are kept back because of those of the other family."""
         if family not in self._manner.kept:
             return outcome
+        if rewritten:  # it looks for those that others gave for the name, but does not ask
+            because = "addresses are kept back where one of the other family is known already"
+            return Outcome(Fate.UNKNOWN, because=because)
         others = View((self._local,), PASSED).answer(_sample(names), 10 - family)[0]
-        is_kept = rewritten or others.fate is Fate.ADDRESSES
-        return replace(NOTHING, here=outcome.here) if is_kept else outcome
+        return NOTHING if others.fate is Fate.ADDRESSES else outcome
 
     def _by_policies(self, name: str, family: int) -> Way:
         return View((*self._policies, RuleList(())), PASSED).way(name, family)
@@ -181,6 +192,10 @@ class Settling:
                 yield replace(rule, outcome=outcome)
                 return
         yield rule
+
+
+def _rules(stage: Stage) -> tuple[NameRule, ...]:
+    return stage.rules if isinstance(stage, RuleList) else ()
 
 
 def _sample(names: NameSet) -> str:
