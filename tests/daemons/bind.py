@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from tests.daemons.internet import PATIENCE, TYPES, UPSTREAMS, addresses_of
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from dns.message import Message
 
@@ -162,7 +163,6 @@ class Config:
         self.root = root
         self.main = f"{root}/named.conf"
         self.files: dict[str, str] = {}
-        self.fates: set[Fate] = set()
         random = self.random
         self.policies = [f"rpz{number}.test" for number in range(random.choice((0, 1, 1, 2, 3)))]
         for name in self.policies:
@@ -366,26 +366,36 @@ class Config:
         return "\n".join((*records, ""))
 
 
-def disagreements(config: Config, world: Internet) -> list[str]:
-    """Where the program and our reading of its files say different things; raises RuntimeError where it does not start."""
-    config.write()
+def questions() -> Iterator[tuple[str, str, int]]:
+    """Who asks for which name and family."""
+    return product(CLIENTS, NAMES, (4, 6))
+
+
+def expected(config: Config) -> dict[tuple[str, str, int], Outcome]:
+    """What we say to every question."""
     piece = bind.read(taken(dict(config.files), list(config.argv), f"{config.root}/db/gone"), frozenset())
     assert not piece.gaps, piece.gaps
     (resolver,) = piece.resolvers
+    views = {client: seen(resolver, client) for client in CLIENTS}
+    return {
+        (client, name, family): foretold(views[client], name.lower(), family) for client, name, family in questions()
+    }
+
+
+def disagreements(config: Config, world: Internet) -> list[str]:
+    """Where the program and our reading of its files say different things; raises RuntimeError where it does not start."""
+    config.write()
     found: list[str] = []
+    ours = expected(config)
     with world.running(config.argv):
         config.wait()
-        for client in CLIENTS:
-            view = seen(resolver, client)
-            for name in NAMES:
-                for family in (4, 6):
-                    ours = foretold(view, name.lower(), family)
-                    dropped = ours.fate is Fate.DROPPED
-                    theirs = world.ask(name, family, client=client, timeout=0.1 if dropped else 3.0)
-                    config.fates.add(ours.fate)
-                    depends = "is known already" in ours.because and theirs.rcode == "NOERROR"
-                    if not depends and not agree(ours, family, theirs):
-                        found.append(f"{client} {name} IPv{family}: {theirs}; we say {ours}")
+        for client, name, family in questions():
+            outcome = ours[client, name, family]
+            patience = 0.1 if outcome.fate is Fate.DROPPED else 3.0
+            theirs = world.ask(name, family, client=client, timeout=patience)
+            depends = "is known already" in outcome.because and theirs.rcode == "NOERROR"
+            if not depends and not agree(outcome, family, theirs):
+                found.append(f"{client} {name} IPv{family}: {theirs}; we say {outcome}")
     return found
 
 

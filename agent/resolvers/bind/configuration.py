@@ -24,6 +24,8 @@ WITH_VALUE: Final = "AcdDELmMnNpStTuUxX"
 MAX_FILES: Final = 10_000
 MAX_DEPTH: Final = 100
 """Files that include each other; a file that includes itself has named read on for ever."""
+KEYS: Final = ".key"
+"""Files of keys, which are nobody's business: ``rndc-confgen`` and ``tsig-keygen`` write them, for ``include``."""
 MAPS: Final = frozenset({"options", "view", "zone"})
 """Blocks in which other files may be included."""
 JOURNALED: Final = re.compile(r"\b(?:slave|secondary|mirror|allow-update|update-policy)\b", re.IGNORECASE)
@@ -153,7 +155,11 @@ class _Reader:
             return
         where = _path(path, self.directory, self.root)
         if named_by and any(letter in path for letter in "*?["):
-            files = self._following.matching(where, named_by)[::-1]  # each is put in front of those before
+            hidden = path.rpartition("/")[2].startswith(".")
+            found_all = self._following.matching(where, named_by)[::-1]  # each is put in front of those before
+            files = tuple(one for one in found_all if hidden or not one.name.rpartition("/")[2].startswith("."))
+        elif named_by and path.endswith(KEYS):
+            return
         else:
             found = self._following.file(where, named_by or Source(f"files{where}", ""))
             files = (found,) if found else ()

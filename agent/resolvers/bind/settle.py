@@ -75,8 +75,12 @@ class Settling:
     def _of_addresses(self, stage: AddressList) -> Iterator[AddressRule]:
         for rule in stage.rules:
             outcome = rule.outcome
-            if outcome.fate is Fate.ALIAS and not outcome.target.startswith("*."):
-                outcome = self._end(EVERY_NAME, outcome, rule.family, rewritten=True)
+            if outcome.fate is Fate.ALIAS:
+                below = outcome.target[1:]
+                differ = below.startswith(".") and any(one.names.text.endswith(below) for one in self._local.rules)
+                because = f"names below {below} differ"
+                end = self._end(EVERY_NAME, outcome, rule.family, rewritten=True)
+                outcome = Outcome(Fate.UNKNOWN, because=because) if differ else end
             if outcome.fate is Fate.ADDRESSES:
                 outcome = self._kept(EVERY_NAME, outcome, rule.family, rewritten=True)
             if outcome.fate is Fate.NXDOMAIN:
