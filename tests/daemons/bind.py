@@ -20,7 +20,7 @@ from agent.model.resolver import AddressList, Fate, Outcome, RuleList, View
 from agent.resolvers import bind
 from agent.snapshot import Artifact, Status
 from tests.daemons.answers import agree
-from tests.daemons.internet import PATIENCE, TYPES, UPSTREAMS, addresses_of
+from tests.daemons.internet import PATIENCE, TYPES, addresses_of
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ ACTIONS = (
     "CNAME .", "CNAME .", "CNAME *.", "CNAME rpz-passthru.", "CNAME rpz-tcp-only.", "CNAME rpz-drop.", "A 10.5.5.5",
     "AAAA fd00::5", "CNAME free.example.org.", "TXT words", "CNAME *.garden.example.", "CNAME text.com.", "CNAME *.livechat.com.",
 )  # fmt: skip
+ROOT = ("127.0.0.13",)
+"""Whom it asks where it is told no servers: that of the hints, which answers all questions itself."""
 PASSED = Outcome(Fate.PASSED_ON)
 
 
@@ -118,7 +120,7 @@ def foretold(view: View, name: str, family: int) -> Outcome:
         outcome = found.outcome
         if view.chain and not outcome.here:
             passed, _ = asking.answer(name, family)
-            servers = [one.partition("#")[0] for one in passed.upstreams or UPSTREAMS]
+            servers = [one.partition("#")[0] for one in passed.upstreams or ROOT]
             if _fails(view, name, family, servers):
                 return Outcome(Fate.FAILED)
             changes = {None if name in ALIASES else _by_address(found.met, server, family) for server in servers}
@@ -170,8 +172,12 @@ class Config:
         lines = [
             "options {", f'  directory "{root}";', "  pid-file none; session-keyfile none; lock-file none;",
             f'  managed-keys-directory "{root}"; listen-on {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};',
-            "  dnssec-validation no; empty-zones-enable no; servfail-ttl 0;", "  forwarders { 127.0.0.11; }; forward only;",
+            "  dnssec-validation no; empty-zones-enable no; servfail-ttl 0;",
         ]  # fmt: skip
+        self.forwards = random.random() < 0.8
+        if self.forwards:
+            lines.append(f"  forwarders {{ 127.0.0.11; }}; forward {random.choice(('only', 'first'))};")
+        self.shared: list[str] = []
         views = random.random() < 0.35
         inside = [*self._access(), *self._denied()]
         if self.policies:
@@ -182,7 +188,7 @@ class Config:
             lines.append(f'plugin query "filter-aaaa.so" {{ filter-aaaa-on-v4 yes; filter-aaaa {self._list()} }};')
         if views:
             lines += self._view("one", f"match-clients {self._list()}")
-            lines += self._view("two", "match-clients { 127.0.0.0/16; }")
+            lines += self._view("two", "match-clients { 127.0.0.0/16; }; match-destinations { localhost; }")
         else:
             lines += self._zones()
         self.log = root / "log"
@@ -232,7 +238,7 @@ class Config:
         if random.random() < 0.1:
             but = random.choice(("", ' except-from { "livechat.com"; }'))
             lines.append(f"deny-answer-addresses {{ 198.51.100.0/24; }}{but};")
-        if random.random() < 0.1:
+        if self.forwards and random.random() < 0.1:
             lines.append('deny-answer-aliases { "cdn.net"; };')
         return lines
 
@@ -284,6 +290,12 @@ class Config:
                 (*HEAD, ("*" if self.policies else random.choice(("*", "*.com"))) + " A 10.7.7.7", "")
             )
             lines.append('zone "." { type redirect; file "db/redirect"; };')
+        if not self.forwards:
+            self.files[f"{self.root}/db/hints"] = ". 60 NS ns.root.test.\nns.root.test. 60 A 127.0.0.13\n"
+            lines.append('zone "." { type hint; file "db/hints"; };')
+        for name in self.shared:
+            if f'"{name}"' not in str(lines).lower() and random.random() < 0.5:
+                lines.append(f'zone "{name}" {{ in-view "one"; }};')
         random.shuffle(lines)
         taken = [lines.pop() for _ in range(random.randrange(len(lines) + 1))] if random.random() < 0.3 else []
         if taken:
@@ -301,6 +313,7 @@ class Config:
                 path = f"db/{name}-{len(self.files)}"
                 self.files[f"{self.root}/{path}"] = self._contents(name)
                 alone = " forwarders { };" if " NS ns" not in self.files[f"{self.root}/{path}"] else ""
+                self.shared.append(name)
                 more = random.choice(("", "", alone, f" allow-query {self._list()}"))
                 return f'zone "{name}" IN {{ type master; file "{path}";{more} }};'
             case "forward":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from agent.model.record import record
 from agent.model.resolver import AddressList, AddressRule, Fate, NameRule, NameSet, Outcome, RuleList, Scope, View
 from agent.model.source import Gap
-from agent.resolvers.bind.addresses import FAMILIES, parted
+from agent.resolvers.bind.addresses import FAMILIES, NOBODY, parted
 from agent.resolvers.bind.configuration import zone_name
 from agent.resolvers.bind.forwards import forwards
 from agent.resolvers.bind.policies import client_triggers, stages
@@ -72,6 +72,8 @@ class _Kind:
     may: Mapping[str, bool]
     """For which zones they may ask."""
     triggers: tuple[ClientTrigger | None, ...]
+    redirected: bool
+    """They get the answers of the zone for names that do not exist."""
 
 
 def views_of(view: Served, whose: Addresses, targets: set[str], gardens: set[str]) -> Iterator[View]:
@@ -80,7 +82,8 @@ def views_of(view: Served, whose: Addresses, targets: set[str], gardens: set[str
     tabled = [name for name in deepest_first(view.table.zones) if view.interest.touches(name)]
     tabled = [name for name in tabled if view.table.zones[name].kind in TABLED]
     access = view.access.access(view.own)
-    by = [access.cache, access.recursion, access.without_six, access.without_four]
+    redirecting = view.access.of_zone(view.table.redirect) if view.table.redirect else NOBODY
+    by = [access.cache, access.recursion, access.without_six, access.without_four, redirecting]
     by += [view.access.of_zone(view.table.zones[name]) for name in tabled]
     by += [one.clients for _, one in triggers]
     kinds = parted(whose, by, MAX_KINDS)
@@ -90,12 +93,12 @@ def views_of(view: Served, whose: Addresses, targets: set[str], gardens: set[str
         yield View((), Outcome(Fate.UNKNOWN, because=reason), tuple(whose.items()), view.source)
         return
     for signature, clients in kinds.items():
-        cache, recursion, no_six, no_four = signature[:4]
-        may = dict(zip(tabled, signature[4:], strict=False))
-        met = [one for one, is_in in zip(triggers, signature[4 + len(tabled) :], strict=True) if is_in]
+        cache, recursion, no_six, no_four, redirected = signature[:5]
+        may = dict(zip(tabled, signature[5:], strict=False))
+        met = [one for one, is_in in zip(triggers, signature[5 + len(tabled) :], strict=True) if is_in]
         mine = tuple(next((one for at, one in met if at == place), None) for place in range(len(view.policies)))
         kept = tuple(family for family, is_kept in ((6, no_six), (4, no_four)) if is_kept)
-        kind = _Kind(cache and recursion, cache, kept, may, mine)
+        kind = _Kind(cache and recursion, cache, kept, may, mine, redirected)
         yield replace(_of_kind(view, kind, targets, gardens), clients=tuple(clients.items()), source=view.source)
 
 
@@ -104,7 +107,7 @@ def _of_kind(view: Served, kind: _Kind, targets: set[str], gardens: set[str]) ->
     if not kind.asks and not local.rules:
         return View((), FROM_CACHE if kind.cache else REFUSED)
     redirect: tuple[NameRule, ...] = ()
-    if zone := view.table.redirect:
+    if kind.redirected and (zone := view.table.redirect):
         redirect = tuple(served(zone, view.files.of(zone, view.interest, policy=False), recursive=True))
     counts = [kind.asks or not policy.recursive_only for policy in view.policies]
     policies = [

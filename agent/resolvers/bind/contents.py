@@ -75,8 +75,6 @@ class Contents:
 
 def contents(artifact: Artifact, zone: str, interest: Interest, *, policy: bool, strict: bool) -> Contents:
     """Read a zone file; raises Malformed where we cannot follow it, and NotLoaded where named does not load it."""
-    if artifact.data.startswith(RAW):
-        raise Malformed("in named's own form: set masterfile-format text")
     reader = _Reader(zone, interest, policy=policy)
     for one in records(artifact.text, zone, reader.matters):
         if one.type in ("A", "AAAA"):

@@ -70,7 +70,7 @@ def _policies(block: Block) -> Iterator[Gap]:
     for view in tuple(block.all("view")) or (None,):
         own = view.block if view else block
         known = {
-            zone_name(one.value()): "primary" if one.block.get("in-view") else one.block.text("type").lower()
+            zone_name(one.value()): one.block.text("type").lower()  # one of another view does not do
             for one in own.all("zone")
         }
         said = own.get("response-policy") if view else None

@@ -11,7 +11,7 @@ from agent.model.record import record
 from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Scope
 from agent.model.source import Gap, Source
 from agent.resolvers.bind.configuration import JOURNALED, zone_name
-from agent.resolvers.bind.contents import NotLoaded, contents
+from agent.resolvers.bind.contents import RAW, NotLoaded, contents
 from agent.snapshot import Status
 from agent.snapshot.following import FILES
 
@@ -117,12 +117,15 @@ class Files:
         path = self._configuration.path(file)
         if zone.kind == "primary" and self._is_absent(path):
             return Unread(f"zone {zone.name or '.'}: {path} is not there", not_loaded=True)
+        form = self._form(zone)
         artifact = self._following.file(path, zone.source)
         if artifact is None:
             return Unread(f"zone {zone.name or '.'}: {path} cannot be read")
         words = " ".join(one.name for one in zone.block.statements)
         if (zone.kind in ("secondary", "mirror") or JOURNALED.search(words)) and not self._is_absent(path + ".jnl"):
             return self._open(zone, f"changes of it are in {path}.jnl")
+        if form != "text" or artifact.data.startswith(RAW):
+            return self._open(zone, f"{path} is in named's own form: set masterfile-format text")
         try:
             return contents(artifact, zone.name, interest, policy=policy, strict=self._is_strict(zone))
         except NotLoaded as error:
@@ -130,6 +133,12 @@ class Files:
         except Malformed as error:
             place = f"line {error.line}: " if error.line else ""
             return self._open(zone, f"{place}{error}", Source(artifact.name, "", error.line))
+
+    def _form(self, zone: Zone) -> str:
+        """How the file of a zone is written; copies of other servers' zones are not text unless that is said."""
+        places = (zone.block, zone.own, self._configuration.options)
+        said = [text for place in places if (text := place.text("masterfile-format").lower())]
+        return (said or ["raw" if zone.kind in ("secondary", "mirror") else "text"])[0]
 
     def _is_absent(self, path: str) -> bool:
         """Whether it is known that there is no such file."""
