@@ -207,11 +207,13 @@ class Config:
             Path(path).write_text(text, encoding="utf-8")
 
     def wait(self) -> None:
-        """Until the program has taken its policies in: it answers before."""
+        """Until the program has taken in its zones and policies: it answers before."""
         deadline = time.monotonic() + PATIENCE
-        while self.log.read_text(encoding="utf-8", errors="replace").count(": reload done") < self.reloads:
-            assert time.monotonic() < deadline, self.log.read_text(encoding="utf-8", errors="replace")
+        said = ""
+        while said.count(": reload done") < self.reloads or "all zones loaded" not in said:
+            assert time.monotonic() < deadline, said
             time.sleep(0.01)
+            said = self.log.read_text(encoding="utf-8", errors="replace")
 
     def _list(self) -> str:
         random = self.random
