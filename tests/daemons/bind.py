@@ -179,7 +179,8 @@ class Config:
             lines.append(f"  forwarders {{ 127.0.0.11; }}; forward {random.choice(('only', 'first'))};")
         self.shared: list[str] = []
         views = random.random() < 0.35
-        inside = [*self._access(), *self._denied()]
+        self.denied = self._denied()
+        inside = [*self._access(), *self.denied]
         if self.policies:
             inside += self._response_policy()
         lines += [f"  {line}" for line in inside] + [random.choice(("};", "} ;")), "controls { };"]
@@ -267,8 +268,13 @@ class Config:
             words = f" policy {policy}" if random.random() < 0.25 else ""
             words += random.choice(("", "", " log no", " recursive-only no", " max-policy-ttl 5"))
             zones.append(f"zone {random.choice((name, chr(34) + name + chr(34)))}{words};")
-        after = random.choice(
-            ("", "", " qname-wait-recurse yes", " break-dnssec yes", " recursive-only no", " nsip-enable no")
+        waits = not any("deny" in line for line in self.denied) and random.random() < 0.3
+        after = (
+            " qname-wait-recurse no"
+            if waits
+            else random.choice(
+                ("", "", " qname-wait-recurse yes", " break-dnssec yes", " recursive-only no", " nsip-enable no")
+            )
         )
         return [f"response-policy {{ {' '.join(zones)} }}{after};"]
 

@@ -163,6 +163,23 @@ def test_policies_whose_file_is_wrong_or_gone_have_no_effect() -> None:
     assert seen(without_servers, "127.0.0.1").answer("livechat.com", 4)[0].fate is Fate.PASSED_ON
 
 
+def test_servers_of_a_policy_zone_without_addresses_keep_it_from_being_loaded() -> None:
+    head = "$TTL 60\n@ SOA a. b. 1 2 3 4 5\n@ NS ns.in\nlivechat.com CNAME .\n"
+    text = 'options { directory "/d"; response-policy { zone p; }; };\nzone p { type primary; file "p"; };\n'
+    files: dict[str, str | bytes] = {"/etc/bind/named.conf": text}
+    for more, fate in (("", Fate.PASSED_ON), ("ns.in A 192.0.2.1\n", Fate.NXDOMAIN), ("in NS a.\n", Fate.NXDOMAIN)):
+        found = only(files | {"/d/p": head + more})
+        assert seen(found, "127.0.0.1").answer("livechat.com", 4)[0].fate is fate
+
+
+def test_without_a_directory_nobody_knows_where_files_are() -> None:
+    text = 'zone livechat.com { type primary; file "z"; };\n'
+    found = only({"/etc/bind/named.conf": text}, "/z")
+    outcome, _ = seen(found, "127.0.0.1").answer("livechat.com", 4)
+    assert outcome.fate is Fate.UNKNOWN
+    assert "in the folder that named was started in" in outcome.because
+
+
 def test_clients_are_in_one_view_each() -> None:
     records = "".join(
         f"32.{number}.7.168.192.rpz-client-ip CNAME {'.' if number % 2 else '*.'}\n" for number in range(99)

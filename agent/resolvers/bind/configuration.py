@@ -41,6 +41,8 @@ class Configuration:
     root: str
     """The folder that named sees as ``/``."""
     directory: str
+    has_directory: bool
+    """Whether that is said; else it is where named was started."""
     port: int
     files: tuple[str, ...]
     """Paths of all zones' files, of those as well that are of no interest."""
@@ -71,6 +73,7 @@ def configuration(arguments: Sequence[str], following: Following, interest: Inte
         found,
         reader.root,
         reader.directory,
+        reader.has_directory,
         int(port) if port.isdecimal() else 0,
         tuple(sorted(reader.files)),
         Source(f"files{path}", ""),
@@ -116,6 +119,7 @@ class _Reader:
     def __init__(self, root: str, following: Following, interest: Interest) -> None:
         self.root = root
         self.directory = "/"  # where services start
+        self.has_directory = False
         self.files: set[str] = set()
         self._noted: set[str] = set()
         self.gaps: list[Gap] = []
@@ -137,6 +141,7 @@ class _Reader:
                 continue
             if one.name == "directory":  # named goes there at once
                 self.directory = _path(one.value(), self.directory, "")
+                self.has_directory = True
             elif one.name == "zone":
                 self._note(
                     " ".join(f"{each.name} {each.value()}" for each in one.block.statements), one.block.text("file")

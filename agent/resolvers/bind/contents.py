@@ -6,6 +6,7 @@ A name that has no node gets the wildcard of its closest ancestor that has one, 
 from __future__ import annotations
 
 import re
+from enum import Flag, auto
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
@@ -25,6 +26,8 @@ TRIGGERS: Final = ("rpz-ip", "rpz-client-ip", "rpz-nsip", "rpz-nsdname")
 """Last labels of names that are no names (``dns_rpz_type_t``)."""
 HOST: Final = re.compile(r"(?:\*\.?)?(?:(?!-)[a-z0-9-]*(?<!-)(?:\.|$))*", re.IGNORECASE)
 """Owners of addresses (``dns_name_ishostname``)."""
+BESIDE_ALIASES: Final = frozenset({"CNAME", "KEY", "NSEC", "RRSIG", "SIG"})
+"""Types that may stand beside a CNAME (``dns_rdatatype_atcname``)."""
 MAX_TRIGGERS: Final = 200_000
 """Far more blocks of addresses than a policy zone has in practice."""
 RAW: Final = b"\0\0\0"
@@ -73,7 +76,17 @@ class Contents:
                 yield NameSet(Scope.BELOW, name), self.wildcard(name), node
 
 
-def contents(artifact: Artifact, zone: str, interest: Interest, *, policy: bool, strict: bool) -> Contents:
+class Checks(Flag):
+    """What named checks when it loads a zone."""
+
+    NONE = 0
+    HOSTS = auto()
+    """Owners of addresses have names of hosts (``check-names``)."""
+    SERVERS = auto()
+    """The zone's own servers have addresses."""
+
+
+def contents(artifact: Artifact, zone: str, interest: Interest, checks: Checks, *, policy: bool) -> Contents:
     """Read a zone file; raises Malformed where we cannot follow it, and NotLoaded where named does not load it."""
     reader = _Reader(zone, interest, policy=policy)
     for one in records(artifact.text, zone, reader.matters):
@@ -81,14 +94,22 @@ def contents(artifact: Artifact, zone: str, interest: Interest, *, policy: bool,
             known = as_address("".join(one.data))
             if known is None or known[0] != (4 if one.type == "A" else 6):
                 raise NotLoaded(f"not an address: {one.text}", line=one.line)
-            if strict and not HOST.fullmatch(one.owner):
+            if Checks.HOSTS in checks and not HOST.fullmatch(one.owner):
                 raise NotLoaded(f"not the name of a host: {one.text}", line=one.line)
         reader.take(one)
-    if strict and (wanted := reader.nameless()):
-        there = {one.owner for one in records(artifact.text, zone, wanted.__contains__) if one.type in ("A", "AAAA")}
-        if gone := sorted(wanted - there):
-            raise NotLoaded(f"its server {gone[0]} has no address")
+    if Checks.SERVERS in checks and (gone := _without_address(artifact, zone, reader.servers())):
+        raise NotLoaded(f"its server {gone} has no address")
     return reader.finished(artifact.name)
+
+
+def _without_address(artifact: Artifact, zone: str, servers: set[str]) -> str:
+    """A server that has no address, though no other zone has to give it; empty where there is none."""
+    above = {server.split(".", depth)[-1] for server in servers for depth in range(server.count(".") + 1)} - {zone}
+    found = tuple(records(artifact.text, zone, above.__contains__)) if servers else ()
+    there = {one.owner for one in found if one.type in ("A", "AAAA")}
+    cuts = {one.owner for one in found if one.type == "NS"}
+    gone = (one for one in sorted(servers - there) if not any(one == cut or one.endswith(f".{cut}") for cut in cuts))
+    return next(gone, "")
 
 
 class _Reader:
@@ -142,8 +163,8 @@ class _Reader:
         else:
             self._found.setdefault(name, []).append(one)
 
-    def nameless(self) -> set[str]:
-        """Give the zone's servers inside of it; each needs an address (``check-integrity``)."""
+    def servers(self) -> set[str]:
+        """Give the zone's servers inside of it."""
         servers = {server for one in self._apex if one.type == "NS" for server in one.data[:1]}
         return {server for server in servers if server == self._zone or server.endswith(self._end)}
 
@@ -158,6 +179,7 @@ class _Reader:
             every = {name for name in every if name == self._zone or name.endswith(self._end)}
         nodes = {name: Node(name, tuple(self._found.get(name, ()))) for name in every}
         for node in nodes.values():
-            if node.of("CNAME") and len({one.type for one in node.records} - {"RRSIG", "NSEC"}) > 1:
+            aliases = {one.data for one in node.of("CNAME")}
+            if aliases and (len(aliases) > 1 or {one.type for one in node.records} - BESIDE_ALIASES):
                 raise NotLoaded("CNAME and other data", line=node.records[0].line)
         return Contents(artifact, nodes, tuple(self._triggers))

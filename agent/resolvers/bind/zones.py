@@ -11,7 +11,7 @@ from agent.model.record import record
 from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Scope
 from agent.model.source import Gap, Source
 from agent.resolvers.bind.configuration import JOURNALED, zone_name
-from agent.resolvers.bind.contents import RAW, NotLoaded, contents
+from agent.resolvers.bind.contents import RAW, Checks, NotLoaded, contents
 from agent.snapshot import Status
 from agent.snapshot.following import FILES
 
@@ -114,6 +114,8 @@ class Files:
         file = zone.block.text("file")
         if not file:
             return self._open(zone, "its records are in no file")
+        if not file.startswith("/") and not self._configuration.has_directory:
+            return self._open(zone, f"{file} is in the folder that named was started in")
         path = self._configuration.path(file)
         if zone.kind == "primary" and self._is_absent(path):
             return Unread(f"zone {zone.name or '.'}: {path} is not there", not_loaded=True)
@@ -127,7 +129,7 @@ class Files:
         if form != "text" or artifact.data.startswith(RAW):
             return self._open(zone, f"{path} is in named's own form: set masterfile-format text")
         try:
-            return contents(artifact, zone.name, interest, policy=policy, strict=self._is_strict(zone))
+            return contents(artifact, zone.name, interest, self._checks(zone), policy=policy)
         except NotLoaded as error:
             return Unread(f"zone {zone.name or '.'} is not loaded: {error}", not_loaded=True)
         except Malformed as error:
@@ -145,14 +147,15 @@ class Files:
         known = self._snapshot.artifacts.get(FILES + path)
         return known is not None and known.status is Status.ABSENT
 
-    def _is_strict(self, zone: Zone) -> bool:
-        """Whether named looks at the names of hosts, as it does in primary zones."""
+    def _checks(self, zone: Zone) -> Checks:
+        """What named checks, in primary zones alone."""
         if zone.kind != "primary":
-            return False
+            return Checks.NONE
         own = zone.block.text("check-names")
         every = [one for block in (self._configuration.options, zone.own) for one in block.all("check-names")]
         general = [one.value(2) for one in every if SYNONYMS.get(one.value().lower(), one.value().lower()) == "primary"]
-        return (own or (general or ["fail"])[-1]).lower() not in LENIENT
+        lenient = (own or (general or ["fail"])[-1]).lower() in LENIENT
+        return Checks.SERVERS if lenient else Checks.SERVERS | Checks.HOSTS
 
     def _open(self, zone: Zone, reason: str, source: Source | None = None) -> Unread:
         text = f"zone {zone.name or '.'}: {reason}"
