@@ -117,9 +117,10 @@ def _of_kind(view: Served, kind: _Kind, targets: set[str], gardens: set[str]) ->
     triggers = [one if count else None for one, count in zip(kind.triggers, counts, strict=True)]
     outside = None if kind.asks else FROM_CACHE if kind.cache else REFUSED
     guard = tuple(_guard(view, kind))
-    unseen = RuleList(tuple(replace(rule, outcome=NOTHING) if rule.outcome == REFUSED else rule for rule in guard))
+    tabled = (rule for rule in guard if rule.names != ANY)
+    unseen = RuleList(tuple(replace(rule, outcome=NOTHING) if rule.outcome == REFUSED else rule for rule in tabled))
     manner = Manner(
-        unseen if kind.asks else RuleList(()),
+        unseen,
         outside,
         () if kind.asks or any(counts) else tuple(kind.may),
         frozenset(kind.kept),

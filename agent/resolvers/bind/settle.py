@@ -76,11 +76,12 @@ class Settling:
         for rule in stage.rules:
             outcome = rule.outcome
             if outcome.fate is Fate.ALIAS:
-                below = outcome.target[1:]
-                differ = below.startswith(".") and any(one.names.text.endswith(below) for one in self._local.rules)
-                because = f"names below {below} differ"
+                because = f"zones tell names below {outcome.target[2:]} apart"
+                apart = any(
+                    "." in names.text for names in self._in_garden(outcome.target)
+                )  # others are no public names
                 end = self._end(EVERY_NAME, outcome, rule.family, rewritten=True)
-                outcome = Outcome(Fate.UNKNOWN, because=because) if differ else end
+                outcome = Outcome(Fate.UNKNOWN, because=because) if apart else end
             if outcome.fate is Fate.ADDRESSES:
                 outcome = self._kept(EVERY_NAME, outcome, rule.family, rewritten=True)
             if outcome.fate is Fate.NXDOMAIN:
@@ -126,21 +127,23 @@ class Settling:
         """What an alias comes to."""
         name = _sample(names)
         rewritten = rewritten or self._by_policies(name, family).let_through
+        partial = False
         for _ in range(MAX_HOPS):
             wild = outcome.target.startswith("*.")
             target = f"{name}{outcome.target[1:]}" if wild else outcome.target
             (self.gardens if rewritten else self.targets).add(outcome.target.removeprefix("*."))
             if self._manner.staying and self._zone(target) != self._zone(name):
                 return NOTHING
+            partial = partial or not wild  # an alias that policies make up for a name is none (``query_rpzcname``)
             unseen = self._manner.guard.find(target, family)
-            if wild and unseen and unseen.outcome == NOTHING:  # the answer has no part yet that could be given
-                return REFUSED
+            if unseen and unseen.outcome == NOTHING:
+                return NOTHING if partial else REFUSED
             where = (self._manner.guard, *(() if rewritten else self._policies), self._local)
             found = View(where, PASSED).way(target, family)
             rewritten = rewritten or (found.rule is not None and not found.outcome.here)
             if found.outcome.fate is Fate.PASSED_ON:
                 if outside := self._manner.outside:
-                    return outside if wild or outside.fate is Fate.UNKNOWN else NOTHING
+                    return NOTHING if partial and outside.fate is not Fate.UNKNOWN else outside
                 if family in self._manner.kept:
                     return NOTHING
                 return Outcome(Fate.ALIAS, target=outcome.target.removeprefix("*."), here=outcome.here)
@@ -157,13 +160,19 @@ class Settling:
 
     def _split(self, rule: NameRule) -> Iterator[NameRule]:
         """Names that get an alias below a garden each, apart where zones tell these aliases apart."""
-        target, whole = rule.outcome.target, rule.names
-        if rule.outcome.fate is Fate.ALIAS and target.startswith("*.") and whole.scope is not Scope.EXACT:
-            for one in (*self._local.rules, *self._redirect.rules):
-                name = one.names.text.removesuffix(target[1:])
-                if name != one.names.text and name in whole:
-                    yield replace(rule, names=NameSet(one.names.scope, name))
+        if rule.outcome.fate is Fate.ALIAS and rule.names.scope is not Scope.EXACT:
+            for names in self._in_garden(rule.outcome.target):
+                if names.text in rule.names:
+                    yield replace(rule, names=names)
         yield rule
+
+    def _in_garden(self, target: str) -> tuple[NameSet, ...]:
+        """Names for which zones hold something below a garden, in the order of their rules."""
+        if not target.startswith("*."):
+            return ()
+        rules = (*self._local.rules, *self._redirect.rules)
+        inside = (one.names for one in rules if one.names.text.endswith(target[1:]))
+        return tuple(dict.fromkeys(NameSet(names.scope, names.text.removesuffix(target[1:])) for names in inside))
 
     def _kept(self, names: NameSet, outcome: Outcome, family: int, *, rewritten: bool) -> Outcome:
         """Addresses, unless they are kept back because of those of the other family."""
