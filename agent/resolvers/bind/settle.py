@@ -132,10 +132,12 @@ class Settling:
             wild = outcome.target.startswith("*.")
             target = f"{name}{outcome.target[1:]}" if wild else outcome.target
             (self.gardens if rewritten else self.targets).add(outcome.target.removeprefix("*."))
+            unseen = self._manner.guard.find(target, family)
+            if unseen and unseen.outcome.fate is Fate.FAILED:
+                return unseen.outcome
             if self._manner.staying and self._zone(target) != self._zone(name):
                 return NOTHING
             partial = partial or not wild  # an alias that policies make up for a name is none (``query_rpzcname``)
-            unseen = self._manner.guard.find(target, family)
             if unseen and unseen.outcome == NOTHING:
                 return NOTHING if partial else REFUSED
             where = (self._manner.guard, *(() if rewritten else self._policies), self._local)
