@@ -373,6 +373,8 @@ class Config:
             elif random.random() < 0.1:
                 owner = random.choice(CLIENT_TRIGGERS)
             value = random.choice(ACTIONS)
+            if owner in ADDRESS_TRIGGERS and value == ACTIONS[-1]:
+                continue  # what becomes of it depends on names that no question has
             if owner.lower() in seen or (owner in ("*", *CLIENT_TRIGGERS[:2]) and "drop" in value):
                 continue
             seen.add(owner.lower())
