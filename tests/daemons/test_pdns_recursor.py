@@ -202,12 +202,11 @@ def test_a_zone_that_lets_a_name_through_leaves_it_to_those_before() -> None:
     )
     files["/before"] = "before. SOA a. b. 1 2 3 4 5\n24.0.8.8.8.rpz-ip.before. CNAME .\n"
     view = seen_by(read(files), "::1")
-    outcome, rule = view.answer("livechat.com", 4)
-    assert outcome.fate is Fate.PASSED_ON
-    assert [str(one.source) for one in view.by_address(rule)] == [
-        "files/before line 2: 24.0.8.8.8.rpz-ip.before. CNAME ."
-    ]
-    assert len(view.by_address(None)) == 2
+    way = view.way("livechat.com", 4)
+    rule = way.rule
+    assert way.outcome.fate is Fate.PASSED_ON
+    assert [str(one.source) for one in way.met] == ["files/before line 2: 24.0.8.8.8.rpz-ip.before. CNAME ."]
+    assert len(view.way("helpdesk.com", 4).met) == 2
     assert len(view.by_alias(rule)) == 1
     assert len(view.by_alias(None)) == 2
 
