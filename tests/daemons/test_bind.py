@@ -80,6 +80,8 @@ def config(text: str) -> dict[str, str | bytes]:
         ('include "/etc/bind/named.conf";\n', "/etc/bind/named.conf includes itself"),
         ('include "/etc/bind/not-there.conf";\n', "/etc/bind/not-there.conf: not in this snapshot"),
         ('include "/etc/bind/*.local";\n', "/etc/bind/*.local: not in this snapshot"),
+        ("zone x.livechat.com { };\nzone x.livechat.com. { };\n", "zone x.livechat.com stands there twice"),
+        ("options { };\n", "options stands there twice"),
         ("frobnicate yes;\n", "line 2: unknown statement frobnicate"),
         ("view v { match-clients { nobody-knows; }; };\n", "not an address nor an acl: nobody-knows"),
         ("view v { match-clients { 10.0.0.1/8; }; };\n", "not an address nor an acl: 10.0.0.1/8"),
