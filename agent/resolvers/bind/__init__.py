@@ -49,12 +49,11 @@ def _resolvers(snapshot: Snapshot, interest: Interest) -> Iterator[Resolver]:
     programs = present(snapshot, NAME, DEFAULT)
     if not programs:
         return
-    from agent.resolvers.bind.configuration import configuration  # noqa: PLC0415 - see above
-    from agent.resolvers.bind.resolver import resolver  # noqa: PLC0415
+    from agent.resolvers.bind.resolver import resolver  # noqa: PLC0415 - see above
 
     for program in programs:
         following = Following(snapshot, NAME)
-        found = resolver(configuration(program.arguments, following, interest), snapshot, following, interest)
+        found = resolver(program.arguments, snapshot, following, interest)
         yield replace(found, listeners=program.listeners or found.listeners)
 
 

@@ -11,6 +11,7 @@ from agent.model.resolver import Fate, Outcome, Resolver, RuleList, View
 from agent.resolvers.bind.access import Reader
 from agent.resolvers.bind.addresses import EVERY, FAMILIES, Addresses, Lists
 from agent.resolvers.bind.clients import Served, views_of
+from agent.resolvers.bind.configuration import configuration
 from agent.resolvers.bind.policies import policies
 from agent.resolvers.bind.statements import NOTHING
 from agent.resolvers.bind.understood import not_understood
@@ -31,15 +32,29 @@ MAX_ROUNDS: Final = 8
 """Times that files are read again for the names behind aliases."""
 
 
-def resolver(read: Configuration, snapshot: Snapshot, following: Following, interest: Interest) -> Resolver:
-    """Give the resolver, with rules for the names of interest (empty: all) alone, and where it will listen."""
-    lists = Lists(snapshot, read.block)
-    maker = _Maker(read, lists, Files(read, snapshot, following))
-    views = maker.views(interest)
+def resolver(arguments: Sequence[str], snapshot: Snapshot, following: Following, interest: Interest) -> Resolver:
+    """Give the resolver, with rules for the names of interest (empty: all) alone, and where it will listen.
+
+    It is read again where aliases lead to other names, as there may be zones for these as well.
+    """
+    names = interest.names
+    targets: set[str] = set()
+    gardens: set[str] = set()
+    files = Files(snapshot, following)
+    for _ in range(MAX_ROUNDS):
+        read = configuration(arguments, following, interest)
+        lists = Lists(snapshot, read.block)
+        maker = _Maker(read, lists, files)
+        of_policies = Interest(names | targets if names else names)
+        views = tuple(maker.views(interest, of_policies, targets, gardens))
+        more = names | targets | gardens
+        if not names or more <= interest.names:
+            break
+        interest = Interest(more)
     gaps = (
         *read.gaps,
         *following.gaps,
-        *maker.files.gaps.values(),
+        *files.gaps.values(),
         *lists.gaps.values(),
         *not_understood(read.block, interest),
     )
@@ -51,28 +66,16 @@ def resolver(read: Configuration, snapshot: Snapshot, following: Following, inte
 
 
 class _Maker:
-    """The views of one configuration; they are made again where aliases lead to other names."""
+    """The views of one configuration."""
 
     def __init__(self, read: Configuration, lists: Lists, files: Files) -> None:
         self._read = read
         self._lists = lists
         self._access = Reader(lists, read.block, read.options)
-        self.files = files
+        self._files = files
+        files.read_by(read)
 
-    def views(self, interest: Interest) -> tuple[View, ...]:
-        """The views for some names, and for those that aliases of these lead to."""
-        names = interest.names
-        targets: set[str] = set()
-        gardens: set[str] = set()
-        for _ in range(MAX_ROUNDS):
-            made = tuple(self._views(interest, Interest(names | targets if names else names), targets, gardens))
-            more = names | targets | gardens
-            if not names or more <= interest.names:
-                break
-            interest = Interest(more)
-        return made
-
-    def _views(self, interest: Interest, of_policies: Interest, targets: set[str], gardens: set[str]) -> Iterator[View]:
+    def views(self, interest: Interest, of_policies: Interest, targets: set[str], gardens: set[str]) -> Iterator[View]:
         """Each view for its clients: the first that matches is theirs."""
         left = EVERY
         if black := self._read.options.get("blackhole"):
@@ -98,8 +101,8 @@ class _Maker:
         self, own: Block, table: Table, interest: Interest, of_policies: Interest, source: Source | None
     ) -> Served:
         options = self._read.options
-        found = tuple(policies(own, options, table, self.files, of_policies))
-        return Served(self._read.block, own, options, table, found, self._access, self.files, interest, source)
+        found = tuple(policies(own, options, table, self._files, of_policies))
+        return Served(self._read.block, own, options, table, found, self._access, self._files, interest, source)
 
 
 def _less(one: Addresses, other: Addresses) -> Addresses:

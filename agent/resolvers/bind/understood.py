@@ -33,6 +33,8 @@ def not_understood(block: Block, interest: Interest) -> Iterator[Gap]:
         elif reason := _of_value(one, interest):
             yield Gap("named", f"{name}: {reason}", one.source)
     yield from _policies(block)
+    for place in (block, *(one.block for one in block.all("view"))):
+        yield from _twice(place)
 
 
 def _each(block: Block) -> Iterator[Statement]:
@@ -63,6 +65,18 @@ def _of_value(one: Statement, interest: Interest) -> str:
 def filter_of(plugin: Statement) -> str:
     """The name of a plugin without folder and ending."""
     return plugin.value(2).rpartition("/")[2].removesuffix(".so")
+
+
+def _twice(place: Block) -> Iterator[Gap]:
+    """What may stand once: named does not start with more."""
+    seen: set[tuple[str, ...]] = set()
+    for one in place.all("options", "view", "zone", "response-policy", "forwarders"):
+        what = (one.name, zone_name(one.value())) if one.name in ("view", "zone") else (one.name,)
+        if one.name == "zone" and one.block.text("type").lower() == "redirect":
+            what = (*what, "redirect")
+        if what in seen:
+            yield Gap("named", f"{' '.join(what[:2])} stands there twice: named does not start", one.source)
+        seen.add(what)
 
 
 def _policies(block: Block) -> Iterator[Gap]:

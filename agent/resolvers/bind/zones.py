@@ -96,12 +96,15 @@ def deepest_first(names: Iterable[str]) -> list[str]:
 class Files:
     """Contents of zone files, each read once for the same names."""
 
-    def __init__(self, configuration: Configuration, snapshot: Snapshot, following: Following) -> None:
-        self._configuration = configuration
+    def __init__(self, snapshot: Snapshot, following: Following) -> None:
         self._snapshot = snapshot
         self._following = following
         self._known: dict[tuple[str, str, frozenset[str], bool], Contents | Unread] = {}
         self.gaps: dict[str, Gap] = {}
+
+    def read_by(self, configuration: Configuration) -> None:
+        """Take paths as a configuration means them."""
+        self._configuration = configuration
 
     def of(self, zone: Zone, interest: Interest, *, policy: bool) -> Contents | Unread:
         """Give what a zone holds, or why that is not known."""
