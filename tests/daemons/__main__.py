@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.daemons.internet import internet
 
-KINDS = ("dnsmasq", "unbound")
+KINDS = ("dnsmasq", "squid", "unbound")
 
 
 def main() -> int:

@@ -1,0 +1,34 @@
+"""One Squid as the model has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.model.proxy import Proxy
+from agent.model.source import Source
+from agent.proxies.squid.acls import acls
+from agent.proxies.squid.configuration import Configuration
+from agent.proxies.squid.doors import door
+from agent.proxies.squid.lines import lines
+from agent.proxies.squid.meaning import Elements
+from agent.proxies.squid.ports import ports
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agent.model.names import Interest
+    from agent.snapshot.following import Following
+
+
+def proxy(path: str, following: Following, interest: Interest, macros: Mapping[str, str]) -> Proxy:
+    """Read a configuration file and all that it names."""
+    found, gaps = lines(path, following, macros)
+    elements, trouble = acls(found, following, interest)
+    config = Configuration(found, Elements(elements), (*gaps, *trouble), Source(f"files{path}", ""))
+    return Proxy(
+        "squid",
+        tuple(door(config, port) for port in ports(found)),
+        config.source,
+        tuple(f"{word}#53" for line in config.all("dns_nameservers") for word in line.texts()),
+        gaps=(*config.gaps, *following.gaps),
+    )

@@ -1,0 +1,117 @@
+"""The steps of ``ssl_bump``: what becomes of TLS (``client_side.cc``, ``PeekingPeerConnector.cc``).
+
+At step 1 Squid knows what the client told the proxy, at step 2 the name in the hello, at step 3 the server's
+certificate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from agent.model.proxy import DENIED, DROPPED
+from agent.proxies.squid.access import decided, rules
+from agent.proxies.squid.courses import Draft, Go, named
+from agent.proxies.squid.moments import Moment, Phase
+from agent.proxies.squid.stages import access, forwarded, verified
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from agent.model.proxy import Ruling, Test
+    from agent.model.source import Source
+    from agent.proxies.squid.configuration import Configuration
+    from agent.proxies.squid.ports import Port
+
+ACTIONS: Final = (
+    "splice", "bump", "peek", "stare", "terminate", "none", "client-first", "server-first", "allow", "deny",
+)  # fmt: skip
+DECRYPTING: Final = frozenset({"bump", "client-first", "server-first"})
+OLD: Final = {"allow": "client-first", "deny": "none"}
+"""The words of version 3.1."""
+
+
+def bumped(config: Configuration, moment: Moment) -> Iterator[Draft]:
+    """The stages of a CONNECT."""
+    yield from access(config, moment)
+    if moment.port.has("ssl-bump") and config.all("ssl_bump"):
+        to = {
+            **dict.fromkeys(("splice", "none"), "tunnel"),
+            **dict.fromkeys(("bump", "client-first"), "plain"),
+            "server-first": "inner",
+            **dict.fromkeys(("peek", "stare"), "step2"),
+        }
+        yield _step(config, moment, "step1", to, Go("tunnel"))
+        yield from _later_steps(config, moment, "tunnel")
+    yield from forwarded(config, moment, "tunnel")
+    yield from _insides(config, moment)
+
+
+def diverted(config: Configuration, port: Port) -> Iterator[Draft]:
+    """The stages of a TLS connection that was diverted here: the first step comes before any access list.
+
+    From then on what was decided cannot change, while ``http_access`` is asked for a CONNECT to the server's address.
+    """
+    moment = Moment(Phase.ADDRESSED, port)
+    to = {
+        **dict.fromkeys(("splice", "none"), "blind"),
+        **dict.fromkeys(("bump", "client-first"), "to-plain"),
+        "server-first": "to-inner",
+        **dict.fromkeys(("peek", "stare"), "to-step2"),
+    }
+    yield _step(config, moment, "step1", to, Go("blind"))
+    for name, target in (("blind", "tunnel"), ("to-plain", "plain"), ("to-inner", "inner"), ("to-step2", "step2")):
+        *before, last = access(config, moment, f"{name}-")
+        yield from named(name, (*before, _leading(last, target)))
+    yield from _later_steps(config, moment, "named")
+    second = Moment(Phase.NAMED, port, step=2, hello=True)
+    yield from named("named", (*verified(config, second), *access(config, second, "named-")))
+    yield from forwarded(config, second, "named-out")
+    yield from forwarded(config, moment, "tunnel")
+    yield from _insides(config, moment)
+
+
+def _leading(draft: Draft, target: str) -> Draft:
+    """A stage that leads elsewhere than to the next."""
+
+    def lead(what: Ruling | Go) -> Ruling | Go:
+        return what if isinstance(what, Go) or what == DENIED else Go(target)
+
+    return replace(
+        draft,
+        rules=tuple((test, lead(what), source) for test, what, source in draft.rules),
+        otherwise=lead(draft.otherwise),
+    )
+
+
+def _later_steps(config: Configuration, moment: Moment, spliced: str) -> Iterator[Draft]:
+    """Steps 2 and 3; what was peeked at cannot be decrypted any more, what was stared at not be left alone."""
+    second = moment.later(2, hello=True)
+    to = {"splice": spliced, "bump": "inner", "peek": "peeked", "stare": "stared"}
+    yield _step(config, second, "step2", to, Go(spliced))
+    third = moment.later(3, hello=True, certificate=True)
+    yield _step(config, third, "peeked", {"splice": "tunnel"}, Go("tunnel"))
+    yield _step(config, third, "stared", {"bump": "inner"}, Go("inner", decrypts=True))
+
+
+def _step(config: Configuration, moment: Moment, name: str, to: Mapping[str, str], otherwise: Go) -> Draft:
+    """One step; actions that it cannot take are passed over (``banAction``)."""
+    found = rules(config.all("ssl_bump"), ACTIONS)
+    kept: list[tuple[Test, Ruling | Go, Source]] = []
+    able = (rule for rule in found if OLD.get(rule.action, rule.action) in (*to, "terminate"))
+    for test, rule in decided(able, config.elements, moment):
+        action = OLD.get(rule.action, rule.action)
+        if action == "terminate":
+            kept.append((test, DROPPED, rule.source))
+        else:
+            kept.append((test, Go(to[action], decrypts=action in DECRYPTING), rule.source))
+    return Draft(name, f"ssl_bump step {moment.step}", tuple(kept), otherwise, found[-1].source if found else None)
+
+
+def _insides(config: Configuration, moment: Moment) -> Iterator[Draft]:
+    """What becomes of the requests inside, with and without the server's certificate at hand."""
+    for name, certificate in (("plain", False), ("inner", True)):
+        inside = Moment(Phase.INNER, moment.port, 3 if certificate else 1, hello=True, certificate=certificate)
+        same = verified(config, inside, f"{name}-") if moment.diverted else ()
+        yield from named(name, (*same, *access(config, inside, f"{name}-")))
+        yield from forwarded(config, inside, f"{name}-out")

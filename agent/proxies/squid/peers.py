@@ -1,0 +1,102 @@
+"""Where requests are sent: to the server, or to a ``cache_peer`` (``peer_select.cc``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.errors import Malformed
+from agent.model.proxy import ALLOWED, ALWAYS, DENIED, NEVER, SAME_ADDRESS, Act, Open, Ruling
+from agent.model.record import record
+from agent.proxies.squid.access import Rule, allowed, decided, rules
+from agent.proxies.squid.courses import Draft, Go
+from agent.proxies.squid.logic import all_of
+from agent.proxies.squid.moments import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.model.proxy import Test
+    from agent.model.source import Source
+    from agent.proxies.squid.configuration import Configuration
+    from agent.proxies.squid.moments import Moment
+
+SAME: Open = Open(SAME_ADDRESS, "Squid may find another address for the name than the client did")
+
+
+@record
+class Peer:
+    """A ``cache_peer`` that requests can be sent to."""
+
+    name: str
+    at: str
+    """``host:port``."""
+    options: frozenset[str]
+    access: tuple[Rule, ...] | None
+    source: Source
+
+
+def peers(config: Configuration) -> tuple[Peer, ...]:
+    """The parents, those first that Squid would choose first."""
+    found = tuple(_peers(config))
+    return (
+        *(one for one in found if "default" in one.options),
+        *(one for one in found if "default" not in one.options),
+    )
+
+
+def _peers(config: Configuration) -> Iterator[Peer]:
+    for line in config.all("cache_peer"):
+        try:
+            words = line.texts()
+        except Malformed:
+            continue
+        if len(words) > 2 and words[1] == "parent":
+            host, _, port, *options = words
+            name = next((word[5:] for word in options if word.startswith("name=")), host)
+            about = tuple(one for one in config.all("cache_peer_access") if one.first == name)
+            access = rules(about, skip=1) if about else None
+            yield Peer(name, f"{host}:{port}", frozenset(word for word in options if word != "0"), access, line.source)
+
+
+def roads(config: Configuration, moment: Moment, prefix: str) -> tuple[Draft, ...]:
+    """The stages that choose where a request is sent; each ends the course."""
+    elements, found = config.elements, peers(config)
+    direct, never, parents, either = (f"{prefix}-{word}" for word in ("direct", "never", "parents", "either"))
+
+    def choice(name: str, directive: str, yes: str, no: str) -> Draft:
+        lines = rules(config.all(directive))
+        kept = tuple(
+            (test, Go(yes if rule.allows else no), rule.source) for test, rule in decided(lines, elements, moment)
+        )
+        opposite = bool(lines) and not lines[-1].allows
+        return Draft(name, directive, kept, Go(yes if opposite else no), lines[-1].source if opposite else None)
+
+    by_peer = tuple(
+        (
+            ALWAYS if one.access is None else allowed(one.access, elements, moment),
+            Ruling(Act.ALLOW, upstream=one.at),
+            one.source,
+        )
+        for one in found
+    )
+    by_peer = tuple(one for one in by_peer if one[0] != NEVER)
+    return (
+        choice(f"{prefix}-always", "always_direct", direct, never),
+        choice(never, "never_direct", parents, either),
+        Draft(parents, "cache_peer", by_peer, DENIED),
+        Draft(either, "cache_peer", _first(config, moment, by_peer), ALLOWED),
+        Draft(direct, "always_direct", (), ALLOWED),
+    )
+
+
+def _first(
+    config: Configuration, moment: Moment, by_peer: tuple[tuple[Test, Ruling, Source], ...]
+) -> tuple[tuple[Test, Ruling, Source], ...]:
+    """The peers that come before the server itself where both may be asked."""
+    if config.switch("prefer_direct", default=False):
+        return ()
+    if moment.tunnel and config.switch("nonhierarchical_direct", default=True):
+        return ()
+    if moment.diverted and moment.phase is Phase.PAGE:  # only what is surely for that server goes to peers
+        return tuple((all_of((SAME, test)), ruling, source) for test, ruling, source in by_peer)
+    return by_peer
