@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.model.proxy import DENIED, DROPPED
+from agent.model.proxy import ALLOWED, DENIED, DROPPED
 from agent.proxies.squid.access import decided, rules
 from agent.proxies.squid.courses import Draft, Go, named
 from agent.proxies.squid.moments import Moment, Phase
-from agent.proxies.squid.stages import access, forwarded, verified
+from agent.proxies.squid.stages import access, connected, forwarded, verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ def bumped(config: Configuration, moment: Moment) -> Iterator[Draft]:
         to = {
             **dict.fromkeys(("splice", "none"), "tunnel"),
             **dict.fromkeys(("bump", "client-first"), "plain"),
-            "server-first": "inner",
+            "server-first": "first",
             **dict.fromkeys(("peek", "stare"), "step2"),
         }
         yield _step(config, moment, "step1", to, Go("tunnel"))
@@ -56,11 +56,11 @@ def diverted(config: Configuration, port: Port) -> Iterator[Draft]:
     to = {
         **dict.fromkeys(("splice", "none"), "blind"),
         **dict.fromkeys(("bump", "client-first"), "to-plain"),
-        "server-first": "to-inner",
+        "server-first": "to-first",
         **dict.fromkeys(("peek", "stare"), "to-step2"),
     }
     yield _step(config, moment, "step1", to, Go("blind"))
-    for name, target in (("blind", "tunnel"), ("to-plain", "plain"), ("to-inner", "inner"), ("to-step2", "step2")):
+    for name, target in (("blind", "tunnel"), ("to-plain", "plain"), ("to-first", "first"), ("to-step2", "step2")):
         *before, last = access(config, moment, f"{name}-")
         yield from named(name, (*before, _leading(last, target)))
     yield from _later_steps(config, moment, "named")
@@ -86,15 +86,18 @@ def _leading(draft: Draft, target: str) -> Draft:
 
 def _later_steps(config: Configuration, moment: Moment, spliced: str) -> Iterator[Draft]:
     """Steps 2 and 3; what was peeked at cannot be decrypted any more, what was stared at not be left alone."""
-    second = moment.later(2, hello=True)
-    to = {"splice": spliced, "bump": "inner", "peek": "peeked", "stare": "stared"}
-    yield _step(config, second, "step2", to, Go(spliced))
+    to = {"splice": spliced, "bump": "first", "peek": "peek", "stare": "stare"}
+    yield _step(config, moment.later(2, hello=True), "step2", to, Go(spliced))
+    third = moment.later(3, hello=True)
+    yield from connected(config, third, "peek", "peeked")
+    yield from connected(config, third, "stare", "stared")
     third = moment.later(3, hello=True, certificate=True)
-    yield _step(config, third, "peeked", {"splice": "tunnel"}, Go("tunnel"))
+    yield _step(config, third, "peeked", {"splice": ""}, ALLOWED)
     yield _step(config, third, "stared", {"bump": "inner"}, Go("inner", decrypts=True))
+    yield from connected(config, moment.later(3, hello=True), "first", "inner")
 
 
-def _step(config: Configuration, moment: Moment, name: str, to: Mapping[str, str], otherwise: Go) -> Draft:
+def _step(config: Configuration, moment: Moment, name: str, to: Mapping[str, str], otherwise: Ruling | Go) -> Draft:
     """One step; actions that it cannot take are passed over (``banAction``)."""
     found = rules(config.all("ssl_bump"), ACTIONS)
     kept: list[tuple[Test, Ruling | Go, Source]] = []
@@ -104,7 +107,8 @@ def _step(config: Configuration, moment: Moment, name: str, to: Mapping[str, str
         if action == "terminate":
             kept.append((test, DROPPED, rule.source))
         else:
-            kept.append((test, Go(to[action], decrypts=action in DECRYPTING), rule.source))
+            there = Go(to[action], decrypts=action in DECRYPTING) if to[action] else ALLOWED
+            kept.append((test, there, rule.source))
     return Draft(name, f"ssl_bump step {moment.step}", tuple(kept), otherwise, found[-1].source if found else None)
 
 

@@ -21,6 +21,7 @@ class Go:
 
     to: str
     decrypts: bool = False
+    upstream: str = ""
 
 
 @record
@@ -65,7 +66,7 @@ def linked(drafts: Sequence[Draft]) -> tuple[ProxyStage, ...]:
     def ruling(what: Ruling | Go, at: int) -> Ruling:
         if isinstance(what, Ruling):
             return what
-        return Ruling(Act.NEXT, skips=places[what.to] - at - 1, decrypts=what.decrypts)
+        return Ruling(Act.NEXT, skips=places[what.to] - at - 1, decrypts=what.decrypts, upstream=what.upstream)
 
     return tuple(
         ProxyStage(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agent.model.intervals import Intervals, address_value, as_address, prefix_interval
+from agent.model.intervals import Intervals, as_address
 from agent.model.names import normalise
 from agent.model.proxy import ALWAYS, NEVER, Clients, Methods, Names, Open, Ports, Targets, Test
 from agent.model.resolver import NameSet, Scope
+from agent.proxies.squid.addresses import addresses
 from agent.proxies.squid.logic import all_of, any_of, none_of
 from agent.proxies.squid.moments import Phase
 from agent.proxies.squid.patterns import name_test
-from agent.proxies.squid.words import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from agent.proxies.squid.acls import Acl
     from agent.proxies.squid.moments import Moment
@@ -66,84 +66,36 @@ class Elements:
 # ---- addresses ----
 
 
-def _addresses(acl: Acl) -> tuple[tuple[tuple[int, Intervals], ...], tuple[str, ...]]:
-    """Family and addresses, and the words that are names of hosts."""
-    spans: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
-    names: list[str] = []
-    for text in _texts(acl):
-        try:
-            for family, span in _block(text):
-                spans[family].append(span)
-        except ValueError:
-            names.append(text)
-    return tuple((family, Intervals.of(found)) for family, found in spans.items()), tuple(names)
-
-
-def _texts(acl: Acl) -> Iterable[str]:
-    for entry in acl.entries:
-        yield from (value.text for value in entry.values)
-        for artifact in entry.lists:
-            for line in artifact.text.split("\n"):
-                if text := listed(line):
-                    yield text
-
-
-def _block(text: str) -> Iterable[tuple[int, tuple[int, int]]]:
-    """The addresses of one word (``acl_ip_data::FactoryParse``); raises ValueError for a name."""
-    match text:
-        case "all":
-            return ((4, (0, (1 << 32) - 1)), (6, (0, (1 << 128) - 1)))
-        case "ipv4":
-            return ((4, (0, (1 << 32) - 1)),)
-        case "ipv6":
-            return ((6, (0, (1 << 128) - 1)),)
-    begin, dash, rest = text.partition("-")
-    if not dash:
-        return (prefix_interval(text),)
-    end, slash, mask = rest.partition("/")
-    family, low = address_value(begin)
-    other, high = address_value(end)
-    if family != other:
-        raise ValueError(text)
-    if slash:  # a range of networks
-        low = prefix_interval(f"{begin}/{mask}")[1][0]
-        high = prefix_interval(f"{end}/{mask}")[1][1]
-    return ((family, (low, high)),)
-
-
 def _src(acl: Acl, moment: Moment) -> Test:
     del moment
-    addresses, names = _addresses(acl)
-    return any_of((_certain(Clients, addresses), *_hosts(acl, names)))
+    return _within(Clients, acl)
 
 
 def _dst(acl: Acl, moment: Moment) -> Test:
-    addresses, names = _addresses(acl)
     if "-n" in acl.options and moment.phase is not Phase.ADDRESSED:
         return NEVER  # requests are for names
-    return any_of((_certain(Targets, addresses), *_hosts(acl, names)))
+    return _within(Targets, acl)
 
 
 def _localip(acl: Acl, moment: Moment) -> Test:
-    addresses, names = _addresses(acl)
     if moment.diverted:
-        return any_of((_certain(Targets, addresses), *_hosts(acl, names)))
+        return _within(Targets, acl)
     own = as_address(moment.port.listener.address)
-    if own and own[1] and not names:
-        return ALWAYS if any(own[0] == family and own[1] in some for family, some in addresses) else NEVER
+    found = addresses(acl)
+    if own and own[1] and not found.hosts:
+        return ALWAYS if any(own[0] == family and own[1] in some for family, some in found.sets) else NEVER
     return Open(f"acl {acl.name}", f"acl {acl.name}: the proxy's address that a client asks is not known")
 
 
-def _certain(what: type[Clients | Targets], addresses: tuple[tuple[int, Intervals], ...]) -> Test:
+def _within(what: type[Clients | Targets], acl: Acl) -> Test:
     """The test, or what is certain of it."""
-    if all(some.size() == 1 << (32 if family == 4 else 128) for family, some in addresses):
+    found = addresses(acl)
+    if found.every:
         return ALWAYS
-    return what(addresses) if any(some for _, some in addresses) else NEVER
-
-
-def _hosts(acl: Acl, names: tuple[str, ...]) -> Iterable[Test]:
-    if names:
-        yield Open(f"acl {acl.name}", f"acl {acl.name}: the addresses of {names[0]}")
+    tests: list[Test] = [what(found.sets)] if any(some for _, some in found.sets) else []
+    if found.hosts:
+        tests.append(Open(f"acl {acl.name}", f"acl {acl.name}: the addresses of {found.hosts[0]}"))
+    return any_of(tests)
 
 
 # ---- names ----
@@ -175,15 +127,18 @@ def _dstdomain(acl: Acl, moment: Moment) -> Test:
 
 def _of_address(acl: Acl) -> Test:
     """An address stands where a name is expected: it may be listed, or its reverse name."""
-    values = [found for value in acl.values if (found := as_address(value.text))]
-    own = Targets(
-        tuple((family, Intervals.of((one[1], one[1]) for one in values if one[0] == family)) for family in (4, 6))
-    )
-    tests: list[Test] = [own] if values else []
+    tests = [_listed_addresses(acl)]
     if "-n" not in acl.options:
         because = f"acl {acl.name}: of a diverted connection the address alone is known, and its reverse name is not"
         tests.append(Open(f"reverse name in {acl.name}", because))
     return any_of(tests)
+
+
+def _listed_addresses(acl: Acl) -> Test:
+    """The server's address stands among the names."""
+    found = [one for value in acl.values if (one := as_address(value.text))]
+    spans = {family: [(one, one) for kind, one in found if kind == family] for family in (4, 6)}
+    return Targets(tuple((family, Intervals.of(some)) for family, some in spans.items())) if found else NEVER
 
 
 def _dstdom_regex(acl: Acl, moment: Moment) -> Test:
@@ -199,9 +154,7 @@ def _server_name(acl: Acl, moment: Moment) -> Test:
     if asked is not None:
         return asked
     if moment.phase is Phase.ADDRESSED and not moment.hello:
-        values = [found for value in acl.values if (found := as_address(value.text))]
-        spans = {family: [(one, one) for kind, one in values if kind == family] for family in (4, 6)}
-        return _certain(Targets, tuple((family, Intervals.of(found)) for family, found in spans.items()))
+        return _listed_addresses(acl)
     sets = _sets(acl)
     return Names(sets, hello=moment.hello) if sets else NEVER
 

@@ -58,8 +58,13 @@ def _peers(config: Configuration) -> Iterator[Peer]:
             yield Peer(name, f"{host}:{port}", frozenset(word for word in options if word != "0"), access, line.source)
 
 
-def roads(config: Configuration, moment: Moment, prefix: str) -> tuple[Draft, ...]:
-    """The stages that choose where a request is sent; each ends the course."""
+def roads(
+    config: Configuration, moment: Moment, prefix: str, onward: str = "", *, pinned: bool = False
+) -> tuple[Draft, ...]:
+    """The stages that choose where a request is sent; they end the course unless they lead onward.
+
+    ``pinned``: there is a connection to the server already.
+    """
     elements, found = config.elements, peers(config)
     direct, never, parents, either = (f"{prefix}-{word}" for word in ("direct", "never", "parents", "either"))
 
@@ -74,24 +79,25 @@ def roads(config: Configuration, moment: Moment, prefix: str) -> tuple[Draft, ..
     by_peer = tuple(
         (
             ALWAYS if one.access is None else allowed(one.access, elements, moment),
-            Ruling(Act.ALLOW, upstream=one.at),
+            Go(onward, upstream=one.at) if onward else Ruling(Act.ALLOW, upstream=one.at),
             one.source,
         )
         for one in found
     )
     by_peer = tuple(one for one in by_peer if one[0] != NEVER)
+    server = Go(onward) if onward else ALLOWED
     return (
         choice(f"{prefix}-always", "always_direct", direct, never),
         choice(never, "never_direct", parents, either),
         Draft(parents, "cache_peer", by_peer, DENIED),
-        Draft(either, "cache_peer", _first(config, moment, by_peer), ALLOWED),
-        Draft(direct, "always_direct", (), ALLOWED),
+        Draft(either, "cache_peer", () if pinned else _first(config, moment, by_peer), server),
+        Draft(direct, "always_direct", (), server),
     )
 
 
 def _first(
-    config: Configuration, moment: Moment, by_peer: tuple[tuple[Test, Ruling, Source], ...]
-) -> tuple[tuple[Test, Ruling, Source], ...]:
+    config: Configuration, moment: Moment, by_peer: tuple[tuple[Test, Ruling | Go, Source], ...]
+) -> tuple[tuple[Test, Ruling | Go, Source], ...]:
     """The peers that come before the server itself where both may be asked."""
     if config.switch("prefer_direct", default=False):
         return ()

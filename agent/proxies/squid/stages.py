@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.model.proxy import DENIED, PASS
+from agent.model.proxy import DENIED, DROPPED, PASS
 from agent.proxies.squid.access import decided, rules
 from agent.proxies.squid.courses import Draft, named
 from agent.proxies.squid.logic import none_of
@@ -15,18 +15,27 @@ from agent.proxies.squid.peers import SAME, roads
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.model.proxy import Ruling
     from agent.proxies.squid.configuration import Configuration
     from agent.proxies.squid.moments import Moment
 
 
-def listed(config: Configuration, moment: Moment, directive: str, name: str, *, without: bool = True) -> Draft:
+def listed(  # noqa: PLR0913 - all but four by name
+    config: Configuration,
+    moment: Moment,
+    directive: str,
+    name: str,
+    *,
+    without: bool = True,
+    denied: Ruling = DENIED,
+) -> Draft:
     """One access list; ``without`` is what happens where there is none."""
     found = rules(config.all(directive))
     kept = tuple(
-        (test, PASS if rule.allows else DENIED, rule.source) for test, rule in decided(found, config.elements, moment)
+        (test, PASS if rule.allows else denied, rule.source) for test, rule in decided(found, config.elements, moment)
     )
     passes = not found[-1].allows if found else without
-    return Draft(name, directive, kept, PASS if passes else DENIED, found[-1].source if found else None)
+    return Draft(name, directive, kept, PASS if passes else denied, found[-1].source if found else None)
 
 
 def access(config: Configuration, moment: Moment, prefix: str = "") -> Iterator[Draft]:
@@ -54,4 +63,12 @@ def forwarded(config: Configuration, moment: Moment, name: str) -> tuple[Draft, 
         drafts.append(listed(config, moment, "miss_access", f"{name}-miss"))
     if config.all("http_reply_access") and not moment.tunnel:
         drafts.append(listed(config, replace(moment, reply=True), "http_reply_access", f"{name}-reply"))
-    return named(name, (*drafts, *roads(config, moment, name)))
+    return named(name, (*drafts, *roads(config, moment, name, pinned=moment.certificate)))
+
+
+def connected(config: Configuration, moment: Moment, name: str, onward: str) -> tuple[Draft, ...]:
+    """May Squid connect to the server before it answers the client; a client that it may not waits in vain."""
+    drafts: list[Draft] = []
+    if config.all("miss_access"):
+        drafts.append(listed(config, moment, "miss_access", f"{name}-miss", denied=DROPPED))
+    return named(name, (*drafts, *roads(config, moment, name, onward)))
