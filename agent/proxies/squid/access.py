@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from agent.model.proxy import Test
     from agent.model.source import Source
+    from agent.proxies.squid.elements import Elements
     from agent.proxies.squid.lines import Line
-    from agent.proxies.squid.meaning import Elements
     from agent.proxies.squid.moments import Moment
 
 

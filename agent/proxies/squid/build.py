@@ -9,8 +9,8 @@ from agent.model.source import Source
 from agent.proxies.squid.acls import acls
 from agent.proxies.squid.configuration import Configuration
 from agent.proxies.squid.doors import door
+from agent.proxies.squid.elements import Elements
 from agent.proxies.squid.lines import lines
-from agent.proxies.squid.meaning import Elements
 from agent.proxies.squid.ports import ports
 
 if TYPE_CHECKING:

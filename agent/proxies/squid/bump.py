@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.model.proxy import ALLOWED, DENIED, DROPPED
+from agent.model.proxy import ALLOWED, DENIED, DROPPED, Open
 from agent.proxies.squid.access import decided, rules
 from agent.proxies.squid.courses import Draft, Go, named
+from agent.proxies.squid.logic import all_of, none_of
 from agent.proxies.squid.moments import Moment, Phase
 from agent.proxies.squid.stages import access, connected, forwarded, verified
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from agent.proxies.squid.configuration import Configuration
     from agent.proxies.squid.ports import Port
 
+HIDDEN: Final = Open("TLS 1.3", "a server that speaks TLS 1.3 hides its certificate, and Squid then passes on")
 ACTIONS: Final = (
     "splice", "bump", "peek", "stare", "terminate", "none", "client-first", "server-first", "allow", "deny",
 )  # fmt: skip
@@ -52,14 +54,14 @@ def diverted(config: Configuration, port: Port) -> Iterator[Draft]:
 
     From then on what was decided cannot change, while ``http_access`` is asked for a CONNECT to the server's address.
     """
-    moment = Moment(Phase.ADDRESSED, port)
+    bare, moment = Moment(Phase.BARE, port), Moment(Phase.ADDRESSED, port)
     to = {
         **dict.fromkeys(("splice", "none"), "blind"),
         **dict.fromkeys(("bump", "client-first"), "to-plain"),
         "server-first": "to-first",
         **dict.fromkeys(("peek", "stare"), "to-step2"),
     }
-    yield _step(config, moment, "step1", to, Go("blind"))
+    yield _step(config, bare, "step1", to, Go("blind"))
     for name, target in (("blind", "tunnel"), ("to-plain", "plain"), ("to-first", "first"), ("to-step2", "step2")):
         *before, last = access(config, moment, f"{name}-")
         yield from named(name, (*before, _leading(last, target)))
@@ -86,15 +88,26 @@ def _leading(draft: Draft, target: str) -> Draft:
 
 def _later_steps(config: Configuration, moment: Moment, spliced: str) -> Iterator[Draft]:
     """Steps 2 and 3; what was peeked at cannot be decrypted any more, what was stared at not be left alone."""
-    to = {"splice": spliced, "bump": "first", "peek": "peek", "stare": "stare"}
-    yield _step(config, moment.later(2, hello=True), "step2", to, Go(spliced))
-    third = moment.later(3, hello=True)
+    second, third = moment.later(2), moment.later(3)
+    to = {"splice": spliced, "bump": "second", "peek": "peek", "stare": "stare"}
+    yield _step(config, second, "step2", to, Go(spliced))
     yield from connected(config, third, "peek", "peeked")
+    yield _peeked(_step(config, moment.later(3, certificate=True), "peeked", {"splice": ""}, ALLOWED))
     yield from connected(config, third, "stare", "stared")
-    third = moment.later(3, hello=True, certificate=True)
-    yield _step(config, third, "peeked", {"splice": ""}, ALLOWED)
-    yield _step(config, third, "stared", {"bump": "inner"}, Go("inner", decrypts=True))
-    yield from connected(config, moment.later(3, hello=True), "first", "inner")
+    to = {"bump": "inner3"}
+    yield _step(config, moment.later(3, certificate=True), "stared", to, Go("inner3", decrypts=True))
+    yield from connected(config, moment, "first", "inner1")
+    yield from connected(config, second, "second", "inner2")
+
+
+def _peeked(draft: Draft) -> Draft:
+    """The same stage where TLS 1.3 hides the certificate: then Squid asks nobody, and splices."""
+    return replace(
+        draft,
+        rules=tuple(
+            (all_of((none_of(HIDDEN), test)), what, source) for test, what, source in draft.rules if what != ALLOWED
+        ),
+    )
 
 
 def _step(config: Configuration, moment: Moment, name: str, to: Mapping[str, str], otherwise: Ruling | Go) -> Draft:
@@ -113,9 +126,9 @@ def _step(config: Configuration, moment: Moment, name: str, to: Mapping[str, str
 
 
 def _insides(config: Configuration, moment: Moment) -> Iterator[Draft]:
-    """What becomes of the requests inside, with and without the server's certificate at hand."""
-    for name, certificate in (("plain", False), ("inner", True)):
-        inside = Moment(Phase.INNER, moment.port, 3 if certificate else 1, hello=True, certificate=certificate)
+    """What becomes of the requests inside, by the step at which that was decided."""
+    for name, step, certificate in (("plain", 1, False), ("inner1", 1, True), ("inner2", 2, True), ("inner3", 3, True)):
+        inside = Moment(Phase.INNER, moment.port, step, hello=True, certificate=certificate)
         same = verified(config, inside, f"{name}-") if moment.diverted else ()
         yield from named(name, (*same, *access(config, inside, f"{name}-")))
         yield from forwarded(config, inside, f"{name}-out")

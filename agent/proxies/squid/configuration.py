@@ -8,8 +8,8 @@ from agent.model.record import record
 
 if TYPE_CHECKING:
     from agent.model.source import Gap, Source
+    from agent.proxies.squid.elements import Elements
     from agent.proxies.squid.lines import Line
-    from agent.proxies.squid.meaning import Elements
 
 
 @record

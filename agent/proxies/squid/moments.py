@@ -1,4 +1,7 @@
-"""The moments at which Squid asks its access lists, and what is known in each."""
+"""The moments at which Squid asks its access lists, and what is known in each.
+
+Which element sees what at each moment was asked of Squid 5.7 itself.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ class Phase(StrEnum):
     """The client asks for a tunnel by name."""
     PAGE = "page"
     """The client asks for a cleartext page."""
+    BARE = "bare"
+    """A diverted TLS connection before there is a request: no method, no name, not even the port that it was for."""
     ADDRESSED = "addressed"
     """Squid makes a CONNECT of a diverted connection: all it knows is the server's address."""
     NAMED = "named"
@@ -40,15 +45,27 @@ class Moment:
     """Whether Squid has the server's certificate."""
     reply: bool = False
     """Whether the server has answered."""
+    fast: bool = False
+    """Whether Squid will not wait for name servers."""
 
-    def later(self, step: int, *, hello: bool | None = None, certificate: bool = False) -> Moment:
-        """The same request at another step."""
-        return replace(self, step=step, hello=self.hello if hello is None else hello, certificate=certificate)
+    def later(self, step: int, *, certificate: bool = False) -> Moment:
+        """The same request at another step, with the hello read."""
+        return replace(self, step=step, hello=True, certificate=certificate)
+
+    @property
+    def quick(self) -> Moment:
+        """The same without waiting for name servers."""
+        return replace(self, fast=True)
 
     @property
     def tunnel(self) -> bool:
         """Whether the method is CONNECT."""
         return self.phase in (Phase.CONNECT, Phase.ADDRESSED, Phase.NAMED)
+
+    @property
+    def nameless(self) -> bool:
+        """Whether the server's address stands where its name would."""
+        return self.phase in (Phase.BARE, Phase.ADDRESSED)
 
     @property
     def diverted(self) -> bool:

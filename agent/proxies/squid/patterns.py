@@ -1,29 +1,96 @@
-"""Regular expressions of squid.conf (``regcomp``, extended) as tests on names."""
+"""Regular expressions of squid.conf (``regcomp`` with REG_EXTENDED) as tests."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
-from agent.model.proxy import NEVER, Names, Open, Test
-from agent.model.resolver import NameSet, Scope
+from agent.errors import Irregular, Malformed
+from agent.model.intervals import Intervals
+from agent.model.proxy import ALWAYS, NEVER, Agents, Names, Open, Ports
+from agent.model.regular import Dialect, Pattern, pattern
+from agent.proxies.squid.logic import all_of, any_of, none_of
 
-_SUFFIX: Final = re.compile(r"(\^|\(\^\|\\\.\)|\\\.|)((?:[A-Za-z0-9-]|\\\.)+)\$")
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from agent.model.proxy import Test
+    from agent.proxies.squid.acls import Value
+
+_PLAIN: Final = re.compile(r"(?:[A-Za-z0-9 /;:_-]|\\[.()+])+")
+"""Patterns that are found as they stand."""
 
 
-def name_test(text: str, *, ignore_case: bool, hello: bool) -> Test:
-    """Whether a pattern fits the name."""
-    found = _SUFFIX.fullmatch(text)
-    if found is None:
-        return Open(f"pattern {text} {ignore_case}", f"the pattern {text} is not followed")
-    begin, name = found[1], found[2].replace("\\.", ".")
-    if name != name.lower() and not ignore_case:
-        return NEVER
-    name = name.lower()
-    scopes = {
-        "^": (Scope.EXACT,),
-        "(^|\\.)": (Scope.SUBTREE,),
-        "\\.": (Scope.BELOW,),
-        "": (Scope.SUBTREE, Scope.WITHIN),
-    }
-    return Names(tuple(NameSet(scope, name) for scope in scopes[begin]), hello)
+@lru_cache(maxsize=4096)
+def compiled(text: str, *, ignore_case: bool, before: str = "", after: str = "") -> Pattern:
+    """Read a pattern; raises Malformed where Squid leaves it out, Irregular where we cannot follow it."""
+    return pattern(text, Dialect.POSIX_EXTENDED, ignore_case=ignore_case, before=before, after=after)
+
+
+def _each(values: Iterable[Value], test: Callable[[Value], Test]) -> Test:
+    """One of some patterns fits; those that Squid cannot compile are none."""
+
+    def tests() -> Iterable[Test]:
+        for value in values:
+            try:
+                yield test(value)
+            except Malformed:
+                continue  # "Skipping regular expression. Compile failed"
+            except Irregular as error:
+                yield Open(f"pattern {value.text} {value.ignore_case}", f"the pattern {value.text}: {error}")
+
+    return any_of(tests())
+
+
+def of_names(values: Iterable[Value], *, hello: bool, before: str = "", after: str = "") -> Test:
+    """One of some patterns fits the name, with what stands around it."""
+    return _each(
+        values,
+        lambda one: Names((compiled(one.text, ignore_case=one.ignore_case, before=before, after=after),), hello),
+    )
+
+
+def of_authority(values: Iterable[Value], *, hello: bool) -> Test:
+    """One of some patterns fits ``name:port``, as URLs of tunnels are written."""
+    found = tuple(values)
+    secure = Ports(Intervals.single(443))
+    other = Open(f"pattern of another port {found}", "the URL is compared for port 443 alone")
+    return any_of((
+        all_of((secure, of_names(found, hello=hello, after=":443"))),
+        all_of((none_of(secure), other)),
+    ))  # fmt: skip
+
+
+def of_text(values: Iterable[Value], text: str) -> Test:
+    """One of some patterns fits a text that is known."""
+    return _each(values, lambda one: ALWAYS if text in compiled(one.text, ignore_case=one.ignore_case) else NEVER)
+
+
+class Literal:
+    """The texts that some characters are in."""
+
+    def __init__(self, text: str, *, ignore_case: bool) -> None:
+        self._text = text.lower() if ignore_case else text
+        self._ignore_case = ignore_case
+
+    def __contains__(self, text: str) -> bool:
+        """Whether a text has them."""
+        return self._text in (text.lower() if self._ignore_case else text)
+
+    def begun(self, text: str) -> bool | None:
+        """Whether all texts that begin so have them."""
+        return True if text in self else None
+
+
+def of_agents(values: Iterable[Value]) -> Test:
+    """One of some patterns fits the User-Agent."""
+
+    def test(value: Value) -> Test:
+        if value.text in (".", ".*"):
+            return ALWAYS
+        if not _PLAIN.fullmatch(value.text):
+            return Open(f"agent {value.text} {value.ignore_case}", f"the pattern {value.text} is not followed")
+        return Agents((Literal(value.text.replace("\\", ""), ignore_case=value.ignore_case),))
+
+    return _each(values, test)

@@ -78,7 +78,7 @@ def roads(
 
     by_peer = tuple(
         (
-            ALWAYS if one.access is None else allowed(one.access, elements, moment),
+            ALWAYS if one.access is None else allowed(one.access, elements, moment.quick),
             Go(onward, upstream=one.at) if onward else Ruling(Act.ALLOW, upstream=one.at),
             one.source,
         )

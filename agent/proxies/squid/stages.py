@@ -60,7 +60,7 @@ def forwarded(config: Configuration, moment: Moment, name: str) -> tuple[Draft, 
     """May it be fetched, and from where; the first stage gets the name."""
     drafts: list[Draft] = []
     if config.all("miss_access"):
-        drafts.append(listed(config, moment, "miss_access", f"{name}-miss"))
+        drafts.append(listed(config, moment.quick, "miss_access", f"{name}-miss"))
     if config.all("http_reply_access") and not moment.tunnel:
         drafts.append(listed(config, replace(moment, reply=True), "http_reply_access", f"{name}-reply"))
     return named(name, (*drafts, *roads(config, moment, name, pinned=moment.certificate)))
@@ -70,5 +70,5 @@ def connected(config: Configuration, moment: Moment, name: str, onward: str) -> 
     """May Squid connect to the server before it answers the client; a client that it may not waits in vain."""
     drafts: list[Draft] = []
     if config.all("miss_access"):
-        drafts.append(listed(config, moment, "miss_access", f"{name}-miss", denied=DROPPED))
+        drafts.append(listed(config, moment.quick, "miss_access", f"{name}-miss", denied=DROPPED))
     return named(name, (*drafts, *roads(config, moment, name, onward)))
