@@ -75,7 +75,9 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Gateway:
         resolvers=tuple(one for _, piece in pieces for one in piece.resolvers),
         proxies=tuple(one for _, piece in pieces for one in piece.proxies),
         nameservers=tuple(one for _, piece in pieces for one in piece.nameservers),
+        bgp=tuple(one for _, piece in pieces for one in piece.bgp),
         filled_sets=tuple(one for _, piece in pieces for one in piece.filled_sets),
         resolved_names=tuple(one for _, piece in pieces for one in piece.resolved_names),
+        notes=tuple(note for _, piece in pieces for note in piece.notes),
         gaps=tuple(gap for name, piece in pieces if name not in filters for gap in piece.gaps),
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agent.model.network import HostsEntry, Nameserver, Network, ProxySetting, Service
     from agent.model.proxy import Proxy
     from agent.model.resolver import Resolver
+    from agent.model.routing import BgpSession
     from agent.model.source import Gap
     from agent.snapshot import Snapshot, Want
 
@@ -36,8 +37,11 @@ class Piece:
     proxies: tuple[Proxy, ...] = ()
     nameservers: tuple[Nameserver, ...] = ()
     filled_sets: tuple[FilledSet, ...] = ()
+    bgp: tuple[BgpSession, ...] = ()
     resolved_names: tuple[ResolvedName, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What an administrator should know, without a full stop."""
 
 
 @record

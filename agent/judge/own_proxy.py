@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from agent.judge.proof import PROTOCOLS, own_source
-from agent.judge.reach import Prover, Question
-from agent.model.intervals import Intervals, address_value
+from agent.judge.opinion import Opinion
 from agent.model.names import apex_of
 from agent.model.network import ProxyScheme
 from agent.model.record import record
@@ -17,29 +15,28 @@ if TYPE_CHECKING:
     from agent.model.gateway import Gateway
     from agent.model.network import ProxySetting
     from agent.model.requirement import PortNeed, Requirement
-    from agent.model.source import Source
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "socks": 1080, "socks5": 1080, "socks5h": 1080, "socks4": 1080}
+TITLE = "proxy setting"
 OBEYED = ("environment", "systemd")
 """Audiences that mean the host's programs at large; apt's settings are apt's."""
 
 
 @record
-class ProxyRoad:
-    """The way through an explicit proxy."""
+class OwnProxy:
+    """The proxy that a setting names."""
 
     address: str
     """Host and port as the setting names them."""
-    verdict: Reach
-    because: str
-    sources: tuple[Source, ...]
+    opinion: Opinion
 
 
-def proxy_road(gateway: Gateway, prover: Prover, requirement: Requirement, port: PortNeed) -> ProxyRoad | None:
+def own_proxy(gateway: Gateway, requirement: Requirement, port: PortNeed) -> OwnProxy | None:
     """The proxy that this host's programs use for a requirement; None: they go directly."""
     setting = _setting(gateway, requirement, port)
     if setting is None:
         return None
+    sources = (setting.source,)
     parts = urlsplit(setting.url if "://" in setting.url else f"http://{setting.url}")
     try:
         number = parts.port or DEFAULT_PORTS.get(parts.scheme, 80)
@@ -47,14 +44,10 @@ def proxy_road(gateway: Gateway, prover: Prover, requirement: Requirement, port:
         number = 0
     if not parts.hostname or not number:
         because = f"the proxy setting cannot be read: {setting.source}"
-        return ProxyRoad(setting.url, Reach.UNKNOWN, because, (setting.source,))
-    address = f"{parts.hostname}:{number}"
-    stopped = _stopped(gateway, prover, parts.hostname, number)
-    if stopped is not None:
-        because = f"the proxy {address} cannot be reached: {stopped}"
-        return ProxyRoad(address, Reach.BLOCKED, because, (setting.source, stopped))
-    because = f"programs here use the proxy {address}; what it allows is not known: {setting.source}"
-    return ProxyRoad(address, Reach.UNKNOWN, because, (setting.source,))
+        return OwnProxy(setting.url, Opinion(TITLE, Reach.UNKNOWN, because, sources))
+    address = f"[{parts.hostname}]:{number}" if ":" in parts.hostname else f"{parts.hostname}:{number}"
+    because = f"programs here use the proxy {address}: {setting.source}"
+    return OwnProxy(address, Opinion(TITLE, Reach.ALLOWED, because, sources))
 
 
 def _setting(gateway: Gateway, requirement: Requirement, port: PortNeed) -> ProxySetting | None:
@@ -77,14 +70,3 @@ def _exempt(no_proxy: tuple[str, ...], requirement: Requirement) -> bool:
         if entry.strip() == "*" or (suffix and (apex == suffix or apex.endswith("." + suffix))):
             return True
     return False
-
-
-def _stopped(gateway: Gateway, prover: Prover, host: str, port: int) -> Source | None:
-    """The rule that keeps this host from a proxy given by address; None where it passes or is a name."""
-    try:
-        family, value = address_value(host)
-    except ValueError:
-        return None
-    question = Question(family, PROTOCOLS["tcp"], port, None, own_source(gateway, family))
-    reach = prover.reach(question, Intervals.single(value))
-    return next((part.source for part in reach.ranked("drop", "reject").widest), None)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.model.network import HostsEntry, Nameserver, ProxySetting, Service
     from agent.model.proxy import Proxy
     from agent.model.resolver import Resolver
+    from agent.model.routing import BgpSession
     from agent.model.source import Gap
 
 
@@ -48,5 +49,8 @@ class Gateway:
     nameservers: tuple[Nameserver, ...] = ()
     zones: tuple[Zone, ...] = ()
     filled_sets: tuple[FilledSet, ...] = ()
+    bgp: tuple[BgpSession, ...] = ()
     resolved_names: tuple[ResolvedName, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What an administrator should know, without a full stop."""

@@ -39,8 +39,15 @@ def running(snapshot: Snapshot) -> tuple[Program, ...]:
         raise Malformed(f"the list of programs is not understood: {type(error).__name__}: {error}") from error
 
 
-def unit_of(name: str) -> str:
-    """The link by which systemd starts a service at boot."""
+UNITS: Final = {
+    "pdns_recursor": "pdns-recursor", "kresd": "kresd@1", "systemd-resolve": "systemd-resolved", "bgpd": "frr",
+}  # fmt: skip
+"""Services that start programs of another name."""
+
+
+def unit_of(program: str) -> str:
+    """The link by which systemd starts a program at boot."""
+    name = UNITS.get(program, program)
     return f"/etc/systemd/system/multi-user.target.wants/{name}.service"
 
 
