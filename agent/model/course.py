@@ -128,6 +128,11 @@ def _way(stages: Sequence[ProxyStage], ask: Ask, known: Mapping[str, bool]) -> _
 
 def holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
     """Whether a test holds for a request, or the open test that this depends on."""
+    found = _holds(test, ask, known)
+    return known.get(found.key, found) if isinstance(found, Open) else found
+
+
+def _holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
     match test:
         case Names():
             return any(ask.name in names for names in test.sets)
@@ -144,7 +149,7 @@ def holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
         case Agents():
             return _agreed([any(agent in one for one in test.patterns) for agent in ask.agents], test)
         case Open():
-            return known.get(test.key, test)
+            return test
         case Not():
             found = holds(test.test, ask, known)
             return found if isinstance(found, Open) else not found

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 from random import Random
+from ssl import TLSVersion
 from typing import TYPE_CHECKING, Final
 
 from agent.model.course import Ask, Decision, walk
@@ -17,32 +20,47 @@ from tests.daemons.web import NAMESERVER, Reply, Web, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from agent.model.proxy import Proxy
+    from agent.model.proxy import Proxy, ProxyStage
 
-NAMES = (
+NAMES: Final = (
     "livechat.com", "api.livechat.com", "a.api.livechat.com", "cdn.livechat.com", "xlivechat.com", "helpdesk.com",
-    "www.helpdesk.com", "text.com", "other.example.net", "API.livechat.com",
+    "www.helpdesk.com", "text.com", "other.example.net", "secure-api.livechat.com",
 )  # fmt: skip
-DOMAINS = (
+DOMAINS: Final = (
     ".livechat.com", "livechat.com", ".api.livechat.com", "api.livechat.com", "cdn.livechat.com", ".LiveChat.com",
     ".helpdesk.com", "www.helpdesk.com", ".com", "com", "text.com", ".text.com", "*.livechat.com", "livechat.com.",
-    "example.net", ".example.net", "none",
+    "example.net", ".example.net", "none", "..text.com", "https://text.com", "livechat.com/",
 )  # fmt: skip
-PATTERNS = (
-    r"livechat\.com$",
-    r"^livechat\.com$",
-    r"(^|\.)livechat\.com$",
-    r"\.helpdesk\.com$",
-    r"text\.com$",
-    "API\\.livechat\\.com$",
+PATTERNS: Final = (
+    r"livechat\.com$", r"^livechat\.com$", r"(^|\.)livechat\.com$", r"\.helpdesk\.com$", r"text\.com", "live.hat",
+    r"API\.livechat\.com$", "^(api|cdn)[.]", "[a-k]+desk", "(broken", r"chat\.com$|desk\.com$", "^[^.]+$", "^.*chat.*$",
+)  # fmt: skip
+URLS: Final = (
+    "livechat",
+    r"^http://[^/]*text\.com",
+    "^https:",
+    r"^api\.livechat\.com:443$",
+    "/$",
+    "desk.com/",
+    "CONNECT",
 )
-CLIENTS = ("127.0.0.1", "127.1.0.1", "127.1.2.3", "127.2.0.9")
-BLOCKS = ("127.0.0.1", "127.1.0.0/16", "127.1.2.0/24", "127.2.0.1-127.2.0.9", "127.0.0.0-127.1.0.0/16", "127.0.0.0/8")
+CLIENTS: Final = ("127.0.0.1", "127.1.0.1", "127.1.2.3", "127.2.0.9")
+BLOCKS: Final = (
+    "127.0.0.1", "127.1.0.0/16", "127.1.2.0/24", "127.2.0.1-127.2.0.9", "127.0.0.0-127.1.0.0/16", "127.0.0.0/8",
+    "127.1.0.0/255.255.255.0", "::1", "all", "ipv6", "127.1", "0/0",
+)  # fmt: skip
+FIXED: Final = (
+    "port 443", "port 1-100", "port 80 8000-9000", "localport 3128", "localport 443", "myportname plain",
+    "myportname 3130", "method GET", "method POST HEAD", "method CONNECT", "proto HTTP", "proto HTTPS NONE", "has request",
+    "has response", "transaction_initiator client", "connections_encrypted", "browser Mozilla", "browser -i firefox",
+    "browser curl/", "urlpath_regex ^/$", "annotate_client seen=yes", "rep_mime_type -i text/plain", "at_step SslBump1",
+    "at_step SslBump2", "at_step SslBump3", "dst -n 127.0.0.20-127.0.0.23", "peername up", "urllogin .", "localip 127.0.0.1",
+)  # fmt: skip
 EXPLICIT, PLAIN, TLS = 3128, 3129, 3130
-PARENT: Final = ("127.0.0.60", 8080)
-BEGIN = f"""
+UP, OTHER = "127.0.0.60", "127.0.0.61"
+"""Next proxies."""
+BEGIN: Final = f"""
 pid_filename none
 cache_log /dev/null
 access_log none
@@ -59,17 +77,11 @@ visible_hostname proxy.test
 HELPER: Final = "/usr/lib/squid/security_file_certgen"
 
 
-def together(entries: list[str]) -> list[str]:
-    """Entries that Squid takes together: no domain twice, none before what it is part of."""
-    found = {one.lower().strip("."): one for one in entries}
-    return sorted(found.values(), key=lambda one: (one[0] != ".", len(one)))
-
-
 class World(Web):
     """A small web with what Squid needs to decrypt."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, newest: TLSVersion = TLSVersion.TLSv1_3) -> None:
+        super().__init__(newest=newest)
         self.folder.chmod(0o711)
         self.database = self.folder / "certificates"
         subprocess.run((HELPER, "-c", "-s", self.database, "-M", "4MB"), check=True, capture_output=True)
@@ -79,12 +91,19 @@ class World(Web):
 
 
 @contextmanager
-def world() -> Iterator[World]:
-    made = World()
+def world(newest: TLSVersion = TLSVersion.TLSv1_3) -> Iterator[World]:
+    """A small web for one test."""
+    made = World(newest)
     try:
         yield made
     finally:
         made.close()
+
+
+def together(entries: list[str]) -> list[str]:
+    """Entries that Squid takes together: no domain twice, none before what it is part of."""
+    found = {one.lower().strip("."): one for one in entries}
+    return sorted(found.values(), key=lambda one: (one[0] != ".", len(one)))
 
 
 class Config:
@@ -95,20 +114,21 @@ class Config:
         self.root = root
         self.files: dict[str, str] = {}
         self.main = self.path("squid.conf")
-        self.elements: list[str] = []
+        self.bumps = self.random.random() < 0.6
         self.nameless: list[str] = []
         """Elements that fit an address without a name."""
-        self.bumps = self.random.random() < 0.6
-        lines = [line for _ in range(self.random.randrange(2, 8)) for line in self._element()]
+        self._elements: list[str] = []
+        lines = [line for _ in range(self.random.randrange(2, 9)) for line in self._element()]
         lines += self._access("http_access", self.random.randrange(5))
-        if self.random.random() < 0.2:
-            lines += self._access("adapted_http_access", 2)
-        if self.random.random() < 0.2:
-            lines += self._access("miss_access", 2)
+        for directive in ("adapted_http_access", "miss_access", "http_reply_access"):
+            if self.random.random() < 0.15:
+                lines += self._access(directive, 2)
+        lines += self._peers()
+        if self.random.random() < 0.1:
+            lines.append("host_verify_strict on")
         if self.bumps:
             lines += self._bump()
-        self.body = lines
-        self.files[self.main] = ""
+        self.body = self._spread(lines)
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -118,8 +138,6 @@ class Config:
         return f"{self.root}/{name}"
 
     def write(self, world: World) -> None:
-        from pathlib import Path  # noqa: PLC0415
-
         pair = f"tls-cert={world.authority} tls-key={world.authority_key} generate-host-certificates=on"
         bump = f" ssl-bump {pair}" if self.bumps else ""
         head = [f"http_port {EXPLICIT}{bump}", f"http_port {PLAIN} intercept name=plain"]
@@ -136,108 +154,173 @@ class Config:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_text(text, encoding="utf-8")
 
+    # ---- elements ----
+
     def _element(self) -> list[str]:
         random = self.random
-        name = f"e{len(self.elements)}"
-        groups = [one for one in self.elements if random.random() < 0.5]
-        text: list[str]
+        name = f"e{len(self._elements)}"
         match random.randrange(12):
-            case 0 | 1 | 2 | 3:
+            case 0 | 1 | 2:
                 entries = together(random.sample(DOMAINS, random.randrange(1, 5)))
-                if "none" in entries:
-                    self.nameless.append(name)
-                if random.random() < 0.3:
-                    path = self.path(f"{name}.list")
-                    self.files[path] = "# list\n" + "".join(
-                        f"{one}{random.choice(('', ' # why', ' '))}\n" for one in entries
-                    )
-                    text = [f'dstdomain "{path}"']
-                else:
-                    text = [f"dstdomain {random.choice(('', '-n '))}{' '.join(entries)}"]
-            case 4:
-                text = [f"dstdom_regex {random.choice(('-i ', '', '-n '))}{' '.join(random.sample(PATTERNS, 2))}"]
+                self.nameless += [name] * ("none" in entries)
+                lines = self._listed(name, "dstdomain", random.choice(("", "", "-n ")), entries)
+            case 3 | 4:
+                patterns = random.sample(PATTERNS, random.randrange(1, 4))
+                lines = self._listed(name, "dstdom_regex", random.choice(("", "-n ", "-i ")), patterns)
             case 5:
-                text = [f"src {' '.join(random.sample(BLOCKS, random.randrange(1, 3)))}"]
+                patterns = random.sample(PATTERNS, random.randrange(1, 3))
+                lines = self._listed(name, "ssl::server_name_regex", "--client-requested ", patterns)
             case 6:
-                text = [f"dst 127.0.0.{20 + random.randrange(8)}-127.0.0.{28}"]
-            case 7:
-                text = [
-                    random.choice(
-                        (
-                            "port 443",
-                            "port 1-100",
-                            "localport 3128",
-                            "localport 443",
-                            "myportname plain",
-                            "myportname 3130",
-                        )
-                    )
-                ]
-            case 8:
-                text = [
-                    random.choice(
-                        (
-                            "method GET",
-                            "method POST HEAD",
-                            "method connect",
-                            "proto HTTP",
-                            "proto HTTPS NONE",
-                            "has request",
-                        )
-                    )
-                ]
-            case 9:
-                text = [f"at_step SslBump{random.randrange(1, 4)}"] if self.bumps else ["transaction_initiator client"]
-            case 10:
                 entries = together(random.sample(DOMAINS, random.randrange(1, 4)))
-                text = [f"ssl::server_name --client-requested {' '.join(entries)}"]
+                option = random.choice(("--client-requested ", "--client-requested ", "--server-provided ", ""))
+                lines = self._listed(name, "ssl::server_name", option, entries)
+            case 7:
+                lines = self._listed(name, "src", "", random.sample(BLOCKS, random.randrange(1, 4)))
+            case 8:
+                lines = [f"acl {name} url_regex {random.choice(('', '-i '))}{' '.join(random.sample(URLS, 2))}"]
+            case 9 | 10:
+                lines = [f"acl {name} {random.choice(FIXED)}"]
             case _:
-                kind = random.choice(("any-of", "all-of"))
-                text = [
-                    f"{kind} {' '.join(random.choice(('', '!')) + one for one in groups)}" for _ in range(2) if groups
-                ]
-        if text:
-            self.elements.append(name)
-        return [f"acl {name} {one}" for one in text]
+                lines = self._group(name)
+        if lines:
+            self._elements.append(name)
+        return lines
+
+    def _listed(self, name: str, kind: str, option: str, entries: list[str]) -> list[str]:
+        """An element in one line, several, or with a file; or with quotes."""
+        random = self.random
+        text = "\n".join(f"{one}{random.choice(('', ' # why', ' ', chr(13)))}" for one in ("# list", *entries, ""))
+        match random.randrange(6):
+            case 0:
+                self.files[self.path(f"{name}.list")] = text
+                return [f'acl {name} {kind} {option}"{self.path(f"{name}.list")}" behind.it.com']
+            case 1:
+                return [f"acl {name} {kind} {option}{one}" for one in entries]
+            case 2 if kind in ("dstdomain", "src"):
+                self.files[self.path(f"{name}.list")] = "\n".join(f'"{one}"' for one in entries)
+                quoted = "configuration_includes_quoted_values"
+                parameters = f'parameters("{self.path(f"{name}.list")}")'
+                return [f"{quoted} on", f"acl {name} {kind} {option}{parameters}", f"{quoted} off"]
+            case 3:
+                return [f"acl {name} {kind} {option}{' '.join(entries)}  # {random.choice(DOMAINS)}"]
+            case _:
+                return [f"acl {name} {kind} {option}{' '.join(entries)}"]
+
+    def _group(self, name: str) -> list[str]:
+        random = self.random
+        members = [one for one in self._elements if random.random() < 0.5]
+        kind = random.choice(("any-of", "all-of"))
+        return [
+            f"acl {name} {kind} {' '.join(random.choice(('', '!')) + one for one in members)}"
+            for _ in range(2)
+            if members
+        ]
+
+    # ---- rules ----
 
     def _some(self) -> str:
-        chosen = self.random.sample(self.elements, min(len(self.elements), self.random.choice((0, 1, 1, 2))))
+        chosen = self.random.sample(self._elements, min(len(self._elements), self.random.choice((0, 1, 1, 2))))
         return " ".join(self.random.choice(("", "", "!")) + one for one in chosen or ["all"])
 
     def _access(self, directive: str, count: int) -> list[str]:
-        lines = [f"{directive} {self.random.choice(('allow', 'deny'))} {self._some()}" for _ in range(count)]
-        return lines + [f"{directive} {self.random.choice(('allow', 'allow', 'deny'))} all"] * (
-            self.random.random() < 0.7
-        )
+        random = self.random
+        lines = [f"{directive} {random.choice(('allow', 'deny'))} {self._some()}" for _ in range(count)]
+        return lines + [f"{directive} {random.choice(('allow', 'allow', 'deny'))} all"] * (random.random() < 0.7)
 
     def _bump(self) -> list[str]:
         random = self.random
         actions = ("peek", "stare", "splice", "bump", "terminate", "peek", "client-first", "server-first", "none")
         return [f"ssl_bump {random.choice(actions)} {self._some()}" for _ in range(random.randrange(1, 5))]
 
+    def _peers(self) -> list[str]:
+        random = self.random
+        if random.random() < 0.7:
+            return []
+        lines = [f"cache_peer {UP} parent 8080 0 no-query no-digest name=up"]
+        if random.random() < 0.4:
+            lines.append(f"cache_peer {OTHER} parent 8080 0 no-query no-digest default")
+        if random.random() < 0.5:
+            lines += self._access("cache_peer_access up", 1)
+        for directive in ("always_direct", "never_direct"):
+            if random.random() < 0.5:
+                lines += self._access(directive, 1)
+        if random.random() < 0.7:
+            lines += ["minimum_direct_rtt 0", "minimum_direct_hops 0"]
+        if random.random() < 0.3:
+            lines.append(random.choice(("prefer_direct on", "nonhierarchical_direct off")))
+        return lines
+
+    # ---- files ----
+
+    def _spread(self, lines: list[str]) -> list[str]:
+        """The same lines, some of them in other files, in conditions, or continued."""
+        random = self.random
+        if random.random() < 0.3:
+            begin, end = sorted(random.sample(range(len(lines) + 1), 2)) if lines else (0, 0)
+            middle = lines[begin:end]
+            self.files[self.path("d/10.conf")] = "\r\n".join((*middle[: len(middle) // 2], ""))
+            self.files[self.path("d/20.conf")] = "\n".join((*middle[len(middle) // 2 :], "", "# the end"))
+            self.files[self.path("d/30.bak")] = "http_access nonsense\n"
+            lines = [*lines[:begin], f"include {self.path('d/*.conf')}", *lines[end:]]
+        if random.random() < 0.2:
+            number = random.choice(("${process_number} = 0", "true", " 1=1"))
+            lines = [f"if {number}", *lines, "else", "http_access deny all", "endif"]
+        found = []
+        for line in lines:
+            at = line.rfind(" ")
+            if random.random() < 0.1 and "parameters" not in line:
+                found += [f"{line[: at + 1]}\\", random.choice(("# between", "")), f"\t{line[at + 1 :]}"]
+            else:
+                found.append(f"  {line}" if random.random() < 0.1 else line)
+        return found
+
+
+# ---- requests ----
 
 FORMS: Final = ((Form.CONNECT, 443, EXPLICIT), (Form.GET, 80, EXPLICIT), (Form.HTTP, 80, PLAIN), (Form.TLS, 443, TLS))
+SPELLED: Final = re.compile(r"path of (.*) (True|False)", re.DOTALL)
+UNSURE: Final = ("certificate in", "address in", "near")
+"""Tests that this configuration leaves open: either way may be Squid's."""
 
 
 def asks(config: Config) -> Iterator[tuple[int, Ask]]:
     """What to ask: every form for names and clients."""
+    random = config.random
     for form, port, door in FORMS:
         if form is Form.TLS and not config.bumps:
             continue
-        for name in config.random.sample(NAMES, 4):
-            lower = name.lower()
-            client = config.random.choice(CLIENTS[1:3] if form in (Form.HTTP, Form.TLS) else CLIENTS)
-            method = "POST" if config.random.random() < 0.2 and form is not Form.CONNECT else "GET"
-            elsewhere = form in (Form.HTTP, Form.TLS) and config.random.random() < 0.2
-            target = "127.0.0.40" if elsewhere else place(lower)[0]
-            yield door, Ask(form, lower, port, method, address_value(client), address_value(target))
+        diverted = form in (Form.HTTP, Form.TLS)
+        for name in random.sample(NAMES, 4):
+            client = random.choice(CLIENTS[1:3] if diverted else CLIENTS)
+            method = "POST" if random.random() < 0.2 and form is not Form.CONNECT else "GET"
+            target = "127.0.0.40" if diverted and random.random() < 0.2 else place(name)[0]
+            yield door, Ask(form, name, port, method, address_value(client), address_value(target))
 
 
-def agrees(ours: Decision, theirs: Reply) -> bool:
+def settled(course: tuple[ProxyStage, ...], ask: Ask, config: Config, world: World) -> dict[str, bool]:
+    """How the tests turn out here that configuration leaves open."""
+    assert ask.target is not None
+    known = {
+        SAME_ADDRESS: address_text(ask.target[1], 4) in place(ask.name),
+        "TLS 1.3": world.newest is TLSVersion.TLSv1_3,
+        **{f"reverse name in {name}": True for name in config.nameless},
+    }
+    url = f"{'http' if ask.port == 80 else 'https'}://{ask.name}/"
+    for one in (leaf for stage in course for rule in stage.rules for leaf in leaves(rule.test)):
+        if isinstance(one, Open) and not one.key.startswith(UNSURE):
+            pattern = SPELLED.fullmatch(one.key)
+            fits = pattern and re.search(pattern[1], url, re.IGNORECASE if pattern[2] == "True" else 0)
+            known.setdefault(one.key, bool(fits))
+    return known
+
+
+def agrees(ours: Decision, theirs: Reply, ask: Ask) -> bool:
     """Whether what happened is what we foretold."""
+    assert ask.target is not None
     match ours.ruling.act:
         case Act.ALLOW:
-            return theirs.reached and theirs.decrypted == bool(ours.decrypted_by)
+            server = ours.upstream or f"{address_text(ask.target[1], 4)}:{ask.port}"
+            return theirs.server == server and theirs.decrypted == bool(ours.decrypted_by)
         case Act.DENY:
             # to a diverted client the page that says so may come without TLS
             return not theirs.reached and (theirs.status >= 400 or "WRONG_VERSION_NUMBER" in theirs.trouble)
@@ -263,26 +346,16 @@ def disagreements(config: Config, world: World) -> list[str]:
 
 
 def compared(config: Config, proxy: Proxy, world: World, door: int, ask: Ask) -> Iterator[str]:
+    """Nothing, or how one request was treated and how we say it would be."""
     (course,) = (one.course(ask.form) for one in proxy.doors if one.listener.port == door)
     assert course is not None
     assert ask.client is not None
     assert ask.target is not None
     client, target = address_text(ask.client[1], 4), address_text(ask.target[1], 4)
-    known = {SAME_ADDRESS: target in place(ask.name)}
-    known |= {f"reverse name in {name}": True for name in config.nameless}
-    known = {
-        one.key: known.get(one.key, False)
-        for stage in course
-        for rule in stage.rules
-        for one in leaves(rule.test)
-        if isinstance(one, Open)
-    } | known
-    ours = walk(course, ask, known)
+    ours = walk(course, ask, settled(course, ask, config, world))
     theirs = world.ask(
         ask.form, ask.name, ask.port, ("127.0.0.1", door), client=client, target=target, method=ask.method
     )
-    if len(ours) != 1 or not agrees(ours[0], theirs):
-        said = " | ".join(
-            f"{one.ruling.act} decrypted={bool(one.decrypted_by)} {one.open_by} by {one.source}" for one in ours
-        )
-        yield f"{ask.form} {ask.method} {client} {ask.name} {target}: {theirs[:3]} {theirs.trouble} {theirs.head[:60]!r}; we say {said}; trail {ours[0].trail}"
+    if not any(agrees(one, theirs, ask) for one in ours):
+        said = " | ".join(f"{one.ruling.act} {one.upstream} {one.decrypted_by} by {one.source}" for one in ours)
+        yield f"{ask.form} {ask.method} {client} {ask.name} {target}: {theirs}; we say {said}; {ours[0].trail}"

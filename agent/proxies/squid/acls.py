@@ -66,8 +66,8 @@ class Entry:
     first: tuple[str, ...]
     """Words of another meaning in front: the header's name."""
     source: Source
-    lists: tuple[Artifact, ...] = ()
-    """Files of addresses, not taken apart."""
+    lists: tuple[tuple[Artifact, bool], ...] = ()
+    """Files of addresses, not taken apart, and whether their words may have quotes."""
 
 
 @record
@@ -146,7 +146,7 @@ class _Reader:
         count = FIRST_WORDS.get(kind, 0)
         first = tuple(word.text for word in found[:count])
         values: list[Value] = []
-        lists: list[Artifact] = []
+        lists: list[tuple[Artifact, bool]] = []
         ignore_case = False
         trouble = ""
         for word in found[count:]:
@@ -155,9 +155,9 @@ class _Reader:
                 if artifact is None:
                     trouble = f"{word.file} is not there"
                 elif kind in ADDRESSES:
-                    lists.append(artifact)
+                    lists.append((artifact, line.quotes))
                 else:
-                    values += self._listed(kind, artifact, ignore_case=ignore_case)
+                    values += self._listed(kind, artifact, line, ignore_case=ignore_case)
                 if not line.quotes:
                     break  # Squid reads nothing behind a file
             elif word.text in ("-i", "+i") and kind in PATTERNS:
@@ -168,18 +168,26 @@ class _Reader:
             values, trouble = values[:MAX_LISTED], f"more than {MAX_LISTED} patterns"
         return Entry(tuple(values), first, line.source, tuple(lists)), frozenset(options), trouble
 
-    def _listed(self, kind: str, artifact: Artifact, *, ignore_case: bool) -> Iterator[Value]:
+    def _listed(self, kind: str, artifact: Artifact, named_by: Line, *, ignore_case: bool) -> Iterator[Value]:
         """The values of a list file; of domains those that touch the names of interest."""
         if kind in DOMAINS and self._interest.names:
             found = sorted({*lines_about(artifact.data, self._about), *_matched(self._tops, artifact.data)})
         else:
             found = list(lines_about(artifact.data, ()))
         for number, line in found:
-            if text := listed(line):
+            for text in values_of(line, quotes=named_by.quotes):
                 if text in ("-i", "+i") and kind in PATTERNS:
                     ignore_case = text == "-i"
                 else:
                     yield Value(text, Source(artifact.name, line.strip(), number), ignore_case)
+
+
+def values_of(line: str, *, quotes: bool) -> tuple[str, ...]:
+    """The values of one line of a list file; raises Malformed."""
+    if quotes:
+        return tuple(word.text for word in words(line, quotes=True))
+    text = listed(line)
+    return (text,) if text else ()
 
 
 def _matched(pattern: re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, str]]:

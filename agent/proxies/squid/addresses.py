@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
+from socket import inet_aton, inet_ntoa
 from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import Intervals, address_value, prefix_interval
 from agent.model.record import record
-from agent.proxies.squid.words import listed
+from agent.proxies.squid.acls import values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
     from agent.proxies.squid.acls import Acl
 
 Span = tuple[int, int]
+_NUMBERS: Final = re.compile(r"\d+(?:\.\d+){0,2}")
 EVERY: Final = {4: (0, (1 << 32) - 1), 6: (0, (1 << 128) - 1)}
+BROKEN: Final = "ipv4"
+"""A word that Squid 5.7 knows, which matches no client and hides words beside it."""
 IPV6: Final = ("1000::/4", "2000::/3", "4000::/2", "8000::/2", "c000::/3", "e000::/4", "fc00::/7", "fe80::/10")
 """What the word ``ipv6`` stands for."""
 
@@ -35,7 +40,7 @@ class Addresses:
     @property
     def every(self) -> bool:
         """Whether no address is left out."""
-        return all(some.size() == EVERY[family][1] + 1 for family, some in self.sets)
+        return bool(self.sets) and all(some.size() == EVERY[family][1] + 1 for family, some in self.sets)
 
 
 def addresses(acl: Acl) -> Addresses:
@@ -56,6 +61,8 @@ def addresses(acl: Acl) -> Addresses:
             whole = text == "all"
             for family, span in found:
                 spans[family].append((span, text, source))
+    if BROKEN in hosts:
+        return Addresses((), (BROKEN,), ())
     sets = []
     for family, given in spans.items():
         kept, left_out = _kept(given)
@@ -68,9 +75,9 @@ def _texts(acl: Acl) -> Iterator[tuple[str, Source]]:
     for entry in acl.entries:
         for value in entry.values:
             yield value.text, value.source
-        for artifact in entry.lists:
+        for artifact, quotes in entry.lists:
             for line in artifact.text.split("\n"):
-                if text := listed(line):
+                for text in values_of(line, quotes=quotes):
                     yield text, entry.source
 
 
@@ -79,13 +86,12 @@ def _spans(text: str) -> Iterable[tuple[int, Span]]:
     match text.lower():
         case "all":
             return tuple(EVERY.items())
-        case "ipv4":
-            return ((4, EVERY[4]),)
         case "ipv6":
             return tuple(prefix_interval(prefix) for prefix in IPV6)
     begin, dash, rest = text.partition("-")
     if not dash:
-        return (prefix_interval(text),)
+        host, slash, mask = text.partition("/")
+        return (prefix_interval(f"{_whole(host)}{slash}{mask}"),)
     end, slash, mask = rest.partition("/")
     family, low = address_value(begin)
     other, high = address_value(end)
@@ -95,6 +101,16 @@ def _spans(text: str) -> Iterable[tuple[int, Span]]:
     if family != other or low > high:
         raise ValueError(text)
     return ((family, (low, high)),)
+
+
+def _whole(host: str) -> str:
+    """An IPv4 address of four numbers: Squid takes fewer as well, as ``inet_aton`` does."""
+    if not _NUMBERS.fullmatch(host):
+        return host
+    try:
+        return inet_ntoa(inet_aton(host))
+    except OSError as error:
+        raise ValueError(host) from error
 
 
 def _kept(given: list[tuple[Span, str, Source]]) -> tuple[list[Span], list[tuple[str, Source]]]:

@@ -102,12 +102,8 @@ def _later_steps(config: Configuration, moment: Moment, spliced: str) -> Iterato
 
 def _peeked(draft: Draft) -> Draft:
     """The same stage where TLS 1.3 hides the certificate: then Squid asks nobody, and splices."""
-    return replace(
-        draft,
-        rules=tuple(
-            (all_of((none_of(HIDDEN), test)), what, source) for test, what, source in draft.rules if what != ALLOWED
-        ),
-    )
+    rules = draft.rules if any(what == DROPPED for _, what, _ in draft.rules) else ()
+    return replace(draft, rules=tuple((all_of((none_of(HIDDEN), test)), what, source) for test, what, source in rules))
 
 
 def _step(config: Configuration, moment: Moment, name: str, to: Mapping[str, str], otherwise: Ruling | Go) -> Draft:

@@ -29,3 +29,9 @@ class Configuration:
         """Whether a directive says ``on``; the last line counts."""
         found = self.all(name)
         return found[-1].first == "on" if found else default
+
+    def number(self, name: str, *, default: int) -> int:
+        """The number that a directive begins with; the last line counts."""
+        found = self.all(name)
+        first = found[-1].first if found else ""
+        return int(first) if first.isdecimal() else default

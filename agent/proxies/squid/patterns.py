@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from agent.errors import Irregular, Malformed
 from agent.model.intervals import Intervals
 from agent.model.proxy import ALWAYS, NEVER, Agents, Names, Open, Ports
+from agent.model.record import record
 from agent.model.regular import Dialect, Pattern, pattern
 from agent.proxies.squid.logic import all_of, any_of, none_of
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = re.compile(r"(?:[A-Za-z0-9 /;:_-]|\\[.()+])+")
 """Patterns that are found as they stand."""
+_END: Final = re.compile(r"\$|\\[<>bB`']")
+"""What depends on the characters that follow."""
 
 
 @lru_cache(maxsize=4096)
@@ -62,21 +65,42 @@ def of_authority(values: Iterable[Value], *, hello: bool) -> Test:
     ))  # fmt: skip
 
 
+def of_url(values: Iterable[Value], scheme: str, port: int, *, hello: bool) -> Test:
+    """One of some patterns fits ``scheme://name/`` with whatever path."""
+    before = f"{scheme}://"
+
+    def test(value: Value) -> Test:
+        begun = compiled(value.text, ignore_case=value.ignore_case).begun(before)
+        if begun is not None:
+            return ALWAYS if begun else NEVER
+        because = f"the pattern {value.text} is compared with the path of the URL as well"
+        open_path = Open(f"path of {value.text} {value.ignore_case}", because)
+        if _END.search(value.text):
+            return open_path
+        with_path = compiled(value.text, ignore_case=value.ignore_case, before=before, after="/")
+        return any_of((Names((with_path,), hello), open_path))
+
+    found = tuple(values)
+    usual = Ports(Intervals.single(port))
+    other = Open(f"URL of another port {found}", f"the URL is compared for port {port} alone")
+    return any_of((all_of((usual, _each(found, test))), all_of((none_of(usual), other))))
+
+
 def of_text(values: Iterable[Value], text: str) -> Test:
     """One of some patterns fits a text that is known."""
     return _each(values, lambda one: ALWAYS if text in compiled(one.text, ignore_case=one.ignore_case) else NEVER)
 
 
+@record
 class Literal:
     """The texts that some characters are in."""
 
-    def __init__(self, text: str, *, ignore_case: bool) -> None:
-        self._text = text.lower() if ignore_case else text
-        self._ignore_case = ignore_case
+    text: str
+    ignore_case: bool
 
     def __contains__(self, text: str) -> bool:
         """Whether a text has them."""
-        return self._text in (text.lower() if self._ignore_case else text)
+        return self.text.lower() in text.lower() if self.ignore_case else self.text in text
 
     def begun(self, text: str) -> bool | None:
         """Whether all texts that begin so have them."""
@@ -91,6 +115,6 @@ def of_agents(values: Iterable[Value]) -> Test:
             return ALWAYS
         if not _PLAIN.fullmatch(value.text):
             return Open(f"agent {value.text} {value.ignore_case}", f"the pattern {value.text} is not followed")
-        return Agents((Literal(value.text.replace("\\", ""), ignore_case=value.ignore_case),))
+        return Agents((Literal(value.text.replace("\\", ""), value.ignore_case),))
 
     return _each(values, test)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
 from agent.model.proxy import ALLOWED, ALWAYS, DENIED, NEVER, SAME_ADDRESS, Act, Open, Ruling
 from agent.model.record import record
 from agent.proxies.squid.access import Rule, allowed, decided, rules
 from agent.proxies.squid.courses import Draft, Go
-from agent.proxies.squid.logic import all_of
+from agent.proxies.squid.logic import all_of, none_of
 from agent.proxies.squid.moments import Phase
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from agent.proxies.squid.configuration import Configuration
     from agent.proxies.squid.moments import Moment
 
-SAME: Open = Open(SAME_ADDRESS, "Squid may find another address for the name than the client did")
+CHOSEN: Final = frozenset({"sourcehash", "userhash", "carp", "round-robin", "weighted-round-robin"})
+"""Options of parents that come before those without."""
+NEAR: Final = Open("near", "a server that Squid has found to be near is asked directly")
+SAME: Final = Open(SAME_ADDRESS, "Squid may find another address for the name than the client did")
 
 
 @record
@@ -36,12 +39,8 @@ class Peer:
 
 
 def peers(config: Configuration) -> tuple[Peer, ...]:
-    """The parents, those first that Squid would choose first."""
-    found = tuple(_peers(config))
-    return (
-        *(one for one in found if "default" in one.options),
-        *(one for one in found if "default" not in one.options),
-    )
+    """The parents, those first that Squid would choose first (``selectSomeParent``): not those with ``default``."""
+    return tuple(sorted(_peers(config), key=lambda one: not one.options & CHOSEN))
 
 
 def _peers(config: Configuration) -> Iterator[Peer]:
@@ -104,5 +103,8 @@ def _first(
     if moment.tunnel and config.switch("nonhierarchical_direct", default=True):
         return ()
     if moment.diverted and moment.phase is Phase.PAGE:  # only what is surely for that server goes to peers
-        return tuple((all_of((SAME, test)), ruling, source) for test, ruling, source in by_peer)
+        by_peer = tuple((all_of((SAME, test)), ruling, source) for test, ruling, source in by_peer)
+    measures = any(config.number(f"minimum_direct_{what}", default=1) for what in ("rtt", "hops"))
+    if measures:  # in milliseconds, and the default is 400
+        by_peer = tuple((all_of((none_of(NEAR), test)), what, source) for test, what, source in by_peer)
     return by_peer

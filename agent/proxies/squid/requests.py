@@ -9,7 +9,7 @@ from agent.model.proxy import ALWAYS, NEVER, Clients, Methods, Open, Ports, Targ
 from agent.proxies.squid.addresses import addresses
 from agent.proxies.squid.logic import any_of
 from agent.proxies.squid.moments import Phase
-from agent.proxies.squid.patterns import of_agents, of_authority, of_text
+from agent.proxies.squid.patterns import of_agents, of_authority, of_text, of_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,8 +110,10 @@ def _url_regex(acl: Acl, moment: Moment) -> Test:
         return of_authority(acl.values, hello=False)
     if moment.phase is Phase.NAMED:
         return of_authority(acl.values, hello=True)
-    what = "the server's address" if moment.nameless else "the whole URL"
-    return Open(f"{moment.nameless} URL in {acl.name}", f"acl {acl.name}: patterns are compared with {what}")
+    if moment.nameless:
+        return Open(f"address in {acl.name}", f"acl {acl.name}: patterns are compared with the server's address")
+    scheme, port = ("https", 443) if moment.phase is Phase.INNER else ("http", 80)
+    return of_url(acl.values, scheme, port, hello=moment.hello)
 
 
 def _urlpath_regex(acl: Acl, moment: Moment) -> Test:
