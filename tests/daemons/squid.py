@@ -52,7 +52,7 @@ BLOCKS: Final = (
 )  # fmt: skip
 FIXED: Final = (
     "port 443", "port 1-100", "port 80 8000-9000", "localport 3128", "localport 443", "myportname plain",
-    "myportname 3130", "method GET", "method POST HEAD", "method CONNECT", "proto HTTP", "proto HTTPS NONE", "has request",
+    "myportname 3130", "myportname 127.0.0.1:3128", "method GET", "method POST HEAD", "method CONNECT", "proto HTTP", "proto HTTPS NONE", "has request",
     "has response", "transaction_initiator client", "connections_encrypted", "browser Mozilla", "browser -i firefox",
     "browser curl/", "urlpath_regex ^/$", "annotate_client seen=yes", "rep_mime_type -i text/plain", "at_step SslBump1",
     "at_step SslBump2", "at_step SslBump3", "dst -n 127.0.0.20-127.0.0.23", "peername up", "urllogin .", "localip 127.0.0.1",
@@ -140,7 +140,7 @@ class Config:
     def write(self, world: World) -> None:
         pair = f"tls-cert={world.authority} tls-key={world.authority_key} generate-host-certificates=on"
         bump = f" ssl-bump {pair}" if self.bumps else ""
-        head = [f"http_port {EXPLICIT}{bump}", f"http_port {PLAIN} intercept name=plain"]
+        head = [f"http_port 127.0.0.1:{EXPLICIT}{bump}", f"http_port {PLAIN} intercept name=plain"]
         if self.bumps:
             head += [
                 f"https_port {TLS} intercept ssl-bump {pair}",

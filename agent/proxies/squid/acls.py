@@ -9,7 +9,7 @@ from agent.errors import Malformed
 from agent.model.record import record
 from agent.model.source import Gap, Source
 from agent.proxies.squid.lines import PROGRAM, Line
-from agent.proxies.squid.words import listed, words
+from agent.proxies.squid.words import values_of, words
 from agent.snapshot.search import lines_about
 
 if TYPE_CHECKING:
@@ -180,14 +180,6 @@ class _Reader:
                     ignore_case = text == "-i"
                 else:
                     yield Value(text, Source(artifact.name, line.strip(), number), ignore_case)
-
-
-def values_of(line: str, *, quotes: bool) -> tuple[str, ...]:
-    """The values of one line of a list file; raises Malformed."""
-    if quotes:
-        return tuple(word.text for word in words(line, quotes=True))
-    text = listed(line)
-    return (text,) if text else ()
 
 
 def _matched(pattern: re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, str]]:

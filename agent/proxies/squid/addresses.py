@@ -1,4 +1,4 @@
-"""Lists of addresses, as Squid keeps them (``acl/Ip.cc``)."""
+"""Lists of addresses, as Squid keeps them (``acl/Ip.cc``): IPv4 addresses are those of ``::ffff:0:0/96``."""
 
 from __future__ import annotations
 
@@ -9,66 +9,55 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import Intervals, address_value, prefix_interval
 from agent.model.record import record
-from agent.proxies.squid.acls import values_of
+from agent.proxies.squid.words import values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from agent.model.source import Source
     from agent.proxies.squid.acls import Acl
 
 Span = tuple[int, int]
-_NUMBERS: Final = re.compile(r"\d+(?:\.\d+){0,2}")
-EVERY: Final = {4: (0, (1 << 32) - 1), 6: (0, (1 << 128) - 1)}
-BROKEN: Final = "ipv4"
-"""A word that Squid 5.7 knows, which matches no client and hides words beside it."""
+EVERY: Final = (0, (1 << 128) - 1)
+MAPPED: Final = 0xFFFF << 32
+"""Where IPv4 addresses begin."""
 IPV6: Final = ("1000::/4", "2000::/3", "4000::/2", "8000::/2", "c000::/3", "e000::/4", "fc00::/7", "fe80::/10")
 """What the word ``ipv6`` stands for."""
+BROKEN: Final = "ipv4"
+"""A word that Squid 5.7 knows, which matches no client and hides words beside it."""
+_NUMBERS: Final = re.compile(r"\d+(?:\.\d+){0,2}")
 
 
 @record
 class Addresses:
     """What an element's words stand for."""
 
-    sets: tuple[tuple[int, Intervals], ...]
+    sets: tuple[tuple[int, Intervals], ...] = ()
     """Family and addresses."""
-    hosts: tuple[str, ...]
-    """Words that are names of hosts."""
-    ignored: tuple[tuple[str, Source], ...]
+    every: bool = False
+    """Whether no address is left out."""
+    hosts: tuple[str, ...] = ()
+    """Words that are names of hosts, or nothing that can be followed."""
+    ignored: tuple[tuple[str, Source], ...] = ()
     """Words that Squid leaves out, for they overlap with one before them."""
-
-    @property
-    def every(self) -> bool:
-        """Whether no address is left out."""
-        return bool(self.sets) and all(some.size() == EVERY[family][1] + 1 for family, some in self.sets)
 
 
 def addresses(acl: Acl) -> Addresses:
     """The addresses of an element: of words that overlap the first one counts, even where it is the smaller."""
-    spans: dict[int, list[tuple[Span, str, Source]]] = {4: [], 6: []}
+    given: list[tuple[Span, str, Source]] = []
     hosts: list[str] = []
-    ignored: list[tuple[str, Source]] = []
-    whole = False
     for text, source in _texts(acl):
-        if whole or (text == "all" and any(spans.values())):
-            ignored.append((text, source))
-            continue
         try:
-            found = tuple(_spans(text))
+            given += ((span, text, source) for span in _spans(text))
         except ValueError:
             hosts.append(text)
-        else:
-            whole = text == "all"
-            for family, span in found:
-                spans[family].append((span, text, source))
     if BROKEN in hosts:
-        return Addresses((), (BROKEN,), ())
-    sets = []
-    for family, given in spans.items():
-        kept, left_out = _kept(given)
-        sets.append((family, Intervals.of(kept)))
-        ignored += left_out
-    return Addresses(tuple(sets), tuple(hosts), tuple(ignored))
+        return Addresses(hosts=(BROKEN,))
+    kept, ignored = _kept(given)
+    whole = Intervals.of(kept)
+    four = whole & Intervals.span(MAPPED, MAPPED + (1 << 32) - 1)
+    sets = ((4, Intervals.of((low - MAPPED, high - MAPPED) for low, high in four)), (6, whole))
+    return Addresses(sets, EVERY in kept, tuple(hosts), tuple(ignored))
 
 
 def _texts(acl: Acl) -> Iterator[tuple[str, Source]]:
@@ -81,30 +70,35 @@ def _texts(acl: Acl) -> Iterator[tuple[str, Source]]:
                     yield text, entry.source
 
 
-def _spans(text: str) -> Iterable[tuple[int, Span]]:
+def _spans(text: str) -> Iterable[Span]:
     """The addresses of one word (``acl_ip_data::FactoryParse``); raises ValueError for a name."""
-    match text.lower():
-        case "all":
-            return tuple(EVERY.items())
-        case "ipv6":
-            return tuple(prefix_interval(prefix) for prefix in IPV6)
-    begin, dash, rest = text.partition("-")
+    word = text.lower()
+    if word == "all":
+        return (EVERY,)
+    if word == "ipv6":
+        return tuple(prefix_interval(prefix)[1] for prefix in IPV6)
+    begin, dash, rest = word.partition("-")
     if not dash:
-        host, slash, mask = text.partition("/")
-        return (prefix_interval(f"{_whole(host)}{slash}{mask}"),)
-    end, slash, mask = rest.partition("/")
-    family, low = address_value(begin)
-    other, high = address_value(end)
-    if slash:  # a range of networks
-        low = prefix_interval(f"{begin}/{mask}")[1][0]
-        high = prefix_interval(f"{end}/{mask}")[1][1]
-    if family != other or low > high:
+        host, slash, mask = word.partition("/")
+        if mask == "0":  # of an IPv4 address everything, IPv6 as well; of an IPv6 address that address alone
+            family, value = address_value(_whole(host))
+            return (EVERY,) if family == 4 else ((value, value),)
+        return (_mapped(f"{_whole(host)}{slash}{mask}"),)
+    end, slash, mask = rest.partition("/")  # with a mask it is a range of networks
+    low, high = _mapped(f"{begin}{slash}{mask}")[0], _mapped(f"{end}{slash}{mask}")[1]
+    if low > high:
         raise ValueError(text)
-    return ((family, (low, high)),)
+    return ((low, high),)
+
+
+def _mapped(prefix: str) -> Span:
+    """The interval of a prefix where Squid keeps it; raises ValueError."""
+    family, (low, high) = prefix_interval(prefix)
+    return (low + MAPPED, high + MAPPED) if family == 4 else (low, high)
 
 
 def _whole(host: str) -> str:
-    """An IPv4 address of four numbers: Squid takes fewer as well, as ``inet_aton`` does."""
+    """An IPv4 address of four numbers: Squid takes fewer as well, as ``inet_aton`` does; raises ValueError."""
     if not _NUMBERS.fullmatch(host):
         return host
     try:
@@ -113,35 +107,38 @@ def _whole(host: str) -> str:
         raise ValueError(host) from error
 
 
-def _kept(given: list[tuple[Span, str, Source]]) -> tuple[list[Span], list[tuple[str, Source]]]:
+def _kept(given: Sequence[tuple[Span, str, Source]]) -> tuple[list[Span], list[tuple[str, Source]]]:
     """What is kept, and what is left out as it overlaps with what came before."""
     kept: list[Span] = []
     left_out: list[tuple[str, Source]] = []
     group: list[int] = []
     end = -1
-    for at in (*sorted(range(len(given)), key=lambda one: given[one][0]), None):
-        if at is not None and group and given[at][0][0] <= end:
-            group.append(at)
-            end = max(end, given[at][0][1])
-            continue
-        spans, others = _first_come([given[one] for one in sorted(group)])
-        kept += spans
-        left_out += others
-        if at is not None:
-            group, end = [at], given[at][0][1]
+    for at in sorted(range(len(given)), key=lambda one: given[one][0]):
+        (low, high), *_ = given[at]
+        if low > end:
+            _first_come(given, group, kept, left_out)
+            group = []
+        group.append(at)
+        end = max(end, high)
+    _first_come(given, group, kept, left_out)
     return kept, left_out
 
 
-def _first_come(given: list[tuple[Span, str, Source]]) -> tuple[list[Span], list[tuple[str, Source]]]:
-    """The same for some that hang together."""
-    kept: list[Span] = []
-    left_out: list[tuple[str, Source]] = []
-    for (low, high), text, source in given:
-        at = bisect_left(kept, (low, low))
-        before = at > 0 and kept[at - 1][1] >= low
-        after = at < len(kept) and kept[at][0] <= high
+def _first_come(
+    given: Sequence[tuple[Span, str, Source]],
+    group: Sequence[int],
+    kept: list[Span],
+    left_out: list[tuple[str, Source]],
+) -> None:
+    """Sort out the words of a group that hangs together, in the order in which they were written."""
+    mine: list[Span] = []
+    for at in sorted(group):
+        (low, high), text, source = given[at]
+        place = bisect_left(mine, (low, low))
+        before = place > 0 and mine[place - 1][1] >= low
+        after = place < len(mine) and mine[place][0] <= high
         if before or after:
             left_out.append((text, source))
         else:
-            kept.insert(at, (low, high))
-    return kept, left_out
+            mine.insert(place, (low, high))
+    kept += mine

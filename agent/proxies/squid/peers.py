@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
-from agent.model.proxy import ALLOWED, ALWAYS, DENIED, NEVER, SAME_ADDRESS, Act, Open, Ruling
+from agent.model.proxy import ALLOWED, ALWAYS, DENIED, NEVER, SAME_ADDRESS, Act, Methods, Open, Ruling
 from agent.model.record import record
 from agent.proxies.squid.access import Rule, allowed, decided, rules
 from agent.proxies.squid.courses import Draft, Go
 from agent.proxies.squid.logic import all_of, none_of
-from agent.proxies.squid.moments import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,11 +99,13 @@ def _first(
     """The peers that come before the server itself where both may be asked."""
     if config.switch("prefer_direct", default=False):
         return ()
-    if moment.tunnel and config.switch("nonhierarchical_direct", default=True):
-        return ()
-    if moment.diverted and moment.phase is Phase.PAGE:  # only what is surely for that server goes to peers
-        by_peer = tuple((all_of((SAME, test)), ruling, source) for test, ruling, source in by_peer)
-    measures = any(config.number(f"minimum_direct_{what}", default=1) for what in ("rtt", "hops"))
-    if measures:  # in milliseconds, and the default is 400
-        by_peer = tuple((all_of((none_of(NEAR), test)), what, source) for test, what, source in by_peer)
-    return by_peer
+    guards: list[Test] = []
+    if config.switch("nonhierarchical_direct", default=True):
+        if moment.tunnel:
+            return ()
+        guards.append(Methods(frozenset({"GET"})))
+        if moment.diverted:  # only what is surely for that server goes to peers
+            guards.append(SAME)
+    if any(config.number(f"minimum_direct_{what}", default=1) for what in ("rtt", "hops")):
+        guards.append(none_of(NEAR))
+    return tuple((all_of((*guards, test)), what, source) for test, what, source in by_peer)

@@ -88,8 +88,14 @@ def _unquoted(text: str, at: int) -> tuple[str, int]:
     return "".join(kept), at + 1
 
 
-def listed(line: str) -> str:
-    """The one word of a line of a list file: all up to a comment that stands apart (``strtokFile``)."""
+def values_of(line: str, *, quotes: bool) -> tuple[str, ...]:
+    """The values of one line of a list file; raises Malformed.
+
+    Without quotes the whole line is one, up to a comment that stands apart (``strtokFile``).
+    """
+    if quotes:
+        return tuple(word.text for word in words(line, quotes=True))
     if line.lstrip(SPACE).startswith("#"):
-        return ""
-    return re.split(r"[ \t\r]#", line, maxsplit=1)[0].strip(SPACE)
+        return ()
+    text = re.split(r"[ \t\r]#", line, maxsplit=1)[0].strip(SPACE)
+    return (text,) if text else ()
