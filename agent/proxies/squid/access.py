@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
 from agent.model.proxy import ALWAYS, NEVER
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from agent.proxies.squid.elements import Elements
     from agent.proxies.squid.lines import Line
     from agent.proxies.squid.moments import Moment
+
+
+ACTIONS: Final = ("allow", "deny")
+NAMED: Final = frozenset({"adaptation_access", "cache_peer_access", "reply_header_access", "request_header_access"})
+"""Lists for something that their first word names."""
+LISTS: Final = NAMED | {
+    "adapted_http_access", "always_direct", "http_access", "http_reply_access", "miss_access", "never_direct",
+    "ssl_bump", "url_rewrite_access",
+}  # fmt: skip
 
 
 @record
@@ -37,7 +46,7 @@ class Rule:
         return all_of(elements.test(name, moment) for name in self.elements)
 
 
-def rules(lines: Iterable[Line], actions: Iterable[str] = ("allow", "deny"), skip: int = 0) -> tuple[Rule, ...]:
+def rules(lines: Iterable[Line], actions: Iterable[str] = ACTIONS, skip: int = 0) -> tuple[Rule, ...]:
     """The rules of some lines, from the word after ``skip`` on; lines that Squid skips are left out."""
     return tuple(_rules(lines, frozenset(actions), skip))
 
@@ -50,6 +59,14 @@ def _rules(lines: Iterable[Line], actions: frozenset[str], skip: int) -> Iterato
             continue  # said where all lines are looked at
         if len(words) > 1 and words[0] in actions:
             yield Rule(words[0], words[1:], line.source)
+
+
+def undefined(lines: Iterable[Line], elements: Elements) -> Iterator[tuple[str, Line]]:
+    """The elements that access lists name and that nobody defines, with the lines."""
+    for line in lines:
+        if line.name in LISTS:
+            for rule in rules((line,), (*ACTIONS, line.first), skip=int(line.name in NAMED)):
+                yield from ((name, line) for name in rule.elements if name.removeprefix("!") not in elements.acls)
 
 
 def decided(found: Iterable[Rule], elements: Elements, moment: Moment) -> Iterator[tuple[Test, Rule]]:

@@ -10,7 +10,7 @@ from agent.proxies.squid.acls import acls
 from agent.proxies.squid.configuration import Configuration
 from agent.proxies.squid.doors import door
 from agent.proxies.squid.elements import Elements
-from agent.proxies.squid.lines import lines
+from agent.proxies.squid.lines import PROGRAM, lines
 from agent.proxies.squid.ports import ports
 
 if TYPE_CHECKING:
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 def proxy(path: str, following: Following, interest: Interest, macros: Mapping[str, str]) -> Proxy:
     """Read a configuration file and all that it names."""
-    found, gaps = lines(path, following, macros)
+    source = Source(f"files{path}", "")
+    found, refused = lines(path, following, macros)
     elements, trouble = acls(found, following, interest)
-    config = Configuration(found, Elements(elements), (*gaps, *trouble), Source(f"files{path}", ""))
+    config = Configuration(found, Elements(elements), (*refused, *trouble), source)
     return Proxy(
-        "squid",
+        PROGRAM,
         tuple(door(config, port) for port in ports(found)),
-        config.source,
+        source,
         tuple(f"{word}#53" for line in config.all("dns_nameservers") for word in line.texts()),
-        gaps=(*config.gaps, *following.gaps),
+        gaps=tuple(dict.fromkeys((*following.gaps, *(doubt.gap for doubt in config.doubts)))),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.model.proxy import ALLOWED, DENIED, DROPPED, Open
+from agent.model.proxy import ALLOWED, DROPPED, PASS, Open
 from agent.proxies.squid.access import decided, rules
 from agent.proxies.squid.courses import Draft, Go, named
 from agent.proxies.squid.logic import all_of, none_of
@@ -77,7 +77,7 @@ def _leading(draft: Draft, target: str) -> Draft:
     """A stage that leads elsewhere than to the next."""
 
     def lead(what: Ruling | Go) -> Ruling | Go:
-        return what if isinstance(what, Go) or what == DENIED else Go(target)
+        return Go(target) if what == PASS else what
 
     return replace(
         draft,

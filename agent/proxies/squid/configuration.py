@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from agent.model.record import record
+from agent.proxies.squid.doubts import Doubt, doubts
 
 if TYPE_CHECKING:
     from agent.model.source import Gap, Source
@@ -12,18 +13,26 @@ if TYPE_CHECKING:
     from agent.proxies.squid.lines import Line
 
 
-@record
 class Configuration:
-    """Directives in order."""
+    """Directives in order; ``refused`` is what Squid would not start with, or what is missing."""
 
-    lines: tuple[Line, ...]
-    elements: Elements
-    gaps: tuple[Gap, ...]
-    source: Source
+    def __init__(self, lines: tuple[Line, ...], elements: Elements, refused: tuple[Gap, ...], source: Source) -> None:
+        self.lines = lines
+        self.elements = elements
+        self.refused = refused
+        self.source = source
+        self._by_name: dict[str, list[Line]] = {}
+        for line in lines:
+            self._by_name.setdefault(line.name, []).append(line)
+
+    @cached_property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """What is not followed."""
+        return doubts(self)
 
     def all(self, *names: str) -> tuple[Line, ...]:
         """The lines of some directives."""
-        return tuple(line for line in self.lines if line.name in names)
+        return tuple(line for name in names for line in self._by_name.get(name, ()))
 
     def switch(self, name: str, *, default: bool) -> bool:
         """Whether a directive says ``on``; the last line counts."""

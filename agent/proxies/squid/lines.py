@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from agent.errors import Malformed
 from agent.model.record import record
 from agent.model.source import Gap, Source
+from agent.proxies.squid.directives import RENAMED
 from agent.proxies.squid.words import SPACE, words
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Line:
 def lines(path: str, following: Following, macros: Mapping[str, str]) -> tuple[tuple[Line, ...], tuple[Gap, ...]]:
     """The directives in order, and what Squid would not start with or we cannot read."""
     reader = _Reader(following, macros)
-    reader.file(path, None, 0)
+    reader.file(path, Source(f"files{path}", ""), 0)
     return tuple(reader.found), tuple(reader.gaps)
 
 
@@ -78,8 +79,13 @@ class _Reader:
             if not any("too deeply" in gap.reason for gap in self.gaps):
                 self.gaps.append(Gap(PROGRAM, f"includes are nested too deeply: {path}", named_by))
             return
+        if not path.startswith("/"):
+            self.gaps.append(Gap(PROGRAM, f"where {path} is depends on where Squid was started", named_by))
+            return
+        missing = len(self._following.gaps)
         magic = any(letter in path for letter in "*?[")
         found = self._following.matching(path, named_by) if magic else (self._following.file(path, named_by),)
+        self.gaps += self._following.gaps[missing:]
         for artifact in found:
             if artifact is not None:
                 self._files += 1
@@ -121,7 +127,7 @@ class _Reader:
 
     def _directive(self, text: str, source: Source) -> None:
         name, *rest = re.split(r"[ \t\r\n]+", text, maxsplit=1)
-        line = Line(name, rest[0] if rest else "", source, self._quotes)
+        line = Line(RENAMED.get(name, name), rest[0] if rest else "", source, self._quotes)
         if name == QUOTES:
             self._quotes = line.first == "on"
         self.found.append(line)

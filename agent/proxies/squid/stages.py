@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.model.proxy import DENIED, DROPPED, PASS
+from agent.model.proxy import DENIED, DROPPED, NEVER, PASS, Act, Ruling
 from agent.proxies.squid.access import decided, rules
 from agent.proxies.squid.courses import Draft, named
 from agent.proxies.squid.logic import none_of
@@ -15,7 +15,6 @@ from agent.proxies.squid.peers import SAME, roads
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.model.proxy import Ruling
     from agent.proxies.squid.configuration import Configuration
     from agent.proxies.squid.moments import Moment
 
@@ -41,6 +40,12 @@ def listed(  # noqa: PLR0913 - all but four by name
 def access(config: Configuration, moment: Moment, prefix: str = "") -> Iterator[Draft]:
     """May the client ask this."""
     yield listed(config, moment, "http_access", f"{prefix}access", without=False)
+    for at, doubt in enumerate(config.doubts):
+        test = doubt.test(config.elements, moment)
+        if test != NEVER:
+            title = doubt.source.text.partition(" ")[0] or "squid.conf"
+            ruling = Ruling(Act.OPEN, doubt.because)
+            yield Draft(f"{prefix}doubt{at}", title, ((test, ruling, doubt.source),))
     if config.all("adapted_http_access"):
         yield listed(config, moment, "adapted_http_access", f"{prefix}adapted")
 
