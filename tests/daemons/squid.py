@@ -137,19 +137,23 @@ class Config:
     def path(self, name: str) -> str:
         return f"{self.root}/{name}"
 
-    def write(self, world: World) -> None:
-        pair = f"tls-cert={world.authority} tls-key={world.authority_key} generate-host-certificates=on"
+    def compose(self, world: World | None) -> None:
+        """Put the main file together; without a world its certificates are nowhere."""
+        authority, key, database = (world.authority, world.authority_key, world.database) if world else ("", "", "")
+        pair = f"tls-cert={authority} tls-key={key} generate-host-certificates=on"
         bump = f" ssl-bump {pair}" if self.bumps else ""
         head = [f"http_port 127.0.0.1:{EXPLICIT}{bump}", f"http_port {PLAIN} intercept name=plain"]
         if self.bumps:
             head += [
                 f"https_port {TLS} intercept ssl-bump {pair}",
-                f"sslcrtd_program {HELPER} -s {world.database} -M 4MB",
+                f"sslcrtd_program {HELPER} -s {database} -M 4MB",
                 "sslcrtd_children 2 startup=1 idle=1",
-                f"tls_outgoing_options cafile={world.authority}",
+                f"tls_outgoing_options cafile={authority}",
                 "sslproxy_cert_error allow all",
             ]
         self.files[self.main] = "\n".join((*BEGIN.splitlines(), *head, *self.body, ""))
+
+    def write(self) -> None:
         for path, text in self.files.items():
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_text(text, encoding="utf-8")
@@ -297,12 +301,12 @@ def asks(config: Config) -> Iterator[tuple[int, Ask]]:
             yield door, Ask(form, name, port, method, address_value(client), address_value(target))
 
 
-def settled(course: tuple[ProxyStage, ...], ask: Ask, config: Config, world: World) -> dict[str, bool]:
+def settled(course: tuple[ProxyStage, ...], ask: Ask, config: Config, newest: TLSVersion) -> dict[str, bool]:
     """How the tests turn out here that configuration leaves open."""
     assert ask.target is not None
     known = {
         SAME_ADDRESS: address_text(ask.target[1], 4) in place(ask.name),
-        "TLS 1.3": world.newest is TLSVersion.TLSv1_3,
+        "TLS 1.3": newest is TLSVersion.TLSv1_3,
         **{f"reverse name in {name}": True for name in config.nameless},
     }
     url = f"{'http' if ask.port == 80 else 'https'}://{ask.name}/"
@@ -329,33 +333,59 @@ def agrees(ours: Decision, theirs: Reply, ask: Ask) -> bool:
     return False
 
 
-def disagreements(config: Config, world: World) -> list[str]:
-    """Where the program and our reading of its files say different things; raises RuntimeError where it does not start."""
-    config.write(world)
+def read(config: Config, world: World | None) -> Proxy:
+    """What we make of the files."""
+    config.compose(world)
     program = {"name": "squid", "pid": 7, "arguments": list(config.argv), "listeners": []}
     taken = snapshot(dict(config.files), [program])
     piece = squid.read(taken, frozenset())
     assert not list(squid.wants(taken)), "every file was there"
     assert not piece.gaps, piece.gaps
     (proxy,) = piece.proxies
+    return proxy
+
+
+def disagreements(config: Config, world: World) -> list[str]:
+    """Where the program and our reading of its files say different things; raises RuntimeError where it does not start."""
+    proxy = read(config, world)
+    config.write()
     found: list[str] = []
     with world.running(config.argv, EXPLICIT):
         for door, ask in asks(config):
-            found += compared(config, proxy, world, door, ask)
+            ours = decisions(config, proxy, world.newest, door, ask)
+            theirs = request(world, door, ask)
+            if not any(agrees(one, theirs, ask) for one in ours):
+                said = " | ".join(f"{one.ruling.act} {one.upstream} {one.decrypted_by} by {one.source}" for one in ours)
+                found.append(f"{ask.form} {ask.method} {ask.name} {ask}: {theirs}; we say {said}; {ours[0].trail}")
     return found
 
 
-def compared(config: Config, proxy: Proxy, world: World, door: int, ask: Ask) -> Iterator[str]:
-    """Nothing, or how one request was treated and how we say it would be."""
+def outcomes(config: Config) -> Iterator[tuple[Form, str]]:
+    """What we say becomes of requests, in words."""
+    proxy = read(config, None)
+    for door, ask in asks(config):
+        for one in decisions(config, proxy, TLSVersion.TLSv1_3, door, ask):
+            yield ask.form, f"{one.ruling.act}{' decrypted' * bool(one.decrypted_by)}"
+            yield ask.form, f"{one.ruling.act}{' upstream' * bool(one.upstream)}"
+
+
+def decisions(config: Config, proxy: Proxy, newest: TLSVersion, door: int, ask: Ask) -> tuple[Decision, ...]:
+    """Every way that we say a request may go here."""
     (course,) = (one.course(ask.form) for one in proxy.doors if one.listener.port == door)
     assert course is not None
+    return walk(course, ask, settled(course, ask, config, newest))
+
+
+def request(world: World, door: int, ask: Ask) -> Reply:
+    """What becomes of it."""
     assert ask.client is not None
     assert ask.target is not None
-    client, target = address_text(ask.client[1], 4), address_text(ask.target[1], 4)
-    ours = walk(course, ask, settled(course, ask, config, world))
-    theirs = world.ask(
-        ask.form, ask.name, ask.port, ("127.0.0.1", door), client=client, target=target, method=ask.method
+    return world.ask(
+        ask.form,
+        ask.name,
+        ask.port,
+        ("127.0.0.1", door),
+        client=address_text(ask.client[1], 4),
+        target=address_text(ask.target[1], 4),
+        method=ask.method,
     )
-    if not any(agrees(one, theirs, ask) for one in ours):
-        said = " | ".join(f"{one.ruling.act} {one.upstream} {one.decrypted_by} by {one.source}" for one in ours)
-        yield f"{ask.form} {ask.method} {client} {ask.name} {target}: {theirs}; we say {said}; {ours[0].trail}"
