@@ -67,7 +67,7 @@ def test_every_documented_directive_is_in_one_table() -> None:
 @pytest.mark.skipif(not DOCUMENTED.exists(), reason="needs squid: packaging/test --install-peers")
 def test_every_documented_type_of_acl_is_in_one_table() -> None:
     text = DOCUMENTED.read_text(encoding="utf-8")
-    named = set(re.findall(r"^#\s*acl aclname ([a-z0-9_:-]+)", text, re.MULTILINE))
+    named = set(re.findall(r"^#\s*acl aclname ([a-z0-9_:-]+)", text, re.MULTILINE)) - {"acltype"}
     assert len(named) > 50
     tables = (TYPES.keys(), GROUPS, OPEN_TYPES.keys())
     assert {name: sum(name in table for table in tables) for name in named} == dict.fromkeys(named, 1)

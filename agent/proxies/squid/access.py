@@ -61,12 +61,16 @@ def _rules(lines: Iterable[Line], actions: frozenset[str], skip: int) -> Iterato
             yield Rule(words[0], words[1:], line.source)
 
 
+def of_line(line: Line) -> tuple[Rule, ...]:
+    """The rule of one line of whatever list."""
+    return rules((line,), (*ACTIONS, line.first), skip=int(line.name in NAMED))
+
+
 def undefined(lines: Iterable[Line], elements: Elements) -> Iterator[tuple[str, Line]]:
     """The elements that access lists name and that nobody defines, with the lines."""
     for line in lines:
-        if line.name in LISTS:
-            for rule in rules((line,), (*ACTIONS, line.first), skip=int(line.name in NAMED)):
-                yield from ((name, line) for name in rule.elements if name.removeprefix("!") not in elements.acls)
+        for rule in of_line(line) if line.name in LISTS else ():
+            yield from ((name, line) for name in rule.elements if name.removeprefix("!") not in elements.acls)
 
 
 def decided(found: Iterable[Rule], elements: Elements, moment: Moment) -> Iterator[tuple[Test, Rule]]:

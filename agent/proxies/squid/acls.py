@@ -68,6 +68,8 @@ class Entry:
     source: Source
     lists: tuple[tuple[Artifact, bool], ...] = ()
     """Files of addresses, not taken apart, and whether their words may have quotes."""
+    unread: tuple[str, ...] = ()
+    """Words behind a file, which Squid does not read."""
 
 
 @record
@@ -149,7 +151,8 @@ class _Reader:
         lists: list[tuple[Artifact, bool]] = []
         ignore_case = False
         trouble = ""
-        for word in found[count:]:
+        unread: tuple[str, ...] = ()
+        for at, word in enumerate(found[count:], count + 1):
             if word.file:
                 artifact = self._following.file(word.file, line.source)
                 if artifact is None:
@@ -159,14 +162,15 @@ class _Reader:
                 else:
                     values += self._listed(kind, artifact, line, ignore_case=ignore_case)
                 if not line.quotes:
-                    break  # Squid reads nothing behind a file
+                    unread = tuple(one.text for one in found[at:])
+                    break
             elif word.text in ("-i", "+i") and kind in PATTERNS:
                 ignore_case = word.text == "-i"
             else:
                 values.append(Value(word.text, line.source, ignore_case))
         if len(values) > MAX_LISTED and kind in PATTERNS:
             values, trouble = values[:MAX_LISTED], f"more than {MAX_LISTED} patterns"
-        return Entry(tuple(values), first, line.source, tuple(lists)), frozenset(options), trouble
+        return Entry(tuple(values), first, line.source, tuple(lists), unread), frozenset(options), trouble
 
     def _listed(self, kind: str, artifact: Artifact, named_by: Line, *, ignore_case: bool) -> Iterator[Value]:
         """The values of a list file; of domains those that touch the names of interest."""

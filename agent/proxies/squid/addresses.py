@@ -39,7 +39,7 @@ class Addresses:
     hosts: tuple[str, ...] = ()
     """Words that are names of hosts, or nothing that can be followed."""
     ignored: tuple[tuple[str, Source], ...] = ()
-    """Words that Squid leaves out, for they overlap with one before them."""
+    """Words that Squid leaves out, for they overlap with a smaller one before them."""
 
 
 def addresses(acl: Acl) -> Addresses:
@@ -138,7 +138,10 @@ def _first_come(
         before = place > 0 and mine[place - 1][1] >= low
         after = place < len(mine) and mine[place][0] <= high
         if before or after:
-            left_out.append((text, source))
+            inside = (before and mine[place - 1][1] >= high) or (
+                after and mine[place][0] == low and mine[place][1] >= high
+            )
+            left_out += [] if inside else [(text, source)]
         else:
             mine.insert(place, (low, high))
     kept += mine

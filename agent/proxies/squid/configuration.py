@@ -5,10 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from agent.proxies.squid.access import LISTS, of_line
 from agent.proxies.squid.doubts import Doubt, doubts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agent.model.source import Gap, Source
+    from agent.proxies.squid.access import Rule
     from agent.proxies.squid.elements import Elements
     from agent.proxies.squid.lines import Line
 
@@ -29,6 +33,11 @@ class Configuration:
     def doubts(self) -> tuple[Doubt, ...]:
         """What is not followed."""
         return doubts(self)
+
+    @property
+    def lists(self) -> Iterator[tuple[Rule, ...]]:
+        """The rules of each line of an access list."""
+        return (of_line(line) for line in self.lines if line.name in LISTS)
 
     def all(self, *names: str) -> tuple[Line, ...]:
         """The lines of some directives."""

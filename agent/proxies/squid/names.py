@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import Intervals, as_address
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from agent.proxies.squid.acls import Acl
     from agent.proxies.squid.moments import Moment
 
+REVERSE: Final = "reverse name in"
+"""Begins the keys of tests on names that addresses have."""
+_NOT_NAMED: Final = re.compile(r"[*/: ]")
 NOBODY: Final = "none"
 """What is compared where there is no name."""
 
@@ -27,7 +31,7 @@ def name_set(text: str) -> NameSet | None:
     """The names of one word (``matchDomainName``): a dot in front adds all below; None where no name is like it."""
     bare = text.lower().removeprefix(".")
     try:
-        if bare != normalise(bare) or "*" in bare or " " in bare:
+        if bare != normalise(bare) or _NOT_NAMED.search(bare):
             return None
     except ValueError:
         return None
@@ -48,7 +52,7 @@ def _dstdomain(acl: Acl, moment: Moment) -> Test:
 def _dstdom_regex(acl: Acl, moment: Moment) -> Test:
     if moment.nameless:
         because = f"acl {acl.name}: of a diverted connection the address alone is known"
-        return Open(f"reverse name in {acl.name}", because)
+        return Open(f"{REVERSE} {acl.name}", because)
     return of_names(acl.values, hello=moment.phase is Phase.NAMED)
 
 
@@ -64,7 +68,7 @@ def _reverse(acl: Acl) -> Test:
     if "-n" in acl.options:
         return NEVER
     because = f"acl {acl.name}: of a diverted connection the address alone is known, and its reverse name is not"
-    return Open(f"reverse name in {acl.name}", because)
+    return Open(f"{REVERSE} {acl.name}", because)
 
 
 def _server_name(acl: Acl, moment: Moment) -> Test:
