@@ -43,7 +43,7 @@ class Form(StrEnum):
 class Names:
     """The name that the request is about is in one of these sets."""
 
-    sets: tuple[NameSet, ...]
+    sets: tuple[NameSet | Texts, ...]
     hello: bool = False
     """It is the name in the TLS hello that is compared, not what the client told the proxy."""
 

@@ -9,8 +9,10 @@ import tempfile
 from pathlib import Path
 
 from tests.daemons.internet import internet
+from tests.daemons.origins import web
 
-KINDS = ("dnsmasq", "unbound")
+KINDS = ("dnsmasq", "haproxy", "unbound")
+PROXIES = ("haproxy",)
 
 
 def main() -> int:
@@ -23,7 +25,7 @@ def main() -> int:
     asked = parser.parse_args()
     module = importlib.import_module(f"tests.daemons.{asked.kind}")
     bad = refused = 0
-    with internet() as world:
+    with web() if asked.kind in PROXIES else internet() as world:
         for seed in range(asked.seed, asked.seed + asked.long):
             with tempfile.TemporaryDirectory() as folder:
                 config = module.Config(seed, Path(folder))
