@@ -26,6 +26,8 @@ WORDS = (
 CLIENTS = ("127.1.0.5", "127.1.7.9")
 NETWORKS = ("127.1.0.0/24", "127.1.7.9", "127.0.0.0/8", "10.0.0.0/8", "::1", "127.1.0.5", "127.1.7.0/255.255.255.0")
 AGENTS = ("Mozilla/5.0", "LiveChat webhook/1.0")
+SAFE = ("two", "text.com")
+"""Backends without servers by which the proxy speaks to itself."""
 METHODS = ("GET", "POST")
 USUAL = {Form.TLS: 443, Form.HTTP: 80, Form.GET: 80, Form.CONNECT: 443}
 PORTS = {Form.TLS: 8443, Form.HTTP: 8080, Form.GET: EXPLICIT, Form.CONNECT: EXPLICIT}
@@ -49,6 +51,7 @@ class Config:
             f"defaults base{' '}",
             f"  mode {'http' if self.http else 'tcp'}",
             "  timeout connect 1s",
+            "  retries 0",
             "  timeout client 5s",
             "  timeout server 5s",
             "  timeout tarpit 50ms",
@@ -139,12 +142,20 @@ class Config:
             )
         lines += rules
         for _ in range(random.randrange(3)):
-            target = random.choice(("one", "two", "text.com"))
+            target = random.choice(("one", "two", "text.com") if port != EXPLICIT else SAFE)
             if random.random() < 0.3:
                 subject = self._subject(raw=raw, http=http)
-                target = random.choice((f"%[{subject},lower,{self._map()}]", f"%[{subject}]", f"bk_%[{subject},lower]"))
+                target = random.choice(
+                    (f"%[{subject},lower,{self._map(port)}]", f"%[{subject}]", f"bk_%[{subject},lower]")[
+                        : 3 if port != EXPLICIT else 2
+                    ]
+                )
             lines.append(f"  use_backend {target} {self._condition(raw=raw, http=http, ssl=ssl, port=port)}")
-        lines.append(f"  default_backend {random.choice(('one', 'two'))}" if random.random() < 0.85 else "  # nowhere")
+        lines.append(
+            f"  default_backend {'two' if port == EXPLICIT or random.random() < 0.5 else 'one'}"
+            if random.random() < 0.85
+            else "  # nowhere"
+        )
         return lines
 
     def _backend(self, name: str) -> list[str]:
@@ -152,9 +163,7 @@ class Config:
         lines = [f"backend {name}", f"  mode {'http' if self.backends_http else 'tcp'}"]
         server = random.choice(
             (
-                "0.0.0.0",
-                "0.0.0.0",
-                "*",
+                *(() if name in SAFE else ("0.0.0.0", "0.0.0.0", "*")),  # noqa: S104 - where the client wanted to go
                 "0.0.0.0:443",
                 "0.0.0.0:80",
                 f"{FIXED[0]}:443",
@@ -163,7 +172,7 @@ class Config:
             )
         )
         how = random.randrange(8)
-        if how == 0:
+        if how == 0 and name not in SAFE:
             lines.append("  option transparent")
         elif how == 1:
             lines.append(f"  server off {server} disabled")
@@ -173,16 +182,16 @@ class Config:
             lines.append(f"  server s {server}")
         return lines
 
-    def _map(self) -> str:
+    def _map(self, port: int = EXPLICIT) -> str:
         random = self.random
         way = random.choice(("map", "map_str", "map_end", "map_beg", "map_dom", "map_sub"))
         path = f"{self.root}/map{len(self.files)}"
         rows = [
-            f"{random.choice(('', '  '))}{random.choice(WORDS[:13])}{random.choice((' ', '   '))}{random.choice(('one', 'two', 'text.com', 'none'))}"
+            f"{random.choice(('', '  '))}{random.choice(WORDS[:13])}{random.choice((' ', '   '))}{random.choice((*SAFE, 'none') if port == EXPLICIT else ('one', 'two', 'text.com', 'none'))}"
             for _ in range(random.randrange(1, 6))
         ]
         self.files[path] = "\n".join(("# names", "", *rows, ""))
-        return f"{way}({path}{random.choice(('', ',one', ',two'))})"
+        return f"{way}({path}{random.choice(('', ',two', ',text.com'))})"
 
     def _subject(self, *, raw: bool, http: bool) -> str:
         return (

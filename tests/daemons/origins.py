@@ -222,7 +222,10 @@ def _say(line: socket.socket, who: str) -> None:
     with line:
         try:
             line.settimeout(5)
-            if line.recv(65536):
+            asked = line.recv(65536)
+            if asked.startswith(b"CONNECT") and who.startswith(NAMED):  # a web server is no proxy
+                line.sendall(b"HTTP/1.1 405 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            elif asked:
                 line.sendall(
                     f"HTTP/1.1 200 OK\r\nX-Origin: {who}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
                 )

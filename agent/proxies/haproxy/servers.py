@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agent.model.proxy import ALLOWED, ALWAYS, DENIED, DROPPED, NEVER, Act, Open, ProxyRule, ProxyStage, Ruling
+from agent.model.intervals import Intervals
+from agent.model.proxy import (
+    ALLOWED,
+    ALWAYS,
+    DENIED,
+    DROPPED,
+    NEVER,
+    Act,
+    Form,
+    Open,
+    Ports,
+    ProxyRule,
+    ProxyStage,
+    Ruling,
+)
 from agent.model.record import record
 from agent.proxies.haproxy.rules import guarded
-from agent.proxies.variables.logic import every
+from agent.proxies.variables.logic import every, opposite
 from agent.proxies.variables.values import Const, Found, Port, Spelled, Target, ways
 
 if TYPE_CHECKING:
@@ -103,20 +117,37 @@ def _to(server: Server, flow: Flow, when: Test) -> Iterator[ProxyRule]:
         yield ProxyRule(when, Ruling(Act.OPEN, "a PROXY header is sent to the named server"), source)
         return
     for test, where in ways(flow.dst):
-        yield ProxyRule(every((when, test)), _towards(where, flow, port), source)
+        for ports, ruling in _towards(where, flow, port, ssl=_last(server.words, "ssl", "no-ssl") == "ssl"):
+            yield ProxyRule(every((when, test, ports)), ruling, source)
 
 
-def _towards(where: object, flow: Flow, port: str) -> Ruling:
+def _towards(where: object, flow: Flow, port: str, *, ssl: bool) -> Iterator[tuple[Test, Ruling]]:
+    """What becomes of a request that goes to the address that it is meant for, or to one that a rule found."""
     nothing = DENIED if flow.http else DROPPED
-    match where:
-        case Target() if flow.explicit:
-            return nothing  # its own address: nobody but itself is there
-        case Target():
-            return ALLOWED
-        case Found(Spelled("", after)) if not after or after.startswith(":"):
-            return ALLOWED
-        case Const(text):
-            ports = [one.text for _, one in ways(flow.dst_port) if isinstance(one, Const)]
-            same = isinstance(flow.dst_port, Port) and not port
-            return Ruling(Act.ALLOW, upstream=text if same else f"{text}:{port or ''.join(ports[:1])}")
-    return Ruling(Act.OPEN, "where it is sent to depends on more than the configuration")
+    ports = [one for _, one in ways(flow.dst_port)]
+    known = [one.text for one in ports if isinstance(one, Const)]
+    if isinstance(where, Const):
+        own = not port and not flow.explicit and all(isinstance(one, Port) for one in ports)
+        number = port or "".join(known[:1])
+        yield ALWAYS, Ruling(Act.ALLOW, upstream=where.text if own or not number else f"{where.text}:{number}")
+        return
+    if isinstance(where, Target) and flow.explicit:
+        yield ALWAYS, nothing  # its own address
+        return
+    named = isinstance(where, Found) and isinstance(where.name, Spelled) and not where.name.before
+    if not named and not isinstance(where, Target):
+        yield ALWAYS, Ruling(Act.OPEN, "where it is sent to depends on more than the configuration")
+        return
+    if flow.form is Form.CONNECT and flow.http:
+        yield ALWAYS, nothing  # CONNECT is passed on to a server that is no proxy
+        return
+    if port or len(known) == len(ports) == 1:
+        only = int(port or known[0]) if (port or known[0]).isdigit() else 0
+        asked = Ports(Intervals.single(only))
+        yield opposite(asked), Ruling(Act.OPEN, f"it is sent to port {only} of the server")
+    elif flow.explicit:
+        yield ALWAYS, nothing  # the proxy's own port
+        return
+    if flow.decrypted and not ssl:
+        yield ALWAYS, Ruling(Act.OPEN, "it is sent in cleartext to a port for TLS")
+    yield ALWAYS, ALLOWED
