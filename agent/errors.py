@@ -7,7 +7,8 @@
     ├── ConfigError       gateproof.toml or a pack is wrong: edit the named file and line
     ├── SnapshotError     a snapshot or a dump cannot be read at all: take it again
     ├── StateError        the state folder cannot be used: mend permissions or space
-    └── Malformed         bytes that are not what they should be; the reader turns them into a Gap
+    ├── Malformed         bytes that are not what they should be; the reader turns them into a Gap
+    └── Irregular         a pattern that means something, but nothing that we can decide; a Gap as well
 """
 
 from __future__ import annotations
@@ -39,3 +40,7 @@ class Malformed(GateproofError):  # noqa: N818 - the decoders' word for it, as i
     def __init__(self, message: str, *, line: int | None = None) -> None:
         super().__init__(message)
         self.line = line
+
+
+class Irregular(GateproofError):  # noqa: N818 - likewise
+    """A pattern of names that is no regular language, is not supported, or is too large; the text says which."""

@@ -28,6 +28,7 @@ PORT: Final = 53
 EVERYWHERE: Final = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104 - compared, not bound
 MAX_HOPS: Final = 8
 """Resolvers of this host that pass a question on to each other."""
+SAMPLED: Final = "there are too many patterns to know what they do to all names together"
 
 
 @record
@@ -39,6 +40,8 @@ class _Fate:
     source: Source | None
     nodata: bool = False
     unknown: bool = False
+    sampled: bool = False
+    """Some of these names may fare otherwise."""
 
 
 class Answers:
@@ -48,7 +51,7 @@ class Answers:
         self._gateway = gateway
         self._prover = prover
         stages = (stage for one in gateway.resolvers for view in one.views for stage in view.stages)
-        self._sets = {names for stage in stages for names in stage.sets}
+        self._sets = tuple(dict.fromkeys(names for stage in stages for names in stage.sets))
         self._parts: dict[Requirement, tuple[Part, ...] | str] = {}
         self._serving: dict[str, tuple[tuple[Resolver, tuple[View, ...]], ...]] = {}
 
@@ -144,7 +147,7 @@ def _fate(gateway: Gateway, resolver: Resolver, view: View, part: Part, family: 
     source = rule.source if rule else resolver.source
     if unknown:
         return _Fate(part.text, unknown, source, unknown=True)
-    return _Fate(part.text, _stopped(outcome), source, outcome.fate is Fate.NODATA)
+    return _Fate(part.text, _stopped(outcome), source, outcome.fate is Fate.NODATA, sampled=part.sampled)
 
 
 def _followed(gateway: Gateway, view: View, name: str, family: int) -> tuple[Outcome, NameRule | None, str]:
@@ -202,18 +205,20 @@ def _stopped(outcome: Outcome) -> str | None:
 def _opinion(resolver: Resolver, family: int, asked: dict[int, tuple[_Fate, ...]]) -> NameOpinion:
     """Sum up the parts for one family; no data for one family alone means that the other is used."""
     mine, others = asked[family], asked[10 - family]
-    if all(one.nodata for one in mine) and not all(one.stopped for one in others):
+    sampled = [one for one in mine if one.sampled]
+    if all(one.nodata for one in mine) and not sampled and not all(one.stopped for one in others):
         because = f"{resolver.kind} gives no IPv{family} addresses: {mine[0].source}"
         return NameOpinion(Reach.NOT_ROUTED, because, _sources(mine), resolver.kind)
     stopped = [one for one in mine if one.stopped and not one.unknown]
     unknown = [one for one in mine if one.unknown]
     if not stopped and not unknown:
-        return FINE
+        because = f"{resolver.kind}: {sampled[0].names}: {SAMPLED}" if sampled else ""
+        return NameOpinion(Reach.UNKNOWN, because, (), resolver.kind) if sampled else FINE
     first = (stopped or unknown)[0]
     alike = [one for one in (stopped or unknown) if one.stopped == first.stopped and one.source == first.source]
-    every = len(stopped) == len(mine)
+    every = len(stopped) == len(mine) and not sampled
     names = "every name" if every and len(alike) == len(mine) else _listed([one.names for one in alike])
-    verb = "is" if names == "every name" or len(alike) == 1 else "are"
+    verb = "is" if names == "every name" or (len(alike) == 1 and " " not in names) else "are"
     where = f": {first.source}" if first.source else ""
     if not stopped:
         return NameOpinion(

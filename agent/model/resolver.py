@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import field
 from enum import StrEnum
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import Intervals
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from agent.model.network import Listener
+    from agent.model.regular import Pattern
     from agent.model.source import Gap, Source
 
 BOTH: Final = frozenset({4, 6})
@@ -57,6 +59,17 @@ class NameSet:
             case Scope.WITHIN:
                 at = len(name) - len(self.text)
                 return at > 0 and name[at - 1] != "." and name.endswith(self.text)
+
+
+@record
+class AnyOf:
+    """Names that one of some patterns matches: which of them does not matter."""
+
+    patterns: tuple[Pattern, ...]
+
+    def __contains__(self, name: str) -> bool:
+        """Whether a name belongs to one."""
+        return any(name in one for one in self.patterns)
 
 
 class Fate(StrEnum):
@@ -101,7 +114,7 @@ class Outcome:
 class NameRule:
     """One line: names, the families it answers for, the answer."""
 
-    names: NameSet
+    names: NameSet | Pattern
     outcome: Outcome
     source: Source | None
     families: frozenset[int] = BOTH
@@ -114,9 +127,17 @@ class RuleList:
     rules: tuple[NameRule, ...]
 
     @property
-    def sets(self) -> Iterator[NameSet]:
-        """What tells names apart."""
-        return (rule.names for rule in self.rules)
+    def sets(self) -> Iterator[NameSet | AnyOf]:
+        """What tells names apart; patterns one after the other that have the same outcome do so together."""
+        for _, rules in groupby(self.rules, key=lambda rule: (rule.outcome, rule.families)):
+            patterns = []
+            for rule in rules:
+                if isinstance(rule.names, NameSet):
+                    yield rule.names
+                else:
+                    patterns.append(rule.names)
+            if patterns:
+                yield AnyOf(tuple(patterns))
 
     def find(self, name: str, family: int) -> NameRule | None:
         """Give the rule that decides about a question, if any."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent import catalog
-from agent.model.resolver import Fate
+from agent.model.resolver import Fate, NameSet
 from agent.resolvers import dnsmasq
 from agent.resolvers.dnsmasq.options import HARMLESS, MODELLED, OPEN, SHORT
 from agent.snapshot import Artifact, Status
@@ -125,4 +125,6 @@ def test_files_that_name_each_other_are_read_once() -> None:
 def test_lists_are_searched_for_the_names_of_interest() -> None:
     hosts = "".join(f"0.0.0.0 ad{number}.example\n" for number in range(5000)) + "0.0.0.0 cdn.livechat.com\n"
     found = only({"/etc/dnsmasq.conf": "no-resolv\nserver=1.1.1.1\n", "/etc/hosts": hosts})
-    assert {names.text for names in found.stages[0].sets if names.text} == {"cdn.livechat.com"}
+    assert {names.text for names in found.stages[0].sets if isinstance(names, NameSet) and names.text} == {
+        "cdn.livechat.com"
+    }

@@ -240,7 +240,7 @@ class _Reader:
         """All rules, in the order in which dnsmasq looks."""
         others = tuple(self._other_rules())
         for rule in (*self._alias_rules(others), *others):
-            if self._matters(rule.names):
+            if not isinstance(rule.names, NameSet) or self._matters(rule.names):
                 yield rule
 
     def _other_rules(self) -> Iterator[NameRule]:
