@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from agent.model.intervals import Intervals
     from agent.model.network import Listener
+    from agent.model.regular import Pattern
     from agent.model.resolver import NameSet
     from agent.model.source import Gap, Source
 
@@ -43,7 +44,7 @@ class Form(StrEnum):
 class Names:
     """The name that the request is about is in one of these sets."""
 
-    sets: tuple[NameSet | Texts, ...]
+    sets: tuple[NameSet | Texts | Pattern, ...]
     hello: bool = False
     """It is the name in the TLS hello that is compared, not what the client told the proxy."""
 

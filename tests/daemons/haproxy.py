@@ -28,6 +28,9 @@ NETWORKS = ("127.1.0.0/24", "127.1.7.9", "127.0.0.0/8", "10.0.0.0/8", "::1", "12
 AGENTS = ("Mozilla/5.0", "LiveChat webhook/1.0")
 SAFE = ("two", "text.com")
 """Backends without servers by which the proxy speaks to itself."""
+REGEXES = (
+    "^livechat\\.com$", "(^|\\.)livechat\\.com$", "'^(www\\.)?text\\.com$'", "LiveChat", "^a+pi\\.", "[xyz]live", '"t.xt"',
+)  # fmt: skip
 METHODS = ("GET", "POST")
 USUAL = {Form.TLS: 443, Form.HTTP: 80, Form.GET: 80, Form.CONNECT: 443}
 PORTS = {Form.TLS: 8443, Form.HTTP: 8080, Form.GET: EXPLICIT, Form.CONNECT: EXPLICIT}
@@ -211,7 +214,9 @@ class Config:
             subject = "ssl_fc_sni"
         match random.randrange(14):
             case 0 | 1 | 2 | 3:
-                way = random.choice(("str", "end", "end", "beg", "sub", "dom", "dir"))
+                way = random.choice(("str", "end", "end", "beg", "sub", "dom", "dir", "reg"))
+                if way == "reg":
+                    return f"{subject} {fold}-m reg {random.choice(REGEXES)} {random.choice(REGEXES)}"
                 return f"{subject} {fold}-m {way} {random.choice(('', '-- '))}{self._words()}"
             case 4:
                 path = f"{self.root}/list{len(self.files)}"

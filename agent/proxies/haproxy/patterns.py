@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
 from agent.model.intervals import Intervals, prefix_interval
-from agent.proxies.variables.texts import How, Literal
+from agent.proxies.variables.texts import How, Literal, regex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ WHOLE_NUMBERS: Final = 1 << 63
 def text_pattern(word: str, way: str, *, fold: bool) -> Texts:
     """A word of ``-m str``, ``beg``...; raises Malformed for what is not followed."""
     if way == "reg":
-        raise Malformed(f"the regular expression {word} is not followed")
+        return regex(word, fold=fold)
     how, delimiters = WAYS[way]
     return Literal(how, word, fold, delimiters)
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 MAX_ENTRIES: Final = 2000
 """Entries of a map of which each may fit."""
-USUAL: Final = {Form.TLS: 443, Form.HTTP: 80, Form.GET: 80}
+USUAL: Final = {Form.TLS: (443,), Form.HTTP: (80,), Form.GET: (80,), Form.CONNECT: (80, 443)}
 """Ports that browsers leave out of the Host header."""
 
 
@@ -52,13 +52,11 @@ class Sample:
 
 
 def host_of(form: Form) -> Value:
-    """The Host header that browsers send."""
-    if form is Form.CONNECT:
-        named = tuple((Ports(Intervals.single(port)), Spelled(after=f":{port}")) for port in (443, 80))
-        return Cases(named, Spelled(after=":", path=True))
+    """The Host header that browsers send; of CONNECT the program takes usual ports away (``h1.c``)."""
     if form not in USUAL:
         return Missing()
-    return Cases(((Ports(Intervals.single(USUAL[form])), Spelled()),), Spelled(after=":", path=True))
+    usual = Intervals.of((port, port) for port in USUAL[form])
+    return Cases(((Ports(usual), Spelled()),), Spelled(after=":", path=True))
 
 
 def sample(found: Expression, flow: Flow) -> Sample:
@@ -148,7 +146,8 @@ def _url(flow: Flow) -> Value:
         case Form.GET:
             return Spelled("http://", "", path=True)
         case Form.CONNECT:
-            return host_of(Form.CONNECT)
+            named = tuple((Ports(Intervals.single(port)), Spelled(after=f":{port}")) for port in (443, 80))
+            return Cases(named, Spelled(after=":", path=True))
         case _:
             return Page("/")
 

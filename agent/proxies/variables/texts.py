@@ -5,11 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from agent.errors import Irregular, Malformed
 from agent.model.record import record
+from agent.model.regular import Dialect, pattern
 from agent.model.resolver import NameSet, Scope
 
 if TYPE_CHECKING:
     from agent.model.proxy import Texts
+    from agent.model.regular import Pattern
 
 
 class How(StrEnum):
@@ -75,14 +78,39 @@ class Literal:
         return False
 
 
-def names_in(pattern: Texts) -> tuple[Texts | NameSet, ...]:
+@record
+class Regex:
+    """A regular expression of PCRE, anywhere in a text."""
+
+    pattern: Pattern
+
+    def __contains__(self, text: str) -> bool:
+        """Whether a text fits."""
+        return text in self.pattern
+
+    def begun(self, text: str) -> bool | None:  # noqa: ARG002 - what follows may always matter
+        """Whether all texts that begin so fit, or none: not known."""
+        return None
+
+
+def regex(text: str, *, fold: bool) -> Regex:
+    """Read a regular expression; raises Malformed where it is not followed."""
+    try:
+        return Regex(pattern(text, Dialect.PCRE, ignore_case=fold))
+    except Irregular as error:
+        raise Malformed(f"the regular expression {text}: {error}") from error
+
+
+def names_in(texts: Texts) -> tuple[Texts | NameSet | Pattern, ...]:
     """Give the names that fit, as sets that say what they hold where there are some."""
-    if not isinstance(pattern, Literal) or pattern.how not in (How.WHOLE, How.ENDS):
-        return (pattern,)
-    word = pattern.text.lower() if pattern.fold else pattern.text
+    if isinstance(texts, Regex):
+        return (texts.pattern,)
+    if not isinstance(texts, Literal) or texts.how not in (How.WHOLE, How.ENDS):
+        return (texts,)
+    word = texts.text.lower() if texts.fold else texts.text
     if word != word.lower():  # names come in lower case
         return ()
-    if pattern.how is How.WHOLE:
+    if texts.how is How.WHOLE:
         return (NameSet(Scope.EXACT, word),)
     if word.startswith(".") and word != ".":
         return (NameSet(Scope.BELOW, word[1:]),)
