@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.daemons.internet import internet
 from tests.daemons.origins import web
 
-KINDS = ("dnsmasq", "haproxy", "unbound")
-PROXIES = ("haproxy",)
+KINDS = ("dnsmasq", "haproxy", "nginx", "unbound")
+PROXIES = ("haproxy", "nginx")
 
 
 def main() -> int:

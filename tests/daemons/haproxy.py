@@ -102,7 +102,7 @@ class Config:
         lines = [f"frontend {name}", bind, f"  mode {'http' if http else 'tcp'}"]
         raw = not http and not ssl
         if not http and random.random() < 0.9:
-            lines.append("  tcp-request inspect-delay 1s")
+            lines.append("  tcp-request inspect-delay 500ms")
         self.acls = []
         for _ in range(random.randrange(5)):
             acl = random.choice(("ok", "bad", "Known", "here"))

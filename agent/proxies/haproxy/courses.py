@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agent.model.proxy import ALWAYS, DENIED, DROPPED, NEVER, Act, Form, ProxyRule, ProxyStage, Ruling
+from agent.model.proxy import ALWAYS, DENIED, DROPPED, NEVER, Form, ProxyStage
 from agent.model.record import record
 from agent.proxies.haproxy.rules import RuleSet, guarded, own_pages
 from agent.proxies.haproxy.samples import text
 from agent.proxies.haproxy.servers import endings
+from agent.proxies.variables.branches import parted
 from agent.proxies.variables.logic import every
 from agent.proxies.variables.texts import How, Literal
 from agent.proxies.variables.values import fits
@@ -106,22 +107,12 @@ class Course:
         for line in section.own("use_backend"):
             rules += self._switching(line, section, other)
         rules.append((ALWAYS, other, default))
-        blocks: dict[str, tuple[ProxyStage, ...]] = {}
+        branches: dict[str, tuple[ProxyStage, ...]] = {}
         for _, target, _ in rules:
-            if target.name not in blocks:
-                blocks[target.name] = tuple(self._backend(target))
-        starts: dict[str, int] = {}
-        at = 0
-        for name, stages in blocks.items():
-            starts[name] = at
-            at += len(stages)
-        made = tuple(
-            ProxyRule(test, Ruling(Act.NEXT, skips=starts[target.name]), line.source if line else target.source)
-            for test, target, line in rules
-        )
-        yield ProxyStage("use_backend", made)
-        for stages in blocks.values():
-            yield from stages
+            if target.name not in branches:
+                branches[target.name] = tuple(self._backend(target))
+        choices = [(test, target.name, line.source if line else target.source) for test, target, line in rules]
+        yield from parted("use_backend", choices, branches)
 
     def _switching(self, line: Line, section: Section, other: Section) -> Iterator[tuple[Test, Section, Line]]:
         flow = self._flow
