@@ -110,7 +110,7 @@ class Config:
         hostnames = random.random() < 0.7
         if hostnames:
             lines.append("    hostnames;")
-        rows = [f"    {key} {give()};" for key in random.sample(KEYS, random.randrange(5)) if True]
+        rows = [f"    {key} {give()};" for key in _apart(random.sample(KEYS, random.randrange(5)))]
         rows += [f"    {key} {give()}; # why" for key in random.sample(REGEXES, random.randrange(3))]
         random.shuffle(rows)
         if random.random() < 0.6:
@@ -174,10 +174,6 @@ class Config:
             lines.append(f"    location {path} {{")
             lines += [line for _ in range(random.randrange(3)) for line in self._code()]
             lines += self._access(0.25)
-            if random.random() < 0.1:
-                lines.append(
-                    "    auth_basic closed; auth_basic_user_file /dev/null; satisfy any;" if random.random() < 1 else ""
-                )
             if random.random() < 0.9:
                 lines.append(f"    proxy_pass {self._passed()};")
             lines.append("    }")
@@ -216,10 +212,17 @@ class Config:
         return [f"    if ({test}) {{", f"      {end}", "    }"]
 
 
-def _alike(row: str) -> set[str]:
-    """Keys that nginx takes for the same."""
-    key = row.split(maxsplit=1)[0].lower().rstrip(".")
-    return {key, key.removeprefix("."), f"*{key}"} if key.startswith(".") else {key}
+def _apart(keys: list[str]) -> list[str]:
+    """Keys of which nginx takes no two for the same."""
+    kept: list[str] = []
+    seen: set[str] = set()
+    for key in keys:
+        bare = key.lower()
+        alike = {bare, bare.removeprefix("."), f"*{bare}"} if bare.startswith(".") else {bare}
+        if not alike & seen:
+            kept.append(key)
+            seen |= alike
+    return kept
 
 
 def disagreements(config: Config, world: Web, outcomes: set[Act] | None = None) -> list[str]:

@@ -57,15 +57,14 @@ def _patterns(key: str, *, hostnames: bool) -> list[tuple[int, int, Texts]]:
         fold = key.startswith("~*")
         return [(3, 0, regex(key[2 if fold else 1 :], fold=fold))]
     plain = key.removeprefix("\\") if key.startswith("\\") else key
-    if hostnames:
-        bare = plain.rstrip(".") if plain.endswith(".") and not plain.endswith("..") else plain
-        if bare.startswith("*."):
-            return [(1, len(bare), Literal(How.ENDS, bare[1:], fold=True))]
-        if bare.startswith(".") and len(bare) > 1:
-            return [(0, 0, Literal(How.WHOLE, bare[1:], fold=True)), (1, len(bare), Literal(How.ENDS, bare, fold=True))]
-        if bare.endswith(".*"):
-            return [(2, len(bare), Literal(How.BEGINS, bare[:-1], fold=True))]
-        return [(0, 0, Literal(How.WHOLE, bare, fold=True))]
+    if hostnames and plain.endswith("."):
+        return []  # the dot at the end of a name is taken away, but not that of a key
+    if hostnames and plain.startswith("*."):
+        return [(1, len(plain), Literal(How.ENDS, plain[1:], fold=True))]
+    if hostnames and plain.startswith(".") and len(plain) > 1:
+        return [(0, 0, Literal(How.WHOLE, plain[1:], fold=True)), (1, len(plain), Literal(How.ENDS, plain, fold=True))]
+    if hostnames and plain.endswith(".*"):
+        return [(2, len(plain), Literal(How.BEGINS, plain[:-1], fold=True))]
     return [(0, 0, Literal(How.WHOLE, plain, fold=True))]
 
 
