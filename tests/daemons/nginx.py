@@ -147,14 +147,18 @@ class Config:
         for port in (8080, EXPLICIT, *(() if self.streamed else (8443,))):
             names = random.sample(KEYS, 5)
             for number in range(random.choice((1, 1, 2, 3))):
-                lines += self._server(port, names[number * 2 : number * 2 + random.randrange(1, 3)], first=not number)
+                lines += self._server(
+                    port,
+                    names[number * 2 : number * 2 + random.randrange(1, 3)],
+                    default=number == 1 and random.random() < 0.3,
+                )
         return [*lines, "}"]
 
-    def _server(self, port: int, names: list[str], *, first: bool) -> list[str]:
+    def _server(self, port: int, names: list[str], *, default: bool) -> list[str]:
         random = self.random
         ssl = port == 8443
-        default = " default_server" if not first and random.random() < 0.2 else ""
-        lines = ["  server {", f"    listen 127.0.0.1:{port}{' ssl' if ssl else ''}{default};"]
+        chosen = " default_server" if default else ""
+        lines = ["  server {", f"    listen 127.0.0.1:{port}{' ssl' if ssl else ''}{chosen};"]
         if ssl:
             lines += [
                 f"    ssl_certificate {certificate(self.root.parent)};",

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
 from agent.model.network import Listener
-from agent.model.proxy import ALWAYS, Act, Open, ProxyRule, ProxyStage, Ruling
+from agent.model.proxy import PASS, Act, Open, ProxyRule, ProxyStage, Ruling
 from agent.model.record import record
+from agent.proxies.haproxy.keywords import BINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,14 +31,14 @@ class Bind:
     wrapped: bool = False
     """Connections begin with a line that only other proxies send (``accept-proxy``)."""
     doubts: tuple[str, ...] = ()
-    """Why a handshake may fail."""
+    """Why a connection may fail."""
 
-    def handshake(self) -> ProxyStage:
-        """Give the stage in which TLS ends."""
+    def begin(self) -> ProxyStage:
+        """Give the stage in which the connection begins, and TLS ends where that is done."""
         rules = tuple(
             ProxyRule(Open(f"{self.source} {doubt}", doubt), Ruling(Act.DROP), self.source) for doubt in self.doubts
         )
-        return ProxyStage("bind ssl", (*rules, ProxyRule(ALWAYS, READS, self.source)))
+        return ProxyStage("bind", rules, READS if self.ssl else PASS, self.source)
 
 
 def binds(line: Line) -> Iterator[Bind]:
@@ -50,6 +51,7 @@ def binds(line: Line) -> Iterator[Bind]:
         doubts.append("strict-sni: whether a certificate has the name")
     if "verify" in words and words[words.index("verify") + 1 : words.index("verify") + 2] == ("required",):
         doubts.append("verify required: whether the client has a certificate")
+    doubts += [because for word in words if (because := BINDS.open.get(word))]
     wrapped = "accept-proxy" in words or "accept-netscaler-cip" in words
     for place in line[1].split(","):
         for listener in _places(place):

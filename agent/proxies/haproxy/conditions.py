@@ -112,7 +112,7 @@ def acl(words: Sequence[str], flow: Flow) -> Test:
     found, end = expression(words[0])
     if end != len(words[0]):
         raise Malformed(f"{words[0]} is not understood")
-    found, way = _alias(found)
+    found, way = alias(found)
     if found.fetch.name in ("req.len", "req_len") and not found.converters and list(words[1:]) == ["gt", "0"]:
         return Open("hello in time", flow.too_early) if flow.too_early else ALWAYS
     taken = sample(found, flow)
@@ -146,7 +146,7 @@ def acl(words: Sequence[str], flow: Flow) -> Test:
     return _compared(taken, way, gathered)
 
 
-def _alias(found: Expression) -> tuple[Expression, str]:
+def alias(found: Expression) -> tuple[Expression, str]:
     """``hdr_end(host)`` is ``req.hdr(host) -m end``."""
     name = SAME.get(found.fetch.name, found.fetch.name)
     stem, _, way = name.rpartition("_")
@@ -231,6 +231,25 @@ def _of_cases(value: Cases, test: Callable[[Value], Test]) -> Test:
     return first((*((guard, test(inner)) for guard, inner in value.cases), (ALWAYS, test(value.otherwise))))
 
 
+def parted(words: Sequence[str]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Names of ACLs in the condition of a line, and its anonymous ACLs."""
+    named: list[str] = []
+    anonymous: list[tuple[str, ...]] = []
+    left = list(words)
+    while left and left[0] not in ("if", "unless"):
+        left.pop(0)
+    left = left[1:]
+    while left:
+        bare = left.pop(0).lstrip("!")
+        if bare == "{" and "}" in left:
+            end = left.index("}")
+            anonymous.append(tuple(left[:end]))
+            left = left[end + 1 :]
+        elif bare and bare.lower() not in ("or", "||"):
+            named.append(bare)
+    return named, anonymous
+
+
 def asks_for_content(words: Sequence[str], section: Section) -> bool:
     """Whether the first ACL of a condition looks into what the client sends, and so waits for it."""
     if len(words) < 2:
@@ -243,7 +262,7 @@ def asks_for_content(words: Sequence[str], section: Section) -> bool:
         looked = [line[2] for line in section.own("acl") if line[1] == name][:1] or [PREDEFINED.get(name, "")]
     for word in looked:
         stem = word.partition("(")[0].partition(",")[0]
-        alias = _alias(Expression(Call(stem)))[0].fetch.name
-        if alias in NEED_CONTENT or stem.split(" ")[0] in ("req.len", "req_len", "wait_end"):
+        fetch = alias(Expression(Call(stem)))[0].fetch.name
+        if fetch in NEED_CONTENT or stem.split(" ")[0] in ("req.len", "req_len", "wait_end"):
             return True
     return False

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.proxy import ALWAYS, DENIED, DROPPED, NEVER, Form, ProxyStage
 from agent.model.record import record
-from agent.proxies.haproxy.rules import RuleSet, guarded, own_pages
+from agent.proxies.haproxy.rules import RuleSet, doubts, guarded, own_pages
 from agent.proxies.haproxy.samples import text
 from agent.proxies.haproxy.servers import endings
 from agent.proxies.variables.branches import parted
@@ -70,10 +70,11 @@ class Course:
         yield from RuleSet("tcp-request connection", flow).stage(section, "tcp-request", "connection")
         if bind.ssl:
             if flow.form is not Form.TLS:
-                yield ProxyStage("bind ssl", (), DROPPED, bind.source)
+                yield ProxyStage("bind", (), DROPPED, bind.source)
                 return
-            yield bind.handshake()
             flow.decrypted = True
+        if bind.ssl or bind.doubts:
+            yield bind.begin()
         yield from RuleSet("tcp-request session", flow).stage(section, "tcp-request", "session")
         if mode(section) == "http":
             yield from self._as_http(section)
@@ -81,6 +82,7 @@ class Course:
         if flow.http:
             yield from RuleSet("http-request", flow).stage(section, "http-request")
             yield from own_pages(section, flow)
+        yield from doubts(section, flow)
         yield from self._switch()
 
     def _as_http(self, section: Section) -> Iterator[ProxyStage]:
@@ -143,5 +145,6 @@ class Course:
             if flow.http:
                 yield from RuleSet("http-request", flow).stage(target, "http-request")
                 yield from own_pages(target, flow)
+            yield from doubts(target, flow)
         yield endings(target, flow)
         self._flow = before

@@ -10,6 +10,7 @@ from agent.model.source import Gap, Source
 from agent.proxies.haproxy.binds import binds
 from agent.proxies.haproxy.courses import Course, Frontend
 from agent.proxies.haproxy.flow import Flow, Lists
+from agent.proxies.haproxy.mistakes import mistakes
 from agent.proxies.haproxy.rules import NO_DELAY
 from agent.proxies.haproxy.sections import NAME
 
@@ -34,6 +35,7 @@ class _Reader:
     def __init__(self, files: Files, following: Following, interest: Interest) -> None:
         self._files = files
         self._following = following
+        self._interest = interest
         base = "/"
         for section in files.sections:
             if section.kind == "global" and (line := section.last("default-path")) and line[1] == "origin":
@@ -63,7 +65,8 @@ class _Reader:
         servers, families = self._resolvers()
         source = Source(first.artifact, "", None) if first else None
         gaps += [*self._lists.gaps.values(), *self._following.gaps]
-        return Proxy(NAME, tuple(doors), source, servers, families, gaps=tuple(dict.fromkeys(gaps)))
+        wrong = tuple(one for section in sections for one in mistakes(section, self._lists, self._interest))
+        return Proxy(NAME, tuple(doors), source, servers, families, wrong, tuple(dict.fromkeys(gaps)))
 
     def _door(self, bind: Bind, section: Section, front: Frontend) -> Door:
         courses = []

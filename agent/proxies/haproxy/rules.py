@@ -8,6 +8,7 @@ from agent.errors import Malformed
 from agent.model.proxy import ALWAYS, DENIED, DROPPED, NEVER, PASS, Act, Open, ProxyRule, ProxyStage, Ruling
 from agent.proxies.haproxy.conditions import Acls, asks_for_content
 from agent.proxies.haproxy.expressions import expression
+from agent.proxies.haproxy.keywords import ACTIONS, ANSWERS, FILTERS, OPTIONS, PROXIES
 from agent.proxies.haproxy.samples import sample, text
 from agent.proxies.variables.logic import every, opposite
 from agent.proxies.variables.texts import How, Literal
@@ -93,6 +94,9 @@ class RuleSet:
         if name.startswith("lua.") or (name == "use-service" and action[1:2] and action[1].startswith("lua.")):
             self._flow.opaque = ruling = Ruling(Act.OPEN, "a script decides")
         if ruling is None:
+            if because := ACTIONS.doubt(name):
+                self._flow.gap(f"line {line.source.line}: {because}", line.source)
+                self._rules.append(ProxyRule(test, Ruling(Act.OPEN, because), line.source))
             reached = every((*(opposite(one) for one in self._left), test))
             if reached != NEVER:
                 self._change(name, rest.rstrip(")"), action[1:], reached)
@@ -108,7 +112,9 @@ class RuleSet:
         argument = words[0] if words else ""
         match name:
             case "set-var":
-                flow.set_variable(inside.partition(",")[0], self._value(argument), when)
+                name, sometimes, _ = inside.partition(",")
+                value: Value = Unknown(f"var {name}", "conditions of set-var are not followed")
+                flow.set_variable(name, value if sometimes else self._value(argument), when)
             case "set-var-fmt":
                 flow.set_variable(inside.partition(",")[0], text(argument, flow), when)
             case "unset-var":
@@ -156,6 +162,29 @@ class RuleSet:
 def _condition(words: Sequence[str]) -> Sequence[str]:
     at = next((at for at, word in enumerate(words) if word in ("if", "unless")), len(words))
     return words[at:]
+
+
+def doubts(section: Section, flow: Flow) -> Iterator[ProxyStage]:
+    """A stage for what is not followed: whoever gets here does not know what becomes of him."""
+    for line in section.all():
+        because = _doubt(line, http=flow.http)
+        if because:
+            flow.gap(f"line {line.source.line}: {because}", line.source)
+            yield ProxyStage(line[0], (), Ruling(Act.OPEN, because), line.source)
+
+
+def _doubt(line: Line, *, http: bool) -> str:
+    """Why a line may matter that is not followed."""
+    match line.words:
+        case "option", name, *_:
+            return OPTIONS.doubt(name)
+        case "filter", name, *_:
+            return FILTERS.doubt(name)
+        case "http-response", action, *_:
+            return ANSWERS.doubt(action.partition("(")[0]) if http else ""
+        case "tcp-response", _, action, *_:
+            return ANSWERS.doubt(action.partition("(")[0])
+    return PROXIES.doubt(line[0])
 
 
 def own_pages(section: Section, flow: Flow) -> Iterator[ProxyStage]:

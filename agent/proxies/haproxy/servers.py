@@ -20,6 +20,7 @@ from agent.model.proxy import (
     Ruling,
 )
 from agent.model.record import record
+from agent.proxies.haproxy.keywords import SERVERS
 from agent.proxies.haproxy.rules import guarded
 from agent.proxies.variables.logic import every, opposite
 from agent.proxies.variables.values import Const, Found, Port, Spelled, Target, ways
@@ -55,6 +56,10 @@ def servers(section: Section) -> tuple[Server, ...]:
         off = _last(words, "disabled", "enabled") == "disabled"
         if not off:
             found.append(Server(line[1], line[2], words, line.source, line.unknown))
+    found += [  # server-template PREFIX NUMBER PLACE
+        Server(line[1], line[3], (*preset, *line.words[4:]), line.source, line.unknown)
+        for line in section.own("server-template")
+    ]
     first = tuple(one for one in found if _last(one.words, "backup", "no-backup") != "backup")
     return first or tuple(found)
 
@@ -108,6 +113,11 @@ def _to(server: Server, flow: Flow, when: Test) -> Iterator[ProxyRule]:
     source = server.source
     if server.unknown:
         yield ProxyRule(when, Ruling(Act.OPEN, f"{server.unknown[0]} is not known"), source)
+        return
+    doubt = next((because for word in server.words if (because := SERVERS.open.get(word))), "")
+    if doubt:
+        flow.gap(f"line {source.line}: {doubt}", source)
+        yield ProxyRule(when, Ruling(Act.OPEN, doubt), source)
         return
     host, port = _parted(server.place)
     if host not in ANY:

@@ -9,7 +9,7 @@ from agent.model.proxy import ALWAYS, DENIED, DROPPED, NEVER, PASS, Act, Form, O
 from agent.model.record import record
 from agent.proxies.nginx.access import access, nearest
 from agent.proxies.nginx.rewriting import Rewriting
-from agent.proxies.nginx.stream import limited
+from agent.proxies.nginx.stream import doubts, limited
 from agent.proxies.nginx.upstreams import Towards
 from agent.proxies.variables.branches import parted
 from agent.proxies.variables.logic import every
@@ -142,6 +142,7 @@ class _Server:
             if limits := nearest(levels, name):
                 yield limited(limits)
         yield from _permission(levels)
+        yield from doubts(levels)
         yield self._content(levels, rewriting, flow)
 
     def _content(self, levels: tuple[Directive, ...], rewriting: Rewriting, flow: Flow) -> ProxyStage:
@@ -149,6 +150,9 @@ class _Server:
         location = levels[-1]
         tried = nearest(levels, "try_files")
         inner = next((one for one in location.all("location")), None) if len(levels) > 2 else None
+        hidden = location.last("internal") if len(levels) > 2 else None
+        if hidden is not None:
+            return ProxyStage("internal", (), DENIED, hidden.source)  # 404
         if tried or inner:
             because = "try_files is not followed" if tried else "locations in locations are not followed"
             return ProxyStage("location", (), Ruling(Act.OPEN, because), (tried or (inner or location,))[0].source)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from agent.model.proxy import ALWAYS, DENIED, DROPPED, Act, Form, Open, ProxyRule, ProxyStage, Ruling
 from agent.proxies.nginx.access import access, nearest
+from agent.proxies.nginx.directives import DIRECTIVES
 from agent.proxies.nginx.upstreams import Towards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from agent.proxies.nginx.flow import Flow
     from agent.proxies.nginx.listening import Listen
@@ -34,6 +35,7 @@ def stages(
         flow.decrypted = True
         yield ProxyStage("listen ssl", (ProxyRule(ALWAYS, Ruling(Act.NEXT, decrypts=True), listen.source),))
     flow.preread = any(one[0] == "on" for one in nearest(levels, "ssl_preread")[-1:])
+    yield from doubts(levels)
     server = levels[-1]
     answer, passed = server.last("return"), server.last("proxy_pass")
     if answer is not None:
@@ -47,6 +49,15 @@ def stages(
         towards = Towards(groups, DROPPED, resolver=resolver)
         rules = towards.rules(flow.text(passed[0]), ALWAYS, passed.source, fixed="$" not in passed[0])
         yield ProxyStage("proxy_pass", tuple(rules), DROPPED, passed.source)
+
+
+def doubts(levels: Sequence[Directive]) -> Iterator[ProxyStage]:
+    """Stages for what is not followed: whoever gets here does not know what becomes of him."""
+    for level in levels:
+        for one in level.block or ():
+            because = DIRECTIVES.doubt(one.name)
+            if because and not (one.name == "ssl_verify_client" and one[0] in ("off", "optional", "optional_no_ca")):
+                yield ProxyStage(one.name, (), Ruling(Act.OPEN, because), one.source)
 
 
 def limited(limits: tuple[Directive, ...]) -> ProxyStage:
