@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.model.proxy import Act, Form
 from agent.proxies import haproxy
-from tests.daemons.origins import EXPLICIT, FIXED, agrees, asked, certificate, foretold
+from tests.daemons.origins import EXPLICIT, FIXED, agrees, asked, certificate, foretold, patience
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
@@ -26,8 +26,11 @@ WORDS = (
 CLIENTS = ("127.1.0.5", "127.1.7.9")
 NETWORKS = ("127.1.0.0/24", "127.1.7.9", "127.0.0.0/8", "10.0.0.0/8", "::1", "127.1.0.5", "127.1.7.0/255.255.255.0")
 AGENTS = ("Mozilla/5.0", "LiveChat webhook/1.0")
-SAFE = ("two", "text.com")
-"""Backends without servers by which the proxy speaks to itself."""
+TCP = ("one", "two", "text.com")
+HTTP = ("one-h", "two-h", "bk_livechat.com")
+LOOPS = ("one", "one-h")
+"""Backends with servers by which the proxy may speak to itself."""
+SAFE = tuple(name for name in (*TCP, *HTTP) if name not in LOOPS)
 REGEXES = (
     "^livechat\\.com$", "(^|\\.)livechat\\.com$", "'^(www\\.)?text\\.com$'", "LiveChat", "^a+pi\\.", "[xyz]live", '"t.xt"',
 )  # fmt: skip
@@ -65,11 +68,10 @@ class Config:
             "web": self.http or self.random.random() < 0.6,
             "explicit": self.random.random() < 0.7,
         }
-        self.backends_http = any(kinds.values())  # a frontend for HTTP takes no others
         lines += self._frontend("tls", 8443, http=kinds["tls"], ssl=self.ssl)
         lines += self._frontend("web", 8080, http=kinds["web"])
         lines += self._frontend("explicit", EXPLICIT, http=kinds["explicit"])
-        backends = [line for name in ("one", "two", "text.com", "bk_livechat.com") for line in self._backend(name)]
+        backends = [line for name in (*TCP, *HTTP) for line in self._backend(name)]
         self.main = f"{root}/haproxy.cfg"
         self.argv = ["haproxy", "-db", "-f", self.main]
         how = self.random.randrange(4)
@@ -145,7 +147,7 @@ class Config:
             )
         lines += rules
         for _ in range(random.randrange(3)):
-            target = random.choice(("one", "two", "text.com") if port != EXPLICIT else SAFE)
+            target = self._target(port, http=http)
             if random.random() < 0.3:
                 subject = self._subject(raw=raw, http=http)
                 target = random.choice(
@@ -154,19 +156,21 @@ class Config:
                     ]
                 )
             lines.append(f"  use_backend {target} {self._condition(raw=raw, http=http, ssl=ssl, port=port)}")
-        lines.append(
-            f"  default_backend {'two' if port == EXPLICIT or random.random() < 0.5 else 'one'}"
-            if random.random() < 0.85
-            else "  # nowhere"
-        )
+        lines.append(f"  default_backend {self._target(port, http=http)}" if random.random() < 0.85 else "  # nowhere")
         return lines
+
+    def _target(self, port: int, *, http: bool) -> str:
+        """A backend that a frontend may have: one for HTTP takes no others."""
+        names = HTTP if http or self.random.random() < 0.1 else TCP
+        left = [name for name in names if port != EXPLICIT or name not in LOOPS]
+        return self.random.choice((*left, *left[:1]))
 
     def _backend(self, name: str) -> list[str]:
         random = self.random
-        lines = [f"backend {name}", f"  mode {'http' if self.backends_http else 'tcp'}"]
+        lines = [f"backend {name}", f"  mode {'http' if name in HTTP else 'tcp'}"]
         server = random.choice(
             (
-                *(() if name in SAFE else ("0.0.0.0", "0.0.0.0", "*")),  # noqa: S104 - where the client wanted to go
+                *(("0.0.0.0",) * 6 + ("*",) if name in LOOPS else ()),  # noqa: S104 - where the client wanted to go
                 "0.0.0.0:443",
                 "0.0.0.0:80",
                 f"{FIXED[0]}:443",
@@ -175,7 +179,7 @@ class Config:
             )
         )
         how = random.randrange(8)
-        if how == 0 and name not in SAFE:
+        if how == 0 and name in LOOPS:
             lines.append("  option transparent")
         elif how == 1:
             lines.append(f"  server off {server} disabled")
@@ -190,7 +194,7 @@ class Config:
         way = random.choice(("map", "map_str", "map_end", "map_beg", "map_dom", "map_sub"))
         path = f"{self.root}/map{len(self.files)}"
         rows = [
-            f"{random.choice(('', '  '))}{random.choice(WORDS[:13])}{random.choice((' ', '   '))}{random.choice((*SAFE, 'none') if port == EXPLICIT else ('one', 'two', 'text.com', 'none'))}"
+            f"{random.choice(('', '  '))}{random.choice(WORDS[:13])}{random.choice((' ', '   '))}{random.choice(('none', *SAFE) if port == EXPLICIT else ('none', *TCP, *HTTP))}"
             for _ in range(random.randrange(1, 6))
         ]
         self.files[path] = "\n".join(("# names", "", *rows, ""))
@@ -244,7 +248,7 @@ class Config:
             case 10:
                 return random.choice(("always_true", "always_false", "ssl_fc", "src 127.0.0.0/8", "req.proto_http"))
             case 11:
-                return f"{subject},lower,{self._map()} -m {random.choice(('str one', 'found', 'str two text.com'))}"
+                return f"{subject},lower,{self._map()} -m {random.choice(('str two-h bk_livechat.com', 'found', 'str two text.com'))}"
             case 12:
                 return "var(txn.x) -m " + random.choice(("found", "str text.com", "end livechat.com"))
             case _:
@@ -281,8 +285,8 @@ def disagreements(config: Config, world: Web, outcomes: set[Act] | None = None) 
             for at, name in enumerate(NAMES):
                 client, agent = CLIENTS[at % 2], AGENTS[at // 2 % 2]
                 ask = asked(form, name, USUAL[form], client, METHODS[at // 3 % 2], agent=agent)
-                theirs = world.ask(ask, client, agent)
                 ours, why = foretold(doors[port], ask)
+                theirs = world.ask(ask, client, agent, patience=patience(ours))
                 if outcomes is not None:
                     outcomes.add(theirs.act)
                 if not agrees(ours, theirs):

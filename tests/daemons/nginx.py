@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.model.proxy import Act, Form
 from agent.proxies import nginx
-from tests.daemons.origins import DEAD, EXPLICIT, FIXED, agrees, asked, certificate, foretold
+from tests.daemons.origins import DEAD, EXPLICIT, FIXED, agrees, asked, certificate, foretold, patience
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
@@ -242,8 +242,8 @@ def disagreements(config: Config, world: Web, outcomes: set[Act] | None = None) 
             for at, name in enumerate(NAMES):
                 client, agent = CLIENTS[at % 2], AGENTS[at // 2 % 2]
                 ask = asked(form, name, USUAL[form], client, METHODS[at // 3 % 2], agent=agent)
-                theirs = world.ask(ask, client, agent)
                 ours, why = foretold(doors[port], ask)
+                theirs = world.ask(ask, client, agent, patience=patience(ours))
                 if outcomes is not None:
                     outcomes.add(theirs.act)
                 if not agrees(ours, theirs):

@@ -120,7 +120,7 @@ class Web:
                 return False
         return True
 
-    def ask(self, ask: Ask, client: str, agent: str = AGENT, *, patience: float = 1.5) -> Fate:
+    def ask(self, ask: Ask, client: str, agent: str = AGENT, *, patience: float = PATIENCE) -> Fate:
         """Make a request, as a browser makes it."""
         explicit = ask.form in (Form.CONNECT, Form.GET, Form.SOCKS)
         with self.namespace.entered(), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as line:
@@ -288,6 +288,11 @@ def foretold(door: Door, ask: Ask) -> tuple[set[Fate], str]:
     return found, "; ".join(
         f"{way.ruling.act} by {way.source} ({[one.because for one in way.open_by]})" for way in ways
     )
+
+
+def patience(found: set[Fate]) -> float:
+    """How long to wait for an answer, in seconds: on a busy machine long, but not for what is dropped in silence."""
+    return 1.5 if all(one.act is Act.DROP for one in found) else PATIENCE
 
 
 def agrees(found: set[Fate], fate: Fate) -> bool:

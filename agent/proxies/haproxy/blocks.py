@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 VERSION: Final = (2, 6, 12)
 """What version this is read for."""
 MAX_DEPTH: Final = 50
+OWN: Final = frozenset({"HAPROXY_MWORKER", "HAPROXY_MASTER_CLI"})
+"""Variables that are not there where the program does not set them; of others nobody knows."""
 _TOKEN: Final = re.compile(r"\s*(&&|\|\||!|\(|\)|\d+|([a-z_]+)\(([^()]*)\))")
 
 
@@ -68,7 +70,7 @@ class _Condition:
     def _holds(self, name: str, argument: str) -> bool:
         words = [word.strip().strip("\"'") for word in argument.split(",")]
         match name, words:
-            case "defined", [variable]:
+            case "defined", [variable] if variable in self._environment or variable in OWN:
                 return variable in self._environment
             case (("streq" | "strneq"), [one, other]):
                 return (one == other) == (name == "streq")

@@ -11,7 +11,7 @@ from agent.proxies.haproxy.patterns import WAYS, networks, numbers, text_pattern
 from agent.proxies.haproxy.samples import NEED_CONTENT, SAME, Sample, sample
 from agent.proxies.variables.logic import every, opposite, some
 from agent.proxies.variables.texts import How, Literal
-from agent.proxies.variables.values import Cases, Client, Const, Missing, Port, Spelled, Target, first, fits
+from agent.proxies.variables.values import Cases, Client, Const, Missing, Port, Spelled, Target, Unknown, first, fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,6 +162,8 @@ def _is_name(value: Value) -> bool:
 
 def _compared(taken: Sample, way: str, patterns: Sequence[tuple[str, bool]]) -> Test:
     words = [word for word, _ in patterns]
+    if isinstance(taken.value, Unknown):
+        return Open(f"{taken.value.key} {way} {patterns}", taken.value.because)
     match way:
         case "found":
             return _present(taken.value)

@@ -141,6 +141,8 @@ class Course:
         if target is not front:  # the rules of a listen section are asked once
             if mode(target) == "http":
                 yield from self._as_http(target)
+            elif flow.http:  # a name that is made of the request may be that of a backend for TCP: an error
+                yield ProxyStage("use_backend", (), DROPPED, target.source)
             yield from self._content(target)
             if flow.http:
                 yield from RuleSet("http-request", flow).stage(target, "http-request")

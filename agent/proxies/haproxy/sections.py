@@ -116,10 +116,11 @@ def named_files(arguments: Sequence[str]) -> tuple[str, ...]:
 def load(arguments: Sequence[str], following: Following) -> Files:
     """Read all files that the command line names, in its order."""
     paths = named_files(arguments) or (DEFAULT,)
-    found = _Reader(following, {}).read(paths)
-    if any(line.unknown for section in found.sections for line in section.lines):
+    own = {"HAPROXY_MWORKER": "1"} if any(word in ("-W", "-Ws") for word in arguments) else {}
+    found = _Reader(following, own).read(paths)
+    if found.gaps or any(line.unknown for section in found.sections for line in section.lines):
         told = following.file(ENVIRONMENT)
-        found = _Reader(following, dict(_settings(told.text)) if told else {}).read(paths)
+        found = _Reader(following, own | dict(_settings(told.text) if told else ())).read(paths)
     return found
 
 
