@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
+from agent.model.intervals import as_address
 from agent.model.network import Listener
 from agent.model.record import record
 
@@ -65,5 +66,7 @@ def _listeners(place: str, port: int | None) -> Iterator[Listener]:
     if int(high or low) - int(low) >= MAX_PORTS:
         raise Malformed(f"{place}: more than {MAX_PORTS} ports")
     host = {"*": ANYWHERE, "": ANYWHERE, "localhost": "127.0.0.1"}.get(host, host.strip("[]"))
+    if as_address(host) is None:
+        raise Malformed(f"{place} is no address with a port")
     for number in range(int(low), int(high or low) + 1):
         yield Listener("tcp", host, number)
