@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from agent.model.firewall import Table
     from agent.model.naming import FilledSet, ResolvedName
     from agent.model.network import HostsEntry, Nameserver, Network, ProxySetting, Service
+    from agent.model.pac import Pac
     from agent.model.proxy import Proxy
     from agent.model.resolver import Resolver
+    from agent.model.routing import BgpSession
     from agent.model.source import Gap
     from agent.snapshot import Snapshot, Want
 
@@ -34,10 +36,14 @@ class Piece:
     services: tuple[Service, ...] = ()
     resolvers: tuple[Resolver, ...] = ()
     proxies: tuple[Proxy, ...] = ()
+    pacs: tuple[Pac, ...] = ()
     nameservers: tuple[Nameserver, ...] = ()
     filled_sets: tuple[FilledSet, ...] = ()
+    bgp: tuple[BgpSession, ...] = ()
     resolved_names: tuple[ResolvedName, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What an administrator should know, without a full stop."""
 
 
 @record

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 from agent.errors import ConfigError, UsageError
 from agent.model.intervals import prefix_interval
 from agent.model.limits import STRICT, Checked, Limits
-from agent.model.names import apex_of, normalise
+from agent.model.names import apex_of, covers, normalise
 from agent.model.record import record
 from agent.model.requirement import PortNeed, Requirement
 from agent.strict import parse_yaml, read_bytes, suggest, trusted, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 BUILT_IN: Final = "rules.packs"
 OPERATOR_FOLDER: Final = Path("/etc/gateproof/packs")
@@ -96,6 +96,16 @@ class Discouraged:
 
 
 @record(kw_only=True)
+class Alias:
+    """A name that leads to others (CNAME): a filter that stops one of these stops it as well."""
+
+    __pydantic_config__: ClassVar = STRICT
+    name: Pattern
+    leads_to: Annotated[tuple[Pattern, ...], Limits(min_length=1)]
+    """In the order of the chain, as a resolver showed it."""
+
+
+@record(kw_only=True)
 class Webhooks:
     """How the service identifies itself when it calls the customer."""
 
@@ -138,12 +148,16 @@ class Pack:
     recommended: tuple[Line, ...] = ()
     tls: Line | None = None
     webhooks: Webhooks | None = None
+    aliases: tuple[Alias, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what is named twice; raises ValueError."""
         twice = next((one for one in self.domains if self.domains.count(one) > 1), None)
         if twice:
             raise ValueError(f"`domains` names {twice} twice")
+        for alias in self.aliases:
+            if not any(alias.name == one or covers(one, alias.name, apex=self.apex) for one in self.domains):
+                raise ValueError(f"`aliases` names {alias.name}, which belongs to none of the domains")
 
     def requirements(self) -> tuple[Requirement, ...]:
         """What judging needs: one requirement for each domain, in the pack's order."""
@@ -153,7 +167,15 @@ class Pack:
             for proto, _, number in (text.partition("/") for text in texts)
         )
         agents = self.webhooks.user_agents if self.webhooks else ()
-        return tuple(Requirement(self.name, domain, ports, self.apex, agents) for domain in self.domains)
+        return tuple(
+            Requirement(self.name, domain, ports, self.apex, agents, tuple(self._aliases(domain)))
+            for domain in self.domains
+        )
+
+    def _aliases(self, domain: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        for alias in self.aliases:
+            if alias.name == domain or covers(domain, alias.name, apex=self.apex):
+                yield alias.name, alias.leads_to
 
     def references(self) -> list[str]:
         """Links to the sources of the facts; titles where there is no link."""

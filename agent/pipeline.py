@@ -14,10 +14,11 @@ from agent.errors import UsageError
 from agent.firewalls.owners import Owners
 from agent.judge.verdicts import judge
 from agent.judge.zones import find_zones
-from agent.model.explanation import Explanation, Hop
+from agent.model.explanation import Explanation, RoadTold
 from agent.model.gateway import Zone
 from agent.model.intervals import Intervals, prefix_interval
 from agent.model.names import apex_of, covers
+from agent.model.overall import overall
 from agent.model.report import (
     Evidence,
     Finding,
@@ -34,7 +35,6 @@ from agent.model.report import (
     fingerprint,
 )
 from agent.model.requirement import PortNeed, Requirement
-from agent.model.vocabulary import Reach
 from agent.practice import Case, Hit, Rule, find_rules, run
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ def read_gateway(
     snapshot: Snapshot, packs: Sequence[Pack], settings: Settings, more: frozenset[str] = frozenset()
 ) -> Gateway:
     """The model of a snapshot, with its zones; only names of the packs, and ``more``, are kept."""
-    interest = more | {apex_of(one.pattern) for pack in packs for one in pack.requirements()}
+    needs = [one for pack in packs for one in pack.requirements()]
+    interest = more | {apex_of(one.pattern) for one in needs}
+    interest |= {target for one in needs for _, targets in one.aliases for target in targets}
     gateway = catalog.read(snapshot, interest)
     return replace(gateway, zones=_zones(gateway, settings))
 
@@ -79,7 +81,7 @@ def audit(
     judged = judge(gateway, requirements)
     if held is not None:
         held.append(judged)
-    case = Case(gateway, requirements, judged.judgements, judged.proofs, Owners(gateway.firewall))
+    case = Case(gateway, requirements, judged.judgements, judged.proofs, Owners(gateway.firewall), judged.prover)
     host = Host(
         id=snapshot.host.get("id", ""),
         name=snapshot.host.get("name", ""),
@@ -103,6 +105,7 @@ def audit(
         verdicts=[_verdict(one) for one in judged.judgements],
         findings=sorted(findings, key=lambda one: (-one.severity.rank, one.rule.id, one.zone or "", one.uid)),
         gaps=[_gap(gap) for gap in (*gateway.firewall.gaps, *gateway.gaps)],
+        notes=list(gateway.notes),
     )
 
 
@@ -231,9 +234,8 @@ def _requirement(packs: Sequence[Pack], domain: str, port: int | None) -> Requir
 
 
 def _explanation(domain: str, zone: str, judgements: list[Judgement]) -> Explanation:
-    hops = tuple(
-        Hop(f"{one.port.text} IPv{one.family} {one.road}", one.verdict.value, one.because, one.decided_by)
+    roads = tuple(
+        RoadTold(f"{one.port.text} IPv{one.family} {one.road}", one.verdict.value, one.because, one.hops)
         for one in judgements
     )
-    required = [one for one in judgements if one.port.required]
-    return Explanation(domain, zone, hops, Reach.over(one.verdict for one in required).value)
+    return Explanation(domain, zone, roads, overall(one for one in judgements if one.port.required).value)

@@ -9,15 +9,17 @@ from agent.kind import Kind, Piece
 from agent.model.network import Service
 from agent.model.source import Gap, Source
 from agent.snapshot import Files, Processes, Status, Want
-from agent.snapshot.programs import ARTIFACT, running
+from agent.snapshot.programs import ARTIFACT, UNITS, running, unit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from agent.snapshot import Snapshot
     from agent.snapshot.programs import Program
 
-PROXY, RESOLVER, FIREWALL = "proxy", "resolver", "firewall-manager"
+JUDGED: Final = ("proxy", "resolver")
+"""Roles of programs whose configuration is judged."""
+PROXY, RESOLVER, FIREWALL, ROUTING = "proxy", "resolver", "firewall-manager", "routing-daemon"
 PROGRAMS: Final = {
     "squid": (PROXY, "-f", "/etc/squid/squid.conf"),
     "haproxy": (PROXY, "-f", "/etc/haproxy/haproxy.cfg"),
@@ -42,6 +44,8 @@ PROGRAMS: Final = {
     "fail2ban-server": (FIREWALL, "-c", "/etc/fail2ban"),
     "crowdsec": (FIREWALL, "-c", "/etc/crowdsec/config.yaml"),
     "tailscaled": (FIREWALL, "", ""),
+    "bgpd": (ROUTING, "-f", "/etc/frr/frr.conf"),
+    "bird": (ROUTING, "-c", "/etc/bird/bird.conf"),
     "libvirtd": (FIREWALL, "", "/etc/libvirt"),
 }
 """Program to role, the option that names its configuration, and the file it reads without that option."""
@@ -54,6 +58,10 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
         yield Want(ARTIFACT, Processes(tuple(PROGRAMS)), "run as root")
     if f"files{UFW}" not in snapshot.artifacts:
         yield Want("files", Files(UFW))
+        for name, (role, _, default) in PROGRAMS.items():
+            if role in JUDGED and default:
+                yield Want("files", Files(default), "run as root")
+                yield Want("files", Files(unit_of(name)))
 
 
 def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
@@ -71,7 +79,18 @@ def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
     ufw = snapshot.get(f"files{UFW}")
     if ufw.status is Status.OK and any(line.strip().lower() == "enabled=yes" for line in ufw.text.splitlines()):
         found.append(Service("ufw", FIREWALL, 0, (), UFW))
-    return Piece(services=tuple(found), gaps=tuple(gaps))
+    return Piece(services=tuple(found), gaps=tuple(gaps), notes=tuple(_idle(snapshot, {one.name for one in found})))
+
+
+def _idle(snapshot: Snapshot, running_here: set[str]) -> Iterator[str]:
+    """Programs that are installed, but neither run nor start at boot: mentioned, not judged."""
+    if snapshot.get(ARTIFACT).status is not Status.OK:
+        return
+    for name, (role, _, default) in PROGRAMS.items():
+        enabled = snapshot.get(f"files{unit_of(name)}").status is Status.OK
+        installed = role in JUDGED and default and snapshot.get(f"files{default}").status is Status.OK
+        if installed and not enabled and name not in running_here and name not in UNITS.values():
+            yield f"{name} is installed, but neither runs nor starts at boot: {default} was not judged"
 
 
 def _service(one: Program) -> Service:

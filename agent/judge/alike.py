@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.judge.packet import family_of, put
 from agent.model.expression import Binary, Concat, Device, Fib, Field, IntervalTable, Lookup, NamedSet, Read
-from agent.model.firewall import AddToSet, AnyOf, Assign, Dnat, Match, Notrack, Simple, Snat, Vmap
+from agent.model.firewall import AddToSet, AnyOf, Assign, Dnat, Match, Notrack, Simple, Snat, Tproxy, Vmap
 from agent.model.intervals import Intervals, name_text
 
 if TYPE_CHECKING:
@@ -142,6 +142,8 @@ def _note(step: Step, looks: dict[Field, _Looks]) -> None:
             _read(step.value, looks)
         case Notrack():  # to what nobody tracks, an answer by TCP is another thing than one by UDP
             looks[Field.L4PROTO].otherwise = True
+        case Tproxy():  # which socket gets it
+            looks[Field.L4PROTO].otherwise = looks[Field.DPORT].otherwise = True
         case AddToSet() | Vmap():
             _read(step.key, looks)
         case Dnat() | Snat():

@@ -18,6 +18,8 @@ from agent.judge.packet import (
     ICMPV6,
     REROUTE,
     SNATTED,
+    SWEPT,
+    TPROXIED,
     TRACKED,
     UNKNOWN,
     Packet,
@@ -48,6 +50,29 @@ class Load(NamedTuple):
     doubts: tuple[Doubt, ...] = ()
 
 
+class Elsewhere(NamedTuple):
+    """Where NAT, TPROXY or routing lead a packet instead of its own destination."""
+
+    family: int
+    here: bool
+    """This host takes it."""
+    address: int | None
+    """None where it is not known, or the packet's own."""
+    port: int
+    """0 where it is not known, or the packet's own."""
+    own: bool = False
+    """The destination's address stays as it was."""
+
+    def __str__(self) -> str:
+        """``this host port 3128``, ``172.17.0.2 port 53``."""
+        port = f" port {self.port}" if self.port else ""
+        if self.here:
+            return f"this host{port}"
+        if self.address is None:
+            return f"{'its own address' if self.own else 'another address'}{port}"
+        return f"{address_text(self.address, self.family)}{port}"
+
+
 class Outcome(NamedTuple):
     """One possible end of the whole way, for a set of destination addresses."""
 
@@ -62,17 +87,16 @@ class Outcome(NamedTuple):
     """Accepted for this host itself."""
 
     @property
-    def elsewhere(self) -> str:
-        """Where NAT sent the packet instead of its own destination; empty where it did not."""
+    def elsewhere(self) -> Elsewhere | None:
+        """Where the packet ends where that is not its own destination, or where this host takes it for itself."""
         packet = self.load.packet
-        if not packet[DNATTED] or self.end is not End.ACCEPT:
-            return ""
-        port = f" port {packet[Field.DPORT]}" if packet[Field.DPORT] >= 0 else ""
-        if self.delivered:
-            return f"this host{port}"
-        if packet[Field.DADDR] < 0:
-            return f"another address{port}" if packet[Field.DADDR] == UNKNOWN else f"its own address{port}"
-        return f"{address_text(packet[Field.DADDR], family_of(packet))}{port}"
+        if self.end is not End.ACCEPT or not (packet[DNATTED] or self.delivered):
+            return None
+        port = packet[TPROXIED] or (packet[Field.DPORT] if packet[DNATTED] else 0)
+        address = packet[Field.DADDR]
+        return Elsewhere(
+            family_of(packet), self.delivered, address if address >= 0 else None, max(port, 0), address == SWEPT
+        )
 
 
 class Runner(Protocol):

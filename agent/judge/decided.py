@@ -18,6 +18,7 @@ from agent.model.record import record
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
+    from agent.judge.crossing import Elsewhere
     from agent.judge.doubt import Doubt
     from agent.judge.patchwork import Roll
     from agent.model.firewall import Chain, Decider, Rule
@@ -42,8 +43,8 @@ class Decided:
     """The rule or policy, where one decided; or which rule did where."""
     stage: str = "firewall"
     note: str = ""
-    elsewhere: str = ""
-    """Where NAT sends accepted packets instead of their destination, for example ``this host port 3128``."""
+    elsewhere: Elsewhere | None = None
+    """Where accepted packets end instead of at their destination."""
     doubts: tuple[Doubt, ...] = ()
     answers: bool = False
     """It is the answers that are stopped."""

@@ -16,6 +16,7 @@ from agent.judge.packet import (
     ABSENT,
     CT_STATE_LATER,
     FOLLOWED,
+    TPROXIED,
     TRACKED,
     UNKNOWN,
     UNTRACKED,
@@ -59,7 +60,11 @@ MAX_WAYS = 100_000
 class Interpreter:
     """Runs base chains; collects doubts on the way."""
 
-    def __init__(self, ask: Callable[[Fib | Device, Packet], int]) -> None:
+    def __init__(
+        self, ask: Callable[[Fib | Device, Packet], int], transparent: frozenset[tuple[int, int]] = frozenset()
+    ) -> None:
+        """``transparent``: protocol and port of sockets that take packets for any address."""
+        self.transparent = transparent
         self.ledger = Ledger()
         self._known_doubts: dict[tuple[Rule, str], Doubt] = {}
         self._endings: dict[tuple[object, ...], Ending] = {}
@@ -338,14 +343,25 @@ class _Walk:
                 self._decide(datum, place, packet)
 
     def _tproxy(self, action: Tproxy, place: _Place, packet: Packet) -> None:
-        """Follow both: with a listening socket the packet goes on; without, iptables drops it, nft leaves."""
+        """Follow both: with a listening socket the packet goes on; without, iptables drops it, nft leaves.
+
+        Sources: tproxy_tg4() in xt_TPROXY.c, nft_tproxy_eval_v4() in nft_tproxy.c.
+        """
+        port = action.port or packet[Field.DPORT]
+        given = put(packet, TPROXIED, max(port, 0))
+        if (packet[Field.L4PROTO], port) in self.run.owner.transparent:
+            if action.terminal:
+                self._end(End.ACCEPT, place, given)
+            else:
+                self.waiting.append((place.at, place.step, given))
+            return
         self._doubt(place.rule, action)
         if action.terminal:
-            self._end(End.ACCEPT, place, packet)
+            self._end(End.ACCEPT, place, given)
             self._end(End.DROP, place, packet)
         else:
             self._next_rule(place, packet)
-            self.waiting.append((place.at, place.step, packet))
+            self.waiting.append((place.at, place.step, given))
 
     def _end(self, end: End, place: _Place, packet: Packet, nat: Dnat | Snat | None = None) -> None:
         self.endings[self.run.owner.ending(end, packet, self.chain, place.rule, nat)] = None

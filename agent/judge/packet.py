@@ -30,13 +30,15 @@ CT_STATE_LATER: Final = FIELDS + 4  # what the state will be once conntrack has 
 REPLY: Final = FIELDS + 5  # 1 when the packet goes against the direction of its flow
 REROUTE: Final = FIELDS + 6  # an output chain had this host's packet routed again, when its mark was one less
 ADDED: Final = FIELDS + 7  # number of the record of set elements added on the way; see ledger.py
-SLOTS: Final = FIELDS + 8
+TPROXIED: Final = FIELDS + 8  # port of the local socket that TPROXY gave the packet to
+SLOTS: Final = FIELDS + 9
 
 BEFORE_CONNTRACK: Final = 0
 FOLLOWED: Final = 1
 UNTRACKED: Final = 2
 
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
+PROTOCOLS: Final = {"tcp": TCP, "udp": UDP}
 WITH_PORTS: Final = frozenset({TCP, UDP, 33, 132, 136})  # and dccp, sctp, udplite
 
 NFPROTO_IPV4, NFPROTO_IPV6 = 2, 10
@@ -88,7 +90,7 @@ def packet(  # noqa: PLR0913 - one parameter for each thing that a flow says
     if proto != TCP:
         values[Field.TCP_SEQ] = ABSENT
     values[TRACKED] = BEFORE_CONNTRACK
-    values[DNATTED] = values[SNATTED] = values[REDIRECTED] = values[REROUTE] = 0
+    values[DNATTED] = values[SNATTED] = values[REDIRECTED] = values[REROUTE] = values[TPROXIED] = 0
     values[CT_STATE_LATER] = ct_state
     values[REPLY] = int(reply)
     values[ADDED] = 0

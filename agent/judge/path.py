@@ -18,6 +18,7 @@ from agent.judge.packet import (
     REDIRECTED,
     REPLY,
     REROUTE,
+    TPROXIED,
     UNKNOWN,
     Packet,
     family_of,
@@ -103,6 +104,10 @@ class Path:
         if road.way is Way.LOCAL:
             for arrived, some in self._hooks.cross(Hook.INPUT, {load: addresses}, family).items():
                 self._hooks.outcome(End.ACCEPT, arrived, some, delivered=True)
+        elif road.way is Way.FORWARD and load.packet[TPROXIED]:
+            # ip_forward() drops what already belongs to a socket
+            note = "TPROXY gives it to a socket here, but routing sends it on"
+            self._hooks.outcome(End.DROP, load, addresses, "route", note)
         elif road.way is Way.FORWARD:
             device = name_text(load.packet[Field.IIFNAME])
             if not self._routing.forwards(family, device):

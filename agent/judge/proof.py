@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.judge.decided import rank
+from agent.judge.packet import PROTOCOLS
 from agent.judge.reach import Prover, Question, Reach
 from agent.judge.zones import own_addresses, uplinks
 from agent.model.intervals import Intervals
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from agent.model.firewall import Decider
     from agent.model.gateway import Gateway, Zone
     from agent.model.requirement import PortNeed
-
-PROTOCOLS = {"tcp": 6, "udp": 17}
 
 
 @record

@@ -13,7 +13,7 @@ from agent.judge.decided import Decided, Ranking, rank
 from agent.judge.packet import ABSENT, SWEPT, TCP, UNKNOWN, WITH_PORTS, packet
 from agent.judge.path import HERE, Path
 from agent.judge.routing import Routing
-from agent.judge.scalar import ScalarRunner
+from agent.judge.scalar import ScalarRunner, transparent_sockets
 from agent.judge.sources import Sources
 from agent.judge.sweep import SweepRunner
 from agent.model.expression import Field
@@ -120,7 +120,7 @@ class Prover:
 
     def __init__(self, gateway: Gateway) -> None:
         self.routing = Routing(gateway.network)
-        scalar = ScalarRunner(self.routing)
+        scalar = ScalarRunner(self.routing, transparent_sockets(gateway))
         self.evaluator = scalar.evaluator
         self._ledger = scalar.interpreter.ledger
         self._likeness = Likeness(gateway.firewall, self.routing)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from agent.judge.blocks import AllRules, End, Ending
 from agent.judge.interpret import Interpreter
 from agent.judge.nat import translate
+from agent.judge.packet import PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,15 +19,22 @@ if TYPE_CHECKING:
     from agent.judge.hooks import Station
     from agent.judge.packet import Packet
     from agent.judge.routing import Road, Routing
+    from agent.model.gateway import Gateway
     from agent.model.intervals import Intervals
+
+
+def transparent_sockets(gateway: Gateway) -> frozenset[tuple[int, int]]:
+    """Protocol and port of the sockets here that take packets for any address."""
+    doors = (door for proxy in gateway.proxies for door in proxy.doors if door.transparent)
+    return frozenset((PROTOCOLS[door.listener.proto], door.listener.port) for door in doors)
 
 
 class ScalarRunner:
     """Runs base chains rule by rule; the addresses of a load just travel with it."""
 
-    def __init__(self, routing: Routing) -> None:
+    def __init__(self, routing: Routing, transparent: frozenset[tuple[int, int]] = frozenset()) -> None:
         self._routing = routing
-        self.interpreter = Interpreter(routing.ask)
+        self.interpreter = Interpreter(routing.ask, transparent)
 
     def run(
         self, station: Station, load: Load, addresses: Intervals

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agent.judge.packet import UNKNOWN, family_of
 from agent.judge.path import Path
 from agent.judge.routing import Routing
-from agent.judge.scalar import ScalarRunner
+from agent.judge.scalar import ScalarRunner, transparent_sockets
 from agent.model.expression import Field
 from agent.model.firewall import source_of
 from agent.model.intervals import Intervals, address_text, name_text
@@ -60,7 +60,7 @@ class Tracer:
 
     def __init__(self, gateway: Gateway) -> None:
         self._routing = Routing(gateway.network)
-        self._path = Path(gateway, self._routing, ScalarRunner(self._routing))
+        self._path = Path(gateway, self._routing, ScalarRunner(self._routing, transparent_sockets(gateway)))
         self._gaps = tuple(str(gap) for gap in gateway.firewall.gaps)
 
     def answer(self, flow: Flow) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import prefixes
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from agent.model.intervals import Intervals
 
 SHOWN_PREFIXES = 2
+SAMPLED: Final = "there are too many patterns to know what they do to all names together"
+MAX_NAMES: Final = 3
+"""Names listed in a sentence."""
 PASSIVE = {"drop": "dropped", "reject": "rejected", "accept": "accepted"}
 
 
@@ -49,3 +52,14 @@ def stopped_by(part: Decided) -> str:
     if part.source is not None:
         return f"{how} by {part.source}"
     return f"{how}: {part.note}" if part.note else how
+
+
+def listed(names: list[str]) -> str:
+    """A few of the parts: a name, all below it, or both."""
+    texts = []
+    for name in dict.fromkeys(names):
+        if name.startswith("*.") and name[2:] in names:
+            continue
+        texts.append(f"{name} and all below it" if f"*.{name}" in names else name)
+    more = len(texts) - MAX_NAMES
+    return ", ".join(texts[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")

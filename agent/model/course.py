@@ -37,7 +37,10 @@ MAX_WAYS: Final = 256
 BROWSERS: Final = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 Version/17.6 Mobile/15E148 Safari/604.1",
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+        " Version/17.6 Mobile/15E148 Safari/604.1"
+    ),
 )
 """What the services' clients say of themselves, in the three forms that are left."""
 
@@ -125,6 +128,11 @@ def _way(stages: Sequence[ProxyStage], ask: Ask, known: Mapping[str, bool]) -> _
 
 def holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
     """Whether a test holds for a request, or the open test that this depends on."""
+    found = _holds(test, ask, known)
+    return known.get(found.key, found) if isinstance(found, Open) else found
+
+
+def _holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
     match test:
         case Names():
             return any(ask.name in names for names in test.sets)
@@ -141,7 +149,7 @@ def holds(test: Test, ask: Ask, known: Mapping[str, bool]) -> bool | Open:
         case Agents():
             return _agreed([any(agent in one for one in test.patterns) for agent in ask.agents], test)
         case Open():
-            return known.get(test.key, test)
+            return test
         case Not():
             found = holds(test.test, ask, known)
             return found if isinstance(found, Open) else not found

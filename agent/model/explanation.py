@@ -1,4 +1,4 @@
-"""The road of one domain, hop by hop."""
+"""The roads of one domain, hop by hop."""
 
 from __future__ import annotations
 
@@ -21,10 +21,21 @@ class Hop:
 
 
 @record
+class RoadTold:
+    """One road for one port and family: all its stages, also those behind the one that stops it."""
+
+    name: str
+    """``tcp/443 IPv4 direct``."""
+    verdict: str
+    because: str
+    hops: tuple[Hop, ...]
+
+
+@record
 class Explanation:
-    """All hops of one domain from one zone."""
+    """All roads of one domain from one zone."""
 
     domain: str
     zone: str
-    hops: tuple[Hop, ...]
+    roads: tuple[RoadTold, ...]
     verdict: str

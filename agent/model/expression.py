@@ -193,6 +193,8 @@ class NamedSet:
     timeout: int | None = None
     """Seconds after which an element goes, where it does."""
     source: Source | None = None
+    holds: int | None = None
+    """4 or 6 where its elements are addresses of that family."""
 
 
 def interval_map(pairs: Iterable[tuple[Interval, Datum]]) -> IntervalTable:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from agent.model.intervals import Intervals
     from agent.model.naming import FilledSet, ResolvedName
     from agent.model.network import HostsEntry, Nameserver, ProxySetting, Service
+    from agent.model.pac import Pac
     from agent.model.proxy import Proxy
     from agent.model.resolver import Resolver
+    from agent.model.routing import BgpSession
     from agent.model.source import Gap
 
 
@@ -45,8 +47,12 @@ class Gateway:
     services: tuple[Service, ...] = ()
     resolvers: tuple[Resolver, ...] = ()
     proxies: tuple[Proxy, ...] = ()
+    pacs: tuple[Pac, ...] = ()
     nameservers: tuple[Nameserver, ...] = ()
     zones: tuple[Zone, ...] = ()
     filled_sets: tuple[FilledSet, ...] = ()
+    bgp: tuple[BgpSession, ...] = ()
     resolved_names: tuple[ResolvedName, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What an administrator should know, without a full stop."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from agent.model.record import record
 
 if TYPE_CHECKING:
+    from agent.model.explanation import Hop
     from agent.model.requirement import PortNeed, Requirement
     from agent.model.source import Source
     from agent.model.vocabulary import Reach, Stage
@@ -33,3 +34,7 @@ class Judgement:
     """It is replies that are stopped, of connections that may begin."""
     by: str = ""
     """The kind of program that decides, where it is not the packet filter: ``hosts``, ``dnsmasq``..."""
+    hops: tuple[Hop, ...] = ()
+    """Every stage of the road, also those behind the one that stops it."""
+    decrypted_by: tuple[Source, ...] = ()
+    """What has TLS end on the road for names of the requirement."""

@@ -20,6 +20,11 @@ class FilledSet:
     domains: tuple[str, ...]
     """The names, each with all below it; ``#`` and the empty name stand for every name."""
     source: Source
+    family: int | None = None
+    """4 or 6 where addresses of one family alone go there."""
+    kept: int | None = None
+    """The longest that the resolver answers from its cache without filling the set anew, in seconds; 0: it never
+    does; None: as long as the answer says."""
 
 
 @record
@@ -28,3 +33,16 @@ class ResolvedName:
 
     name: str
     source: Source
+
+
+@record
+class Mistake:
+    """A line that does not mean what somebody believes."""
+
+    what: str
+    """A sentence without a full stop."""
+    remedy: str
+    """In the program's own words."""
+    source: Source
+    names: tuple[str, ...] = ()
+    """The names of interest that it is about; empty: all."""

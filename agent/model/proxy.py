@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.model.intervals import Intervals
+    from agent.model.naming import Mistake
     from agent.model.network import Listener
     from agent.model.regular import Pattern
     from agent.model.resolver import NameSet
@@ -44,7 +45,7 @@ class Form(StrEnum):
 class Names:
     """The name that the request is about is in one of these sets."""
 
-    sets: tuple[NameSet | Texts | Pattern, ...]
+    sets: tuple[NameSet | Pattern, ...]
     hello: bool = False
     """It is the name in the TLS hello that is compared, not what the client told the proxy."""
 
@@ -221,23 +222,14 @@ class Door:
     listener: Listener
     courses: tuple[tuple[Form, tuple[ProxyStage, ...]], ...]
     source: Source | None = None
+    transparent: bool = False
+    """The socket takes packets for addresses that are not this host's (IP_TRANSPARENT), as TPROXY wants it."""
+    looks_up: frozenset[Form] = frozenset({Form.CONNECT, Form.GET, Form.SOCKS})
+    """Forms of which the proxy looks the server's name up; of others it takes the address that the client chose."""
 
     def course(self, form: Form) -> tuple[ProxyStage, ...] | None:
         """Give the stages for a form of request; None where it is not served."""
         return dict(self.courses).get(form)
-
-
-@record
-class Mistake:
-    """A line that does not mean what somebody believes."""
-
-    what: str
-    """A sentence without a full stop."""
-    remedy: str
-    """In the program's own words."""
-    source: Source
-    names: tuple[str, ...] = ()
-    """The names of interest that it is about; empty: all."""
 
 
 @record
@@ -254,3 +246,5 @@ class Proxy:
     """Address families in which it connects to servers."""
     mistakes: tuple[Mistake, ...] = ()
     gaps: tuple[Gap, ...] = field(default=())
+    addresses: tuple[str, ...] = ()
+    """Those of the network namespace that it runs in; empty where that is this host's."""

@@ -200,6 +200,8 @@ class Report:
     verdicts: list[Verdict]
     findings: list[Finding]
     gaps: list[GapOut]
+    notes: list[str] = field(default_factory=list)
+    """What was seen and not judged, in a sentence each."""
 
 
 def fingerprint(rule_id: str, pack: str | None, subject: Subject, zone: str | None, key: str) -> str:

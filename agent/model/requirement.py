@@ -29,3 +29,5 @@ class Requirement:
     apex: bool = False
     """Whether ``livechat.com`` itself belongs to ``*.livechat.com``."""
     webhook_agents: tuple[str, ...] = ()
+    aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Names (or ``*.`` and one) with the names that they are known to lead to, in the order of the chain."""

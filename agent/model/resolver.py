@@ -18,6 +18,7 @@ from agent.model.record import record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from agent.model.naming import Mistake
     from agent.model.network import Listener
     from agent.model.regular import Pattern
     from agent.model.source import Gap, Source
@@ -277,6 +278,18 @@ class View:
 
 
 @record
+class Safety:
+    """How a resolver guards itself against forged answers."""
+
+    validates: bool | None = None
+    """Whether it checks DNSSEC; None where that is not known."""
+    validation: Source | None = None
+    """The line that says so; None: it is the program's default."""
+    fixed_port: Source | None = None
+    """The line that has its own questions leave from one port."""
+
+
+@record
 class Resolver:
     """A resolver that runs here, or that is switched on."""
 
@@ -287,6 +300,10 @@ class Resolver:
     source: Source | None = None
     """Its configuration."""
     gaps: tuple[Gap, ...] = field(default=())
+    addresses: tuple[str, ...] = ()
+    """Those of the network namespace that it runs in; empty where that is this host's."""
+    mistakes: tuple[Mistake, ...] = ()
+    safety: Safety = Safety()
 
     def views_of(self, family: int, clients: Intervals) -> tuple[View, ...]:
         """Give the views that these clients see."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.model.overall import best_roads
 from agent.model.vocabulary import Reach
 from agent.practice.remedy import remedy_for
 from agent.practice.rule import Hit
@@ -28,9 +29,10 @@ def hits_for(case: Case, wanted: Reach, summarise: Callable[[Judgement], str]) -
                 for one in case.judgements
                 if one.requirement == requirement and one.zone == zone.name and one.port.required
             ]
-            if Reach.over(one.verdict for one in mine) is not wanted:
+            best = best_roads(mine)
+            if Reach.over(Reach.over(one.verdict for one in road) for road in best) is not wanted:
                 continue
-            failing = [one for one in mine if one.verdict not in (Reach.ALLOWED, Reach.NOT_ROUTED)]
+            failing = [one for road in best for one in road if one.verdict not in (Reach.ALLOWED, Reach.NOT_ROUTED)]
             worst = min(failing, key=lambda one: (_RANK[one.verdict], one.family, one.port.text))
             sources = tuple(dict.fromkeys(source for one in failing for source in one.decided_by))
             remedy = remedy_for(worst, sources, case.owners)

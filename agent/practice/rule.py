@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from agent.firewalls.owners import Owners
     from agent.judge.proof import Proof
+    from agent.judge.reach import Prover
     from agent.model.gateway import Gateway
     from agent.model.judgement import Judgement
     from agent.model.requirement import Requirement
@@ -28,6 +29,8 @@ class Case:
     judgements: tuple[Judgement, ...]
     proofs: tuple[Proof, ...]
     owners: Owners
+    prover: Prover
+    """For questions of a rule's own."""
 
 
 @record

@@ -6,6 +6,7 @@ Sources: dnsmasq(8); unbound.conf(5), "IPset Options".
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
@@ -26,7 +27,9 @@ DNSMASQ: Final = (
 )
 UNBOUND: Final = ("/etc/unbound/unbound.conf", "/etc/unbound/unbound.conf.d/*.conf")
 _FILL: Final = re.compile(r"\s*(nftset|ipset)\s*=\s*/(?P<domains>.*)/(?P<sets>[^/]*?)\s*(?:#\s.*)?$")
-_UNBOUND_SET: Final = re.compile(r"\s*name-v[46]:\s*\"?(?P<set>[^\s\"#]+)")
+_CACHE: Final = re.compile(r"\s*cache-size\s*=\s*(\d{1,9})\b")
+_LONGEST: Final = re.compile(r"\s*max-cache-ttl\s*=\s*(\d{1,9})\b")
+_UNBOUND_SET: Final = re.compile(r"\s*name-v([46]):\s*\"?(?P<set>[^\s\"#]+)")
 _UNBOUND_ZONE: Final = re.compile(r"\s*local-zone:\s*\"?(?P<zone>[^\s\"]+?)\.?\"?\s+ipset\b")
 
 
@@ -42,7 +45,8 @@ def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
     names = sorted(name for name in snapshot.artifacts if name.startswith("files/"))
     dnsmasq = [snapshot.artifacts[name] for name in names if re.search(r"/etc/dnsmasq(\.conf|\.d/)", name)]
     unbound = [snapshot.artifacts[name] for name in names if name.startswith("files/etc/unbound/")]
-    found = [one for artifact in dnsmasq for one in _dnsmasq(artifact)]
+    kept = _kept(dnsmasq)
+    found = [replace(one, kept=kept) for artifact in dnsmasq for one in _dnsmasq(artifact)]
     return Piece(filled_sets=(*found, *_unbound(unbound)))
 
 
@@ -58,23 +62,37 @@ def _dnsmasq(artifact: Artifact) -> Iterator[FilledSet]:
             if match[1] == "ipset":
                 yield FilledSet(target.strip(), "ipset", domains, source)
                 continue
+            family = re.match(r"([46])#", target.strip())
             *table, name = re.sub(r"^[46]#", "", target.strip()).split("#")
             if len(table) in (1, 2):  # without a family it is ip, as for nft itself
-                yield FilledSet(name, " ".join(table if len(table) == 2 else ("ip", *table)), domains, source)
+                place = " ".join(table if len(table) == 2 else ("ip", *table))
+                yield FilledSet(name, place, domains, source, int(family[1]) if family else None)
+
+
+def _kept(artifacts: list[Artifact]) -> int | None:
+    """How long dnsmasq answers from its cache at most, which fills no set; None: as long as answers say."""
+    limits = []
+    for artifact in artifacts:
+        for line in artifact.text.splitlines():
+            if size := _CACHE.match(line):
+                limits += [] if int(size[1]) else [0]
+            elif longest := _LONGEST.match(line):
+                limits.append(int(longest[1]))
+    return min(limits, default=None)
 
 
 def _unbound(artifacts: list[Artifact]) -> Iterator[FilledSet]:
     """The clause ``ipset:`` names the sets, ``local-zone: x ipset`` the names that go there."""
     zones: list[str] = []
-    sets: list[tuple[str, Source]] = []
+    sets: list[tuple[str, int, Source]] = []
     for artifact in artifacts:
         for number, line in enumerate(artifact.text.splitlines(), 1):
             if zone := _UNBOUND_ZONE.match(line):
                 zones.append(zone["zone"].lower())
             elif filled := _UNBOUND_SET.match(line):
-                sets.append((filled["set"], Source(artifact.name, line.strip(), number)))
-    for name, source in sets:
-        yield FilledSet(name, "ipset", tuple(zones), source)
+                sets.append((filled["set"], int(filled[1]), Source(artifact.name, line.strip(), number)))
+    for name, family, source in sets:
+        yield FilledSet(name, "ipset", tuple(zones), source, family)
 
 
 KIND = Kind("fillers", wants, read)

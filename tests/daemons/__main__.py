@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.daemons.internet import internet
 from tests.daemons.origins import web
 
-KINDS = ("dnsmasq", "haproxy", "nginx", "unbound")
+KINDS = ("dnsmasq", "haproxy", "nginx", "resolved", "unbound")
 PROXIES = ("haproxy", "nginx")
 
 

@@ -108,6 +108,15 @@ def test_services() -> None:
     ]
 
 
+def test_what_is_installed_and_idle_is_mentioned_and_not_judged() -> None:
+    files: dict[str, str | list[Any]] = {"processes.json": [], "files/etc/squid/squid.conf": "http_access deny all\n"}
+    assert gateway(**files).notes == (
+        "squid is installed, but neither runs nor starts at boot: /etc/squid/squid.conf was not judged",
+    )
+    enabled = {"files/etc/systemd/system/multi-user.target.wants/squid.service": "[Unit]\n"}
+    assert not gateway(**files, **enabled).notes
+
+
 def test_rules_that_nobody_can_list_are_a_gap() -> None:
     artifacts = {
         "nft.json": Artifact("nft.json", Status.ABSENT, detail="nft is not installed"),

@@ -10,7 +10,7 @@ import pytest
 
 from agent.cli.schema import schema
 from agent.errors import UsageError
-from agent.model.explanation import Explanation, Hop
+from agent.model.explanation import Explanation, Hop, RoadTold
 from agent.model.source import Source
 from agent.outputs import explainer, formats, renderer
 
@@ -39,7 +39,7 @@ def test_json_is_one_object_that_follows_its_schema(partly: Report) -> None:
     assert data.count(b"\n") == 1
     found = orjson.loads(data)
     jsonschema.Draft202012Validator(schema("report")).validate(found)
-    assert list(found) == ["schema", "host", "scan", "policy", "verdicts", "findings", "gaps"]
+    assert list(found) == ["schema", "host", "scan", "policy", "verdicts", "findings", "gaps", "notes"]
     assert found["scan"]["at"] == "2026-11-23T03:00:00Z"
     assert found["findings"][0]["seq"] is None
 
@@ -83,7 +83,8 @@ def test_the_schema_keeps_free_form_evidence() -> None:
 
 
 def test_a_road_as_json() -> None:
-    hop = Hop("tcp/443 IPv4 direct", "allowed", "all of it", (Source("nft.json", "accept", handle=3),))
-    (found,) = orjson.loads(explainer("json")((Explanation("a.example", "lan0", (hop,), "allowed"),), None))
-    assert found["hops"][0]["sources"][0]["handle"] == 3
+    hop = Hop("packet filter", "allowed", "all of it", (Source("nft.json", "accept", handle=3),))
+    road = RoadTold("tcp/443 IPv4 direct", "allowed", "all of it", (hop,))
+    (found,) = orjson.loads(explainer("json")((Explanation("a.example", "lan0", (road,), "allowed"),), None))
+    assert found["roads"][0]["hops"][0]["sources"][0]["handle"] == 3
     assert found["verdict"] == "allowed"

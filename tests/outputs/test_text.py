@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.model.explanation import Explanation, Hop
+from agent.model.explanation import Explanation, Hop, RoadTold
 from agent.model.report import GapOut, SourceOut
 from agent.model.source import Gap, Source
 from agent.outputs import Screen
@@ -243,18 +243,26 @@ def test_listed() -> None:
 
 def test_a_road_hop_by_hop(drop: SourceOut) -> None:
     source = model_source(drop)
-    hops = (
-        Hop("tcp/443 IPv4 direct", "partial", f"1 % of public IPv4 is dropped by {source}", (source,)),
-        Hop("tcp/443 IPv6 direct", "not-routed", "no IPv6 route to the internet"),
+    names = Hop("names", "blocked", f"every name is refused by {source}", (source,))
+    passage = Hop("packet filter", "partial", f"1 % of public IPv4 is dropped by {source}", (source,))
+    away = Hop("packet filter", "not-routed", "no IPv6 route to the internet")
+    told = (
+        RoadTold("tcp/443 IPv4 direct", "blocked", "", (names, passage)),
+        RoadTold("tcp/80 IPv4 direct", "blocked", "", (names, passage)),
+        RoadTold("tcp/443 IPv6 direct", "not-routed", "", (away,)),
     )
-    roads = (Explanation("*.a.example", "lan0", hops, "partial"), Explanation("*.a.example", "host", (), "allowed"))
+    roads = (Explanation("*.a.example", "lan0", told, "blocked"), Explanation("*.a.example", "host", (), "allowed"))
     assert (
         explain(roads).decode()
         == """\
-*.a.example from lan0: partly blocked
-  tcp/443 IPv4 direct  partly blocked  1 % of public IPv4 is dropped
-                                       inet filter forward handle 42: ip daddr 23.32.0.0/11 drop
-  tcp/443 IPv6 direct  not routed      no IPv6 route to the internet
+*.a.example from lan0: blocked
+  tcp/443 IPv4 direct, tcp/80 IPv4 direct: blocked
+    names          blocked         every name is refused
+                                   inet filter forward handle 42: ip daddr 23.32.0.0/11 drop
+    packet filter  partly blocked  1 % of public IPv4 is dropped
+                                   inet filter forward handle 42: ip daddr 23.32.0.0/11 drop
+  tcp/443 IPv6 direct: not routed
+    packet filter  not routed      no IPv6 route to the internet
 
 *.a.example from this host: allowed
 """

@@ -19,6 +19,8 @@ from tests.judge.build import FORWARD, accept, ruleset
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agent.model.network import Network
+
 GATEWAY = Path(__file__).parents[1] / "gateways" / "egress-allow-list"
 ESTABLISHED = {"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "established"}}
 TCP = Requirement("p", "*.a.example", (PortNeed("tcp", 443),))
@@ -31,6 +33,7 @@ def case(
     files: Mapping[str, bytes] | None = None,
     need: Requirement = TCP,
     ipv6: bool = False,
+    network: Network | None = None,
 ) -> Case:
     """These rules for forwarded packets behind "accept established", in place of the gateway's own.
 
@@ -43,9 +46,9 @@ def case(
     artifacts |= _ipv6(artifacts) if ipv6 else {}
     artifacts |= {f"files{path}": Artifact(f"files{path}", Status.OK, text) for path, text in (files or {}).items()}
     read = catalog.read(Snapshot(recorded.taken_at, recorded.host, artifacts), frozenset())
-    gateway = replace(read, zones=find_zones(read.network))
+    gateway = replace(read, zones=find_zones(read.network), network=network or read.network)
     judged = judge(gateway, (need,))
-    return Case(gateway, (need,), judged.judgements, judged.proofs, Owners(gateway.firewall))
+    return Case(gateway, (need,), judged.judgements, judged.proofs, Owners(gateway.firewall), judged.prover)
 
 
 def _ipv6(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:

@@ -64,7 +64,7 @@ def act(found: Proxy, form: Form, name: str, **more: object) -> Act:
         ("a b;# c\nd", ["a", "b", ";", "d"]),
         (r"""a "b c" 'd;' e\;f g\ h;""", ["a", "b c", "d;", r"e\;f", r"g\ h", ";"]),
         (r"""a "b\"c" d\\e \. \t;""", ["a", 'b"c', "d\\e", r"\.", "\t", ";"]),
-        ("a ${b}c{d}", ["a", "${b}c", "{", "d", "}"]),
+        ("a ${b}c{d;}", ["a", "${b}c", "{", "d", ";", "}"]),
         ("a#b;", ["a#b", ";"]),
     ],
 )

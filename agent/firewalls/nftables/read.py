@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -199,6 +199,9 @@ def _base(chain: dict[str, Any]) -> Base | None:
     )
 
 
+ADDRESSES: Final = {"ipv4_addr": 4, "ipv6_addr": 6}
+
+
 def _named(body: dict[str, Any], title: str, artifact: str, others: Mapping[str, Artifact | Stretch]) -> NamedSet:
     """A named set or map; an ``elem`` that is missing, and not listed apart, means no elements."""
     name = str(body["name"])
@@ -212,7 +215,8 @@ def _named(body: dict[str, Any], title: str, artifact: str, others: Mapping[str,
     flags = body.get("flags", [])
     dynamic = "dynamic" in flags or "timeout" in flags
     source = Source(artifact, f"set {name}", None, title, None, body.get("handle"))
-    return NamedSet(found, name, title, None, dynamic, body.get("timeout"), source)
+    holds = ADDRESSES.get(str(body.get("type")))
+    return NamedSet(found, name, title, None, dynamic, body.get("timeout"), source, holds)
 
 
 def _elements(body: dict[str, Any], key: elements.Key, name: str, apart: Artifact | Stretch | None) -> Elements:

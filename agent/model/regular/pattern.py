@@ -12,7 +12,7 @@ from agent.model.record import record
 from agent.model.regular import perl, posix, shell, tre
 from agent.model.regular.automaton import DEAD, MATCHED, Automaton
 from agent.model.regular.plain import name_sets, unescaped_dots
-from agent.model.regular.syntax import EDGE, MAX_TEXT, check_size
+from agent.model.regular.syntax import EDGE, MAX_TEXT, OTHERS, check_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from agent.model.regular.automaton import State
     from agent.model.regular.syntax import Node
     from agent.model.resolver import NameSet
+
+
+MAX_BEHIND: Final = 1000
+"""States that what follows a text may lead to."""
 
 
 class Dialect(StrEnum):
@@ -86,6 +90,21 @@ class Pattern:
         if state is MATCHED or state is DEAD:
             return state is MATCHED
         return bool(self.automaton.run(state, self.before).accepts >> EDGE & 1)
+
+    def begun(self, text: str) -> bool | None:
+        """Whether it fits all texts that begin so, or none; None where it fits some, or where that takes too long."""
+        ends: set[bool] = set()
+        seen = {self.start}
+        waiting = [self.start]
+        while waiting and len(ends) < 2:
+            state = waiting.pop()
+            ends.add(self.ends(self.automaton.run(state, text)) is not self.inverted)
+            after = {self.automaton.step(state, char) for char in range(OTHERS + 1)} - seen
+            if len(seen) + len(after) > MAX_BEHIND:
+                return None
+            seen |= after
+            waiting += after
+        return ends.pop() if len(ends) == 1 else None
 
     def simple(self) -> tuple[NameSet, ...] | None:
         """Give sets of the same host names where it plainly lists names and domains."""

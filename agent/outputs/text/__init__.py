@@ -60,15 +60,21 @@ def _roads(roads: Sequence[Explanation], width: int) -> Iterator[Line]:
             yield BLANK
         word, style = VERDICTS[Reach(one.verdict)]
         yield ((f"{one.domain} {from_zone(one.zone)}: ", "bold"), (word, f"bold {style}"))
-        size = max((len(hop.stage) for hop in one.hops), default=0)
-        for hop in one.hops:
-            yield from _hop(hop, size, width)
+        alike: dict[tuple[str, tuple[Hop, ...]], list[str]] = {}
+        for road in one.roads:
+            alike.setdefault((road.verdict, road.hops), []).append(road.name)
+        size = max((len(hop.stage) for road in one.roads for hop in road.hops), default=0)
+        for (verdict, hops), names in alike.items():
+            word, style = VERDICTS[Reach(verdict)]
+            yield from prose(word, width, ((f"  {', '.join(names)}: ", "bold"),), style=style)
+            for hop in hops:
+                yield from _hop(hop, size, width)
 
 
 def _hop(hop: Hop, size: int, width: int) -> Iterator[Line]:
     word, style = VERDICTS[Reach(hop.verdict)]
     longest = max(len(text) for text, _ in VERDICTS.values())
-    start = ((f"  {hop.stage.ljust(size)}  ", ""), (word.ljust(longest + 2), style))
+    start = ((f"    {hop.stage.ljust(size)}  ", ""), (word.ljust(longest + 2), style))
     yield from prose(without_rules(hop.text, hop.sources), width, start)
     indent = " " * sum(len(text) for text, _ in start)
     for source in hop.sources[:MAX_RULES]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from agent.model.overall import overall
 from agent.model.record import record
 from agent.model.vocabulary import HOST, Reach, from_zone
 from agent.outputs.text.layout import clean, shorten
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 LONGEST_REASON: Final = 300
 TROUBLES: Final = (Reach.BLOCKED, Reach.PARTIAL, Reach.UNKNOWN)
-BEST_FIRST: Final = (Reach.ALLOWED, Reach.PARTIAL, Reach.UNKNOWN, Reach.BLOCKED, Reach.NOT_ROUTED)
 SHORTFALLS: Final = {
     Reach.PARTIAL: "only in part",
     Reach.BLOCKED: "not at all",
@@ -59,20 +59,10 @@ def rows_of(report: Report) -> list[Row]:
         found.setdefault((one.zone, one.domain), []).append(one)
     zones = list(dict.fromkeys(zone for zone, _ in found))
     rows = [
-        Row(domain, zone, overall(verdicts), _reasons(verdicts, report.gaps))
+        Row(domain, zone, overall(one for one in verdicts if one.required), _reasons(verdicts, report.gaps))
         for (zone, domain), verdicts in found.items()
     ]
     return sorted(rows, key=lambda row: (row.zone == HOST, zones.index(row.zone)))
-
-
-def overall(verdicts: Iterable[Verdict]) -> Reach:
-    """Over required ports and routed families; where there are several roads, the best counts."""
-    best: dict[tuple[str, int], Reach] = {}
-    for one in verdicts:
-        if one.required:
-            known = best.get((one.port, one.family), one.verdict)
-            best[one.port, one.family] = min(known, one.verdict, key=BEST_FIRST.index)
-    return Reach.over(best.values())
 
 
 def answer(rows: Sequence[Row]) -> Iterator[str]:
@@ -139,6 +129,7 @@ def notes(report: Report) -> Iterator[str]:
             preferred.setdefault((one.port, _reason(one, report.gaps) + where, one.verdict), []).append(one.zone)
     for (port, because, verdict), zones in preferred.items():
         yield f"{port}, preferred but not required, is {VERDICTS[verdict][0]} {phrases(zones)}: {because}."
+    yield from (f"{note[0].upper()}{note[1:]}." for note in map(clean, report.notes))
 
 
 def phrases(zones: Iterable[str]) -> str:

@@ -30,6 +30,8 @@ class Bind:
     ssl: bool = False
     wrapped: bool = False
     """Connections begin with a line that only other proxies send (``accept-proxy``)."""
+    transparent: bool = False
+    """It takes packets for addresses that are not this host's."""
     doubts: tuple[str, ...] = ()
     """Why a connection may fail."""
 
@@ -55,7 +57,7 @@ def binds(line: Line) -> Iterator[Bind]:
     wrapped = "accept-proxy" in words or "accept-netscaler-cip" in words
     for place in line[1].split(","):
         for listener in _places(place):
-            yield Bind(listener, line.source, "ssl" in words, wrapped, tuple(doubts))
+            yield Bind(listener, line.source, "ssl" in words, wrapped, "transparent" in words, tuple(doubts))
 
 
 def _places(place: str) -> Iterator[Listener]:

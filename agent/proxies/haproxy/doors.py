@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
-from agent.model.proxy import Door, Form, Proxy
+from agent.model.proxy import Act, Door, Form, Proxy, ProxyStage, Ruling
 from agent.model.source import Gap, Source
 from agent.proxies.haproxy.binds import binds
 from agent.proxies.haproxy.courses import Course, Frontend
@@ -70,11 +70,17 @@ class _Reader:
 
     def _door(self, bind: Bind, section: Section, front: Frontend) -> Door:
         courses = []
+        looked_up: set[Form] = set()
         for form in FORMS:
-            flow = Flow(form, self._lists, self._files.environment)
+            flow = Flow(form, self._lists, self._files.environment, looked_up)
             flow.late = NO_DELAY
-            courses.append((form, Course(front, bind, flow).stages()))
-        return Door(bind.listener, tuple(courses), section.source)
+            try:
+                made = Course(front, bind, flow).stages()
+            except Malformed as error:
+                flow.gap(str(error), section.source)
+                made = (ProxyStage("frontend", (), Ruling(Act.OPEN, str(error)), section.source),)
+            courses.append((form, made))
+        return Door(bind.listener, tuple(courses), section.source, bind.transparent, frozenset(looked_up))
 
     def _resolvers(self) -> tuple[tuple[str, ...], frozenset[int]]:
         """Name servers of the sections that rules look names up with, and families that they ask for."""

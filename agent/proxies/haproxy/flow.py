@@ -47,10 +47,12 @@ class Lists:
 class Flow:
     """One form of request on one door. It changes from rule to rule."""
 
-    def __init__(self, form: Form, lists: Lists, environment: Mapping[str, str]) -> None:
+    def __init__(self, form: Form, lists: Lists, environment: Mapping[str, str], looked_up: set[Form]) -> None:
         self.form = form
         self.environment = environment
         self.lists = lists
+        self.looked_up = looked_up
+        """Forms of which the server's name is looked up."""
         self.http = False
         """It is taken for HTTP."""
         self.decrypted: bool = False
@@ -71,7 +73,7 @@ class Flow:
 
     def copy(self) -> Flow:
         """Give another one that goes another way from here."""
-        other = Flow(self.form, self.lists, self.environment)
+        other = Flow(self.form, self.lists, self.environment, self.looked_up)
         other.__dict__.update(self.__dict__)
         other.variables = dict(self.variables)
         other._changed = dict(self._changed)

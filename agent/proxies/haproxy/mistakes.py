@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
-from agent.model.proxy import Mistake
+from agent.model.naming import Mistake
 from agent.model.record import record
 from agent.model.source import Source
 from agent.proxies.haproxy.conditions import COMPARED, PREDEFINED, alias, parted
@@ -157,7 +157,7 @@ def _fits(one: _Pattern, name: str) -> bool:
 
 def _expression(one: _Pattern, interest: Interest) -> Iterator[Mistake]:
     try:
-        pattern = regex(one.word, fold=one.fold).pattern
+        pattern = regex(one.word, fold=one.fold)
     except Malformed:
         return
     names = tuple(sorted(name for name in interest.names if name in pattern))

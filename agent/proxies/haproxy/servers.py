@@ -148,6 +148,8 @@ def _towards(where: object, flow: Flow, port: str, *, ssl: bool) -> Iterator[tup
     if not named and not isinstance(where, Target):
         yield ALWAYS, Ruling(Act.OPEN, "where it is sent to depends on more than the configuration")
         return
+    if named:
+        flow.looked_up.add(flow.form)
     if flow.form is Form.CONNECT and flow.http:
         yield ALWAYS, nothing  # CONNECT is passed on to a server that is no proxy
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
-from agent.model.proxy import Door, Form, Proxy
+from agent.model.proxy import Act, Door, Form, Proxy, ProxyStage, Ruling
 from agent.model.source import Gap, Source
 from agent.proxies.nginx import NAME
 from agent.proxies.nginx.directives import DIRECTIVES
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.model.names import Interest
-    from agent.model.proxy import Mistake
+    from agent.model.naming import Mistake
     from agent.proxies.nginx.files import Start
     from agent.proxies.nginx.listening import Listen
     from agent.proxies.nginx.syntax import Directive
@@ -87,9 +87,9 @@ class _Reader:
                         made = tuple(http_stages(Site(block, tuple(found), groups), flow))
                 except Malformed as error:
                     self._gaps.append(Gap(NAME, str(error), found[0][0].source))
-                    continue
+                    made = (ProxyStage("server", (), Ruling(Act.OPEN, str(error)), found[0][0].source),)
                 courses.append((form, made))
-            yield Door(listener, tuple(courses), found[0][0].source)
+            yield Door(listener, tuple(courses), found[0][0].source, looks_up=frozenset(RAW))
 
 
 def _doubts(level: Directive) -> Iterator[Gap]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
-from agent.model.proxy import Mistake
+from agent.model.naming import Mistake
 from agent.proxies.nginx.access import nearest
 from agent.proxies.nginx.files import NAMED
 from agent.proxies.variables.about import about, domain_of
@@ -62,7 +62,7 @@ def _expression(one: Directive, key: str, interest: Interest) -> Iterator[Mistak
     fold = key.startswith("~*")
     text = key[2 if fold else 1 :]
     try:
-        pattern = regex(text, fold=fold).pattern
+        pattern = regex(text, fold=fold)
     except Malformed:
         return
     names = tuple(sorted(name for name in interest.names if name in pattern))
@@ -71,7 +71,7 @@ def _expression(one: Directive, key: str, interest: Interest) -> Iterator[Mistak
         sign = "~*" if fold else "~"
         yield Mistake(f"a dot in {key} stands for any character", f'"{sign}{mended}"', one.source, names)
     elif not names and not fold and text != text.lower():
-        folded = regex(text, fold=True).pattern
+        folded = regex(text, fold=True)
         lost = tuple(sorted(name for name in interest.names if name in folded))
         if lost:
             yield Mistake(f"{key} fits no name: names come in lower case", f"~*{text}", one.source, lost)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from agent.errors import Irregular, Malformed
 from agent.model.record import record
-from agent.model.regular import Dialect, pattern
+from agent.model.regular import Dialect, Pattern, pattern
 from agent.model.resolver import NameSet, Scope
 
 if TYPE_CHECKING:
     from agent.model.proxy import Texts
-    from agent.model.regular import Pattern
 
 
 class How(StrEnum):
@@ -78,40 +78,33 @@ class Literal:
         return False
 
 
-@record
-class Regex:
-    """A regular expression of PCRE, anywhere in a text."""
-
-    pattern: Pattern
-
-    def __contains__(self, text: str) -> bool:
-        """Whether a text fits."""
-        return text in self.pattern
-
-    def begun(self, text: str) -> bool | None:  # noqa: ARG002 - what follows may always matter
-        """Whether all texts that begin so fit, or none: not known."""
-        return None
-
-
-def regex(text: str, *, fold: bool) -> Regex:
-    """Read a regular expression; raises Malformed where it is not followed."""
+def regex(text: str, *, fold: bool) -> Pattern:
+    """Read a regular expression of PCRE, anywhere in a text; raises Malformed where it is not followed."""
     try:
-        return Regex(pattern(text, Dialect.PCRE, ignore_case=fold))
+        return pattern(text, Dialect.PCRE, ignore_case=fold)
     except Irregular as error:
         raise Malformed(f"the regular expression {text}: {error}") from error
 
 
-def names_in(texts: Texts) -> tuple[Texts | NameSet | Pattern, ...]:
-    """Give the names that fit, as sets that say what they hold where there are some."""
-    if isinstance(texts, Regex):
-        return (texts.pattern,)
-    if not isinstance(texts, Literal) or texts.how not in (How.WHOLE, How.ENDS):
-        return (texts,)
+def names_in(texts: Texts) -> tuple[NameSet | Pattern, ...]:
+    """Give the names that fit, as sets that say what they hold; raises Malformed where they cannot be told."""
+    if isinstance(texts, Pattern):
+        return texts.simple() or (texts,)
+    if not isinstance(texts, Literal):
+        raise Malformed(f"names are compared with {texts}")
     word = texts.text.lower() if texts.fold else texts.text
     if word != word.lower():  # names come in lower case
         return ()
     if texts.how is How.WHOLE:
         return (NameSet(Scope.EXACT, word),)
-    if word.startswith(".") and word != ".":
-        return (NameSet(Scope.BELOW, word[1:]),)
-    return (NameSet(Scope.SUBTREE, word), NameSet(Scope.WITHIN, word)) if word else (NameSet(Scope.SUBTREE, ""),)
+    if texts.how is How.ENDS:
+        if word.startswith(".") and word != ".":
+            return (NameSet(Scope.BELOW, word[1:]),)
+        return (NameSet(Scope.SUBTREE, word), NameSet(Scope.WITHIN, word)) if word else (NameSet(Scope.SUBTREE, ""),)
+    bare = word.strip(texts.delimiters) if texts.how is How.WORD else word
+    if texts.how is How.WORD and not bare:
+        return ()
+    edge = re.escape(texts.delimiters)
+    edges = {How.BEGINS: ("^", ""), How.CONTAINS: ("", ""), How.WORD: (f"(^|[{edge}])", f"($|[{edge}])")}
+    before, after = edges[texts.how]
+    return names_in(regex(before + re.escape(bare) + after, fold=False))

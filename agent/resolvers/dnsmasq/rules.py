@@ -15,7 +15,7 @@ from agent.model.intervals import as_address
 from agent.model.names import normalise
 from agent.model.network import Listener
 from agent.model.record import record
-from agent.model.resolver import BOTH, Fate, NameRule, NameSet, Outcome, Resolver, RuleList, Scope, View
+from agent.model.resolver import BOTH, Fate, NameRule, NameSet, Outcome, Resolver, RuleList, Safety, Scope, View
 from agent.model.source import Gap, Source
 from agent.resolvers.dnsmasq.lines import plain
 from agent.resolvers.dnsmasq.options import HARMLESS, MODELLED, OPEN
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agent.model.names import Interest
     from agent.resolvers.dnsmasq.files import Configuration
     from agent.resolvers.dnsmasq.lines import Option
+    from agent.snapshot.programs import Program
 
 NULL: Final = frozenset({(4, 0), (6, 0)})
 OTHER_RECORDS: Final = (
@@ -50,7 +51,7 @@ class _Entry:
     wildcard: bool = False
 
 
-def resolver(config: Configuration, interest: Interest, listeners: tuple[Listener, ...]) -> Resolver:
+def resolver(config: Configuration, interest: Interest, program: Program) -> Resolver:
     """Give the resolver, with rules for the names of interest (empty: all) alone."""
     reader = _Reader(config, interest)
     gaps = (*config.gaps, *reader.gaps)
@@ -63,7 +64,16 @@ def resolver(config: Configuration, interest: Interest, listeners: tuple[Listene
         rules = tuple(replace(one, outcome=unknown) if one.outcome.fate is Fate.PASSED_ON else one for one in rules)
         otherwise = unknown
     source = next((option.source for option in config.options), None)
-    return Resolver("dnsmasq", (View((RuleList(rules),), otherwise),), listeners or _listeners(config), source, gaps)
+    views = (View((RuleList(rules),), otherwise),)
+    listeners = program.listeners or _listeners(config)
+    return Resolver("dnsmasq", views, listeners, source, gaps, program.addresses, safety=_safety(config))
+
+
+def _safety(config: Configuration) -> Safety:
+    """``dnssec`` has it validate; ``query-port`` takes one port for all questions, 0 one that the kernel chooses."""
+    validation = next((option.source for option in config.options if option.name == "dnssec"), None)
+    fixed = next((option.source for _, option in config.values("query-port")), None)
+    return Safety(validation is not None, validation, fixed)
 
 
 def _filtered(config: Configuration, rules: Iterable[NameRule], otherwise: Outcome) -> Iterator[NameRule]:

@@ -11,8 +11,8 @@ from agent.model.intervals import Intervals, prefix_interval
 from agent.model.names import Interest
 from agent.model.network import Listener
 from agent.model.public import PUBLIC
-from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Resolver, RuleList, Scope, View
-from agent.model.source import Gap
+from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Resolver, RuleList, Safety, Scope, View
+from agent.model.source import Gap, Source
 from agent.resolvers.unbound.clients import Client, clients, misread
 from agent.resolvers.unbound.options import CLAUSES, HARMLESS, MODELLED, OPEN
 from agent.resolvers.unbound.policy import policy
@@ -32,6 +32,8 @@ ACTIONS: Final = {
     "deny": DROPPED, "refuse": REFUSED, "deny_non_local": DROPPED, "refuse_non_local": REFUSED,
 }  # fmt: skip
 """Access control that gives no answers from elsewhere."""
+ANCHORS: Final = frozenset({"auto-trust-anchor-file", "trust-anchor-file", "trust-anchor", "trusted-keys-file"})
+ALL_PORTS: Final = frozenset({"0-65535", "1-65535", "1024-65535"})
 MODULES: Final = frozenset({"iterator", "validator", "respip", "subnetcache", "dns64", "cachedb", "ipset", "ipsecmod"})
 
 
@@ -69,7 +71,28 @@ def resolver(found: Sequence[Clause], following: Following, gaps: Sequence[Gap],
 
     made = tuple(view(client, whose) for client, whose in clients(server))
     source = found[0].source if found else None
-    return Resolver("unbound", made, tuple(_listeners(server)), source, open_ends)
+    return Resolver("unbound", made, tuple(_listeners(server)), source, open_ends, safety=_safety(server))
+
+
+def _safety(server: Sequence[Attribute]) -> Safety:
+    """Whether the validator runs and has an anchor to trust, and whether its ports can be guessed."""
+    modules = next((one for one in reversed(server) if one.name == "module-config"), None)
+    anchor = next((one for one in server if one.name in ANCHORS), None)
+    permissive = next((one for one in server if one.name == "val-permissive-mode" and one.values[0] == "yes"), None)
+    fixed = _fixed_port(server)
+    if modules is not None and "validator" not in modules.values[0].split():
+        return Safety(validates=False, validation=modules.source, fixed_port=fixed)
+    if permissive is not None:
+        return Safety(validates=False, validation=permissive.source, fixed_port=fixed)
+    return Safety(anchor is not None, anchor.source if anchor else None, fixed)
+
+
+def _fixed_port(server: Sequence[Attribute]) -> Source | None:
+    """``outgoing-port-avoid: 0-65535`` with one permitted port leaves just that one."""
+    avoided = any(one.name == "outgoing-port-avoid" and one.values[0] in ALL_PORTS for one in server)
+    permitted = [one for one in server if one.name == "outgoing-port-permit"]
+    one_port = len(permitted) == 1 and permitted[0].values[0].isdecimal()
+    return permitted[0].source if avoided and one_port else None
 
 
 def _doubted(rule: NameRule, doubt: Outcome) -> NameRule:
