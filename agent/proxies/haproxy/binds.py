@@ -61,11 +61,12 @@ def binds(line: Line) -> Iterator[Bind]:
 
 
 def _places(place: str) -> Iterator[Listener]:
-    """``address:port`` or ``address:first-last``; nothing for sockets of files."""
+    """``address:port`` or ``address:first-last``; a file; nothing for sockets that are handed in."""
     kind, at, bare = place.rpartition("@")
-    if at and kind not in ("ipv4", "ipv6", "tcp4", "tcp6", "tcp", "ip", "quic4", "quic6"):
+    if bare.startswith("/") or kind in ("abns", "unix"):
+        yield Listener("unix", bare, 0)
         return
-    if bare.startswith("/"):
+    if at and kind not in ("ipv4", "ipv6", "tcp4", "tcp6", "tcp", "ip", "quic4", "quic6"):
         return
     if kind.startswith("quic"):
         raise Malformed(f"{place}: QUIC is not followed")

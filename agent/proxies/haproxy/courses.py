@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.model.proxy import ALWAYS, DENIED, DROPPED, NEVER, Form, ProxyStage
+from agent.model.proxy import ALWAYS, DENIED, DROPPED, NEVER, Act, Form, ProxyRule, ProxyStage, Ruling
 from agent.model.record import record
+from agent.proxies.haproxy.chains import next_section, onward
 from agent.proxies.haproxy.rules import RuleSet, doubts, guarded, own_pages
 from agent.proxies.haproxy.samples import text
-from agent.proxies.haproxy.servers import endings
+from agent.proxies.haproxy.servers import endings, servers
 from agent.proxies.variables.branches import parted
 from agent.proxies.variables.logic import every
 from agent.proxies.variables.texts import How, Literal
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
 
     from agent.model.proxy import Test
     from agent.proxies.haproxy.binds import Bind
+    from agent.proxies.haproxy.chains import Own
     from agent.proxies.haproxy.flow import Flow
     from agent.proxies.haproxy.sections import Line, Section
 
+MAX_CHAIN: Final = 4
+"""Sections that pass requests on to each other."""
 SOON: Final = 20
 """Milliseconds of an inspect-delay in which a client's first words may not come."""
 UNITS: Final = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0, "h": 3_600_000.0, "d": 86_400_000.0}
@@ -48,12 +53,14 @@ class Frontend:
 
     section: Section
     backends: Mapping[str, Section]
+    own: Own = ()
 
 
 class Course:
     """Builds the stages of one form of request on one ``bind``."""
 
-    def __init__(self, front: Frontend, bind: Bind, flow: Flow) -> None:
+    def __init__(self, front: Frontend, bind: Bind, flow: Flow, depth: int = 0) -> None:
+        self._depth = depth
         self._front = front
         self._bind = bind
         self._flow = flow
@@ -148,5 +155,28 @@ class Course:
                 yield from RuleSet("http-request", flow).stage(target, "http-request")
                 yield from own_pages(target, flow)
             yield from doubts(target, flow)
-        yield endings(target, flow)
+        yield from self._chained(endings(target, flow), target)
         self._flow = before
+
+    def _chained(self, stage: ProxyStage, backend: Section) -> Iterator[ProxyStage]:
+        """The last stage of a backend; where a server is a section of this program, that one's stages follow."""
+        named = {server.source: server for server in servers(backend)}
+        rules: list[ProxyRule] = []
+        after: list[ProxyStage] = []
+        for rule in stage.rules:
+            found = next_section(rule.ruling.upstream, self._front.own) if rule.ruling.upstream else None
+            server = named.get(rule.source)
+            flow = onward(self._flow, server, found[0]) if found and server else None
+            if found is None or flow is None:
+                rules.append(rule)
+                continue
+            bind, section = found
+            rules.append(replace(rule, ruling=Ruling(Act.NEXT, skips=len(after))))
+            if self._depth >= MAX_CHAIN:
+                because = f"more than {MAX_CHAIN} sections pass it on"
+                after.append(ProxyStage("server", (), Ruling(Act.OPEN, because), rule.source))
+            else:
+                front = replace(self._front, section=section)
+                after += Course(front, replace(bind, wrapped=False), flow, self._depth + 1).stages()
+        yield replace(stage, rules=tuple(rules))
+        yield from after

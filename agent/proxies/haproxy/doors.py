@@ -15,7 +15,7 @@ from agent.proxies.haproxy.rules import NO_DELAY
 from agent.proxies.haproxy.sections import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from agent.model.names import Interest
     from agent.proxies.haproxy.binds import Bind
@@ -54,19 +54,28 @@ class _Reader:
         sections = list(self._files.proxies())
         backends = {one.name: one for one in sections if one.kind in ("backend", "listen")}
         gaps = list(self._files.gaps)
-        doors: list[Door] = []
-        for section in sections:
-            for line in section.own("bind"):
-                try:
-                    doors += [self._door(bind, section, Frontend(section, backends)) for bind in binds(line)]
-                except Malformed as error:
-                    gaps.append(Gap(NAME, f"line {line.source.line}: {error}", line.source))
+        own = tuple(self._binds(sections, gaps))
+        doors = [
+            self._door(bind, section, Frontend(section, backends, own))
+            for bind, section in own
+            if bind.listener.proto != "unix"
+        ]
         first = self._files.sections[0].source if self._files.sections else None
         servers, families = self._resolvers()
         source = Source(first.artifact, "", None) if first else None
         gaps += [*self._lists.gaps.values(), *self._following.gaps]
         wrong = tuple(one for section in sections for one in mistakes(section, self._lists, self._interest))
         return Proxy(NAME, tuple(doors), source, servers, families, wrong, tuple(dict.fromkeys(gaps)))
+
+    @staticmethod
+    def _binds(sections: Sequence[Section], gaps: list[Gap]) -> Iterator[tuple[Bind, Section]]:
+        """All sockets, each with its section."""
+        for section in sections:
+            for line in section.own("bind"):
+                try:
+                    yield from [(bind, section) for bind in binds(line)]
+                except Malformed as error:
+                    gaps.append(Gap(NAME, f"line {line.source.line}: {error}", line.source))
 
     def _door(self, bind: Bind, section: Section, front: Frontend) -> Door:
         courses = []

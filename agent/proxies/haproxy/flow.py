@@ -56,6 +56,8 @@ class Flow:
         self.http = False
         """It is taken for HTTP."""
         self.decrypted: bool = False
+        self.inner = False
+        """TLS ended before it came here."""
         self.late = ""
         """Why what the client sends may not be there yet."""
         self.waiting = False

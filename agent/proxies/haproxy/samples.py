@@ -85,9 +85,16 @@ def _shown(value: Value) -> Value:
 
 
 def _fetched(call: Call, flow: Flow) -> Sample:
+    name = call.name
+    found = _given(call, flow)
+    if name in NEED_CONTENT and flow.too_early and not isinstance(found.value, Missing):
+        return Sample(Unknown("hello in time", flow.too_early), found.type)
+    return found
+
+
+def _given(call: Call, flow: Flow) -> Sample:
+    """What a fetch gives once what the client sends is there."""
     name, arguments = call.name, call.arguments
-    if name in NEED_CONTENT and flow.too_early:
-        return Sample(Unknown("hello in time", flow.too_early), NEED_CONTENT[name])
     if name in ("req.hdr", "req.fhdr", "hdr"):
         return Sample(_header(arguments, flow), "str")
     match name:
@@ -125,7 +132,7 @@ def _header(arguments: tuple[str, ...], flow: Flow) -> Value:
     match arguments[0].lower():
         case "host":
             return flow.host
-        case "user-agent" if flow.form is not Form.CONNECT or flow.http:
+        case "user-agent":
             return flow.agent
     return Unknown(f"header {arguments[0].lower()}", f"it depends on the header {arguments[0]}")
 
@@ -133,6 +140,11 @@ def _header(arguments: tuple[str, ...], flow: Flow) -> Value:
 def _hello(flow: Flow) -> bool:
     """Whether the hello of TLS can be seen in what comes."""
     return flow.form is Form.TLS and not flow.http and not flow.decrypted
+
+
+def _here(flow: Flow) -> bool:
+    """Whether TLS ended at this section's own socket."""
+    return flow.decrypted and not flow.inner
 
 
 def _base(flow: Flow) -> Value:
@@ -153,7 +165,11 @@ def _url(flow: Flow) -> Value:
 
 
 def _dst(flow: Flow) -> Value:
-    return Unknown("dst", "the address of the proxy") if flow.explicit else Target()
+    return flow.changed("dst") or (Unknown("dst", "the address of the proxy") if flow.explicit else Target())
+
+
+def _port(flow: Flow) -> Value:
+    return Unknown("dst_port", "the port of the proxy") if flow.explicit else Port()
 
 
 def _when(*, yes: bool) -> Value:
@@ -163,9 +179,9 @@ def _when(*, yes: bool) -> Value:
 FETCHES: Final[dict[str, tuple[str, Callable[[Flow], Value]]]] = {
     "req.ssl_sni": ("str", lambda flow: Spelled(hello=True) if _hello(flow) else Missing()),
     "req.ssl_hello_type": ("int", lambda flow: Const("1") if _hello(flow) else Missing()),
-    "ssl_fc_sni": ("str", lambda flow: Spelled(hello=True) if flow.decrypted else Missing()),
-    "ssl_fc": ("bool", lambda flow: _when(yes=flow.decrypted)),
-    "ssl_fc_has_sni": ("bool", lambda flow: _when(yes=flow.decrypted)),
+    "ssl_fc_sni": ("str", lambda flow: Spelled(hello=True) if _here(flow) else Missing()),
+    "ssl_fc": ("bool", lambda flow: _when(yes=_here(flow))),
+    "ssl_fc_has_sni": ("bool", lambda flow: _when(yes=_here(flow))),
     "base": ("str", _base),
     "url": ("str", lambda flow: flow.changed("url") or _url(flow)),
     "path": ("str", lambda flow: flow.changed("url") or (Page("/") if flow.parsed else Missing())),
@@ -173,7 +189,7 @@ FETCHES: Final[dict[str, tuple[str, Callable[[Flow], Value]]]] = {
     "method": ("meth", lambda flow: flow.changed("method") or _method(flow)),
     "src": ("ip", lambda flow: flow.changed("src") or Client()),
     "dst": ("ip", _dst),
-    "dst_port": ("int", lambda flow: Unknown("dst_port", "the port of the proxy") if flow.explicit else Port()),
+    "dst_port": ("int", lambda flow: flow.changed("dst") or _port(flow)),
     "always_true": ("bool", lambda _: Const("1")),
     "always_false": ("bool", lambda _: Const("0")),
     "wait_end": ("bool", lambda _: Const("1")),
@@ -186,11 +202,12 @@ SAME: Final = {
 }  # fmt: skip
 """Older names."""
 FETCHES.update({old: FETCHES[new] for old, new in SAME.items() if new in FETCHES})
-NEED_CONTENT: Final = {
-    "req.ssl_sni": "str", "req_ssl_sni": "str", "req.ssl_hello_type": "int", "req_ssl_hello_type": "int",
-    "req.hdr": "str", "hdr": "str", "method": "meth", "path": "str", "base": "str", "url": "str",
-    "req.proto_http": "bool", "req_proto_http": "bool",
-}  # fmt: skip
+NEED_CONTENT: Final = frozenset(
+    {
+        "req.ssl_sni", "req_ssl_sni", "req.ssl_hello_type", "req_ssl_hello_type", "req.hdr", "hdr", "method", "path",
+        "base", "url", "req.proto_http", "req_proto_http",
+    }
+)  # fmt: skip
 """Fetches that look into what the client sent."""
 
 
