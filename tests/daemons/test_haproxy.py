@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.model.proxy import Act, Form
+from agent.proxies import haproxy
 from agent.proxies.haproxy import keywords
 from tests.daemons.haproxy import Config, disagreements
 from tests.daemons.internet import needs
-from tests.daemons.origins import web
+from tests.daemons.origins import agrees, asked, certificate, foretold, patience, web
+from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
     from agent.proxies.variables.keywords import Table
@@ -80,3 +83,65 @@ def test_every_documented_keyword_is_in_one_table() -> None:
         )
     )
     once(actions - {"rules"}, keywords.ACTIONS)
+
+
+CHAINED = """
+defaults
+  mode tcp
+  timeout connect 1s
+  timeout client 5s
+  timeout server 5s
+frontend f
+  bind 127.0.0.1:8443
+  bind 127.0.0.1:8080
+  tcp-request inspect-delay 2s
+  tcp-request content accept if { req_ssl_hello_type 1 }
+  use_backend term if { req.ssl_sni -m end .livechat.com }
+  use_backend web if HTTP
+  default_backend b
+backend b
+  server s 0.0.0.0
+backend term
+  server t 127.0.0.1:9443 send-proxy-v2
+backend web
+  server t abns@web send-proxy
+frontend inner
+  mode http
+  bind 127.0.0.1:9443 accept-proxy ssl crt @CERT
+  bind 127.0.0.1:3128
+  http-request deny if { hdr(host) api.livechat.com } { src 127.1.0.5 }
+  http-request deny if !{ ssl_fc }
+  default_backend o
+backend o
+  mode http
+  server o 127.9.0.2:80
+frontend clear
+  mode http
+  bind abns@web accept-proxy
+  http-request deny if { hdr(host) text.com } { dst 127.9.0.1 } { dst_port 80 }
+  default_backend p
+backend p
+  mode http
+  server o 0.0.0.0
+"""
+
+
+@needs("haproxy", "nft", "openssl")
+def test_what_passes_requests_on_to_itself(tmp_path: Path) -> None:
+    path = tmp_path / "haproxy.conf"
+    text = CHAINED.replace("@CERT", certificate(tmp_path)).replace("@DIR", str(tmp_path))
+    path.write_text(text, encoding="utf-8")
+    argv = ["haproxy", "-db", "-f", str(path)]
+    taken = snapshot({str(path): text}, [{"name": "haproxy", "pid": 7, "arguments": argv, "listeners": []}])
+    doors = {door.listener.port: door for proxy in haproxy.read(taken, frozenset()).proxies for door in proxy.doors}
+    acts: set[Act] = set()
+    with web() as world, world.running(argv, 3128):
+        for form, door in ((Form.TLS, 8443), (Form.HTTP, 8080)):
+            for name in ("livechat.com", "a.livechat.com", "api.livechat.com", "text.com", "other.com"):
+                ask = asked(form, name, 443 if form is Form.TLS else 80, "127.1.0.5")
+                ours, why = foretold(doors[door], ask)
+                theirs = world.ask(ask, "127.1.0.5", patience=patience(ours))
+                assert len(ours) == 1
+                assert agrees(ours, theirs), (ask, theirs, why)
+                acts.add(theirs.act)
+    assert len(acts) > 1

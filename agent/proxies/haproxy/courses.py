@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MAX_CHAIN: Final = 4
 """Sections that pass requests on to each other."""
+MAX_CHAINED: Final = 2000
+"""Times that this is followed in one configuration."""
 SOON: Final = 20
 """Milliseconds of an inspect-delay in which a client's first words may not come."""
 UNITS: Final = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0, "h": 3_600_000.0, "d": 86_400_000.0}
@@ -172,8 +174,9 @@ class Course:
                 continue
             bind, section = found
             rules.append(replace(rule, ruling=Ruling(Act.NEXT, skips=len(after))))
-            if self._depth >= MAX_CHAIN:
-                because = f"more than {MAX_CHAIN} sections pass it on"
+            self._flow.lists.chained += 1
+            if self._depth >= MAX_CHAIN or self._flow.lists.chained > MAX_CHAINED:
+                because = "too many sections pass it on"
                 after.append(ProxyStage("server", (), Ruling(Act.OPEN, because), rule.source))
             else:
                 front = replace(self._front, section=section)

@@ -29,6 +29,7 @@ class Lists:
         self._base = base
         self._changing = changing
         self.gaps: dict[str, Gap] = {}
+        self.chained = 0
         self.resolvers: dict[str, Sequence[str]] = {}
         """Sections that names are looked up with, and the family that is asked for."""
         self._known: dict[tuple[str, bool], list[tuple[int, str]] | None] = {}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
 from agent.model.intervals import Intervals, prefix_interval
-from agent.model.proxy import ALWAYS, PASS, Clients, ProxyRule, ProxyStage
+from agent.model.proxy import ALWAYS, NEVER, PASS, AllOf, Clients, ProxyRule, ProxyStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agent.model.proxy import Ruling, Test
     from agent.proxies.nginx.syntax import Directive
+
+
+UNIX: Final = AllOf((NEVER, Clients(())))
+"""Clients on sockets in files: none, unless this program itself passes requests on."""
 
 
 def nearest(levels: Sequence[Directive], *names: str) -> tuple[Directive, ...]:
@@ -28,7 +32,6 @@ def access(levels: Sequence[Directive], refused: Ruling) -> Iterator[ProxyStage]
     rules = tuple(
         ProxyRule(_clients(one[0]), PASS if one.name == "allow" else refused, one.source)
         for one in nearest(levels, "allow", "deny")
-        if one[0] != "unix:"
     )
     if rules:
         yield ProxyStage("allow, deny", rules)
@@ -37,6 +40,8 @@ def access(levels: Sequence[Directive], refused: Ruling) -> Iterator[ProxyStage]
 def _clients(word: str) -> Test:
     if word == "all":
         return ALWAYS
+    if word == "unix:":
+        return UNIX
     try:
         family, pair = prefix_interval(word)
     except ValueError as error:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agent.errors import Malformed
-from agent.model.proxy import Act, Door, Form, Proxy, ProxyStage, Ruling
+from agent.model.proxy import Door, Form, Proxy
 from agent.model.source import Gap, Source
 from agent.proxies.nginx import NAME
+from agent.proxies.nginx.courses import Courses
 from agent.proxies.nginx.directives import DIRECTIVES
 from agent.proxies.nginx.files import Configuration
-from agent.proxies.nginx.flow import Flow
-from agent.proxies.nginx.http import Site
-from agent.proxies.nginx.http import stages as http_stages
-from agent.proxies.nginx.listening import listens
 from agent.proxies.nginx.mistakes import mistakes
-from agent.proxies.nginx.stream import stages as stream_stages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +18,6 @@ if TYPE_CHECKING:
     from agent.model.names import Interest
     from agent.model.naming import Mistake
     from agent.proxies.nginx.files import Start
-    from agent.proxies.nginx.listening import Listen
     from agent.proxies.nginx.syntax import Directive
     from agent.snapshot.following import Following
 
@@ -45,51 +39,31 @@ class _Reader:
         self._gaps: list[Gap] = list(configuration.gaps)
 
     def proxy(self) -> Proxy:
-        doors: list[Door] = []
+        blocks = [block for block in self._read.directives if block.name in ("stream", "http")]
+        courses = Courses(blocks)
+        doors = [
+            Door(
+                one.listener,
+                tuple((form, courses.course(one, form)) for form in RAW),
+                one.servers[0][0].source,
+                looks_up=frozenset(RAW),
+            )
+            for one in courses.sockets
+            if one.listener.proto != "unix"
+        ]
         servers: list[str] = []
         wrong: list[Mistake] = []
         families = {4, 6}
-        for block in self._read.directives:
-            if block.name in ("stream", "http"):
-                doors += self._doors(block)
-                wrong += mistakes(block, self._interest)
-                self._gaps += _doubts(block)
-                for line in _resolvers(block):
-                    servers += [_server(word) for word in line.words if "=" not in word]
-                    families -= {6} if "ipv6=off" in line.words else {4} if "ipv4=off" in line.words else set()
-        gaps = (*self._gaps, *self._following.gaps)
+        for block in blocks:
+            wrong += mistakes(block, self._interest)
+            self._gaps += _doubts(block)
+            for line in _resolvers(block):
+                servers += [_server(word) for word in line.words if "=" not in word]
+                families -= {6} if "ipv6=off" in line.words else {4} if "ipv4=off" in line.words else set()
+        gaps = (*self._gaps, *courses.gaps, *self._following.gaps)
         source = Source(self._read.file, "", None)
         named = tuple(dict.fromkeys(servers))
         return Proxy(NAME, tuple(doors), source, named, frozenset(families), tuple(wrong), tuple(dict.fromkeys(gaps)))
-
-    def _doors(self, block: Directive) -> Iterator[Door]:
-        """A door for each socket; servers that share one are told apart by name (http)."""
-        declared = {one.words[-1].lstrip("$"): one for one in block.all(*DECLARING) if one.words}
-        groups = {one[0]: one for one in block.all("upstream")}
-        sockets: dict[tuple[str, int], list[tuple[Directive, Listen]]] = {}
-        for server in block.all("server"):
-            try:
-                for listen in listens(server, 80 if block.name == "http" else None):
-                    key = listen.listener.address, listen.listener.port
-                    sockets.setdefault(key, []).append((server, listen))
-            except Malformed as error:
-                self._gaps.append(Gap(NAME, f"line {server.source.line}: {error}", server.source))
-        for found in sockets.values():
-            listener = found[0][1].listener
-            courses = []
-            for form in RAW:
-                flow = Flow(form, listener, declared, http=block.name == "http")
-                try:
-                    if block.name == "stream":
-                        server, listen = found[0]
-                        made = tuple(stream_stages((block, server), listen, flow, groups))
-                    else:
-                        made = tuple(http_stages(Site(block, tuple(found), groups), flow))
-                except Malformed as error:
-                    self._gaps.append(Gap(NAME, str(error), found[0][0].source))
-                    made = (ProxyStage("server", (), Ruling(Act.OPEN, str(error)), found[0][0].source),)
-                courses.append((form, made))
-            yield Door(listener, tuple(courses), found[0][0].source, looks_up=frozenset(RAW))
 
 
 def _doubts(level: Directive) -> Iterator[Gap]:

@@ -32,6 +32,8 @@ class Flow:
         """``map``, ``geo``, ``split_clients`` by the name of the variable."""
         self._http = http
         self.decrypted: bool = False
+        self.inner = False
+        """TLS ended before it came here."""
         self.preread = False
         self.server_name = ""
         self._set: dict[str, Value] = {}
@@ -40,7 +42,8 @@ class Flow:
     def copy(self) -> Flow:
         """Give another one that goes another way from here."""
         other = Flow(self.form, self._listener, self._declared, http=self._http)
-        other.decrypted, other.preread, other.server_name = self.decrypted, self.preread, self.server_name
+        other.decrypted, other.inner, other.preread = self.decrypted, self.inner, self.preread
+        other.server_name = self.server_name
         other.assign(dict(self._set))
         return other
 
@@ -114,7 +117,7 @@ class Flow:
             case "uri" | "document_uri" | "request_uri":
                 return Page("/")
             case "scheme":
-                return Const("https" if self.decrypted else "http")
+                return Const("https" if self.decrypted and not self.inner else "http")
             case "https":
-                return Const("on" if self.decrypted else "")
+                return Const("on" if self.decrypted and not self.inner else "")
         return None

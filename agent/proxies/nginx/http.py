@@ -44,7 +44,7 @@ def stages(site: Site, flow: Flow) -> Iterator[ProxyStage]:
         yield ProxyStage("listen", (), DROPPED, listen.source)  # clients send no PROXY header
         return
     _, secure = next((one for one in site.servers if one[1].ssl), site.servers[0])
-    if flow.form in (Form.CONNECT, Form.SOCKS) or secure.ssl != (flow.form is Form.TLS):
+    if flow.form in (Form.CONNECT, Form.SOCKS) or secure.ssl != (flow.form is Form.TLS and not flow.inner):
         yield ProxyStage("listen", (), DENIED, secure.source)  # 405; 400 for what is not the form of this port
         return
     chosen = _chosen(site)

@@ -39,7 +39,7 @@ def listens(server: Directive, port: int | None) -> Iterator[Listen]:
         yield Listen(Listener("tcp", ANYWHERE, port), server.source, ssl)
     for line in lines:
         words = line.words[1:]
-        if line[0].startswith("unix:") or "udp" in words or "quic" in words:
+        if "udp" in words or "quic" in words:
             continue
         for listener in _listeners(line[0], port):
             yield Listen(
@@ -53,6 +53,9 @@ def listens(server: Directive, port: int | None) -> Iterator[Listen]:
 
 def _listeners(place: str, port: int | None) -> Iterator[Listener]:
     """``address:port``, ``address``, ``port``, ``[address]:port``, and ranges of ports."""
+    if place.startswith("unix:"):
+        yield Listener("unix", place.removeprefix("unix:"), 0)
+        return
     host, colon, ports = place.rpartition(":")
     if place.startswith("[") and place.endswith("]"):
         host, ports = place, ""

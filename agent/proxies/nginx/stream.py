@@ -29,12 +29,12 @@ def stages(
         yield limited(limits)
     yield from access(levels, DROPPED)
     if listen.ssl:
-        if flow.form is not Form.TLS:
+        if flow.form is not Form.TLS or flow.inner:
             yield ProxyStage("listen ssl", (), DROPPED, listen.source)
             return
         flow.decrypted = True
         yield ProxyStage("listen ssl", (ProxyRule(ALWAYS, Ruling(Act.NEXT, decrypts=True), listen.source),))
-    flow.preread = any(one[0] == "on" for one in nearest(levels, "ssl_preread")[-1:])
+    flow.preread = switched_on(levels, "ssl_preread")
     yield from doubts(levels)
     server = levels[-1]
     answer, passed = server.last("return"), server.last("proxy_pass")
@@ -42,13 +42,18 @@ def stages(
         yield ProxyStage("return", (), DENIED, answer.source)
     elif passed is None:
         yield ProxyStage("server", (), DROPPED, server.source)
-    elif any(one[0] == "on" for one in nearest(levels, "proxy_ssl", "proxy_protocol")[-1:]):
-        yield ProxyStage("proxy_pass", (), Ruling(Act.OPEN, "more is put around what is passed on"), passed.source)
+    elif switched_on(levels, "proxy_ssl"):
+        yield ProxyStage("proxy_ssl", (), Ruling(Act.OPEN, "TLS is put around what is passed on"), passed.source)
     else:
         resolver = bool(nearest(levels, "resolver"))
         towards = Towards(groups, DROPPED, resolver=resolver)
         rules = towards.rules(flow.text(passed[0]), ALWAYS, passed.source, fixed="$" not in passed[0])
         yield ProxyStage("proxy_pass", tuple(rules), DROPPED, passed.source)
+
+
+def switched_on(levels: Sequence[Directive], name: str) -> bool:
+    """Whether the innermost directive of a name says ``on``."""
+    return any(one[0] == "on" for one in nearest(levels, name)[-1:])
 
 
 def doubts(levels: Sequence[Directive]) -> Iterator[ProxyStage]:
