@@ -217,7 +217,7 @@ class _Maker:
                 continue
             of_zones = zip(names[: part.zones], answers[: part.zones], strict=True)
             stages: list[Stage] = [each for pair in of_zones for each in pair]
-            last = RuleList(tuple(self._passed(EVERY, part.zones)))
+            last = RuleList(tuple(self._let_in(EVERY, part.zones, by_trigger=part.action is not None)))
             yield View((*stages, last), Outcome(Fate.PASSED_ON), clients, None, tuple(names[: part.zones]))
 
     def _of_client(self, action: Action) -> Iterator[NameRule]:
@@ -248,10 +248,15 @@ class _Maker:
                 yield from self._rules(names, action)
 
     def _again(self, names: NameSet) -> Iterator[NameRule]:
-        """What becomes of names that are asked for again, past all policy zones but in what DNS64 asks."""
-        for rule in self._passed(names, 0):
+        """What becomes of names that are asked for again, past all policy zones."""
+        for rule in self._let_in(names, 0, by_trigger=True):
+            yield replace(rule, outcome=replace(rule.outcome, settled=True))
+
+    def _let_in(self, names: NameSet, zones: int, *, by_trigger: bool) -> Iterator[NameRule]:
+        """What ``_passed`` says; a trigger that let a question through does not do so for what DNS64 asks."""
+        for rule in self._passed(names, zones):
             made = self._prefix is not None and rule.families == {6} and rule.outcome.fate is Fate.ADDRESSES
-            yield replace(rule, outcome=MADE if made else replace(rule.outcome, settled=True))
+            yield replace(rule, outcome=MADE) if made and by_trigger else rule
 
     def _rules(self, names: NameSet, action: Action) -> Iterator[NameRule]:
         outcomes = {family: action.outcome(family, self._prefix) for family in (4, 6)}
