@@ -33,6 +33,7 @@ from agent.model.resolver import (
 )
 from agent.model.source import Gap, Source
 from agent.resolvers.pdns_recursor import NONE
+from agent.resolvers.pdns_recursor.clients import allowed, apart, proxied
 from agent.resolvers.pdns_recursor.policies import policies
 from agent.resolvers.pdns_recursor.rpz import AGAIN_OVER_TCP, CUSTOM, PASS, PolicyZone, look_up, policy_zone
 from agent.resolvers.pdns_recursor.settings import KIND, endpoint, settings
@@ -53,7 +54,6 @@ DROPPED: Final = Outcome(Fate.DROPPED)
 EVERY: Final = NameSet(Scope.SUBTREE, "")
 OF_OTHER_TYPE: Final = Outcome(Fate.UNKNOWN, because="no address for a name itself, all addresses for an alias")
 """For answers with some address, records of another type (``handlePolicyHit`` takes away what it replaces alone)."""
-WHOLE: Final = {4: Intervals.span(0, (1 << 32) - 1), 6: Intervals.span(0, (1 << 128) - 1)}
 MANY: Final = 1000
 """Triggers for addresses that become a rule each."""
 MAX_BLOCKS: Final = 1000
@@ -68,7 +68,7 @@ def load(arguments: Sequence[str], following: Following) -> tuple[Want, ...]:
     given = settings(arguments, following)
     policies(given, following)
     Domains(given, following, NONE)
-    _addresses(given, following)
+    allowed(given, following)
     return following.wants
 
 
@@ -86,65 +86,13 @@ def resolver(arguments: Sequence[str], following: Following, interest: Interest)
             gaps.append(Gap(KIND, f"a policy zone is not loaded: line {error.line}: {error}", source))
     domains = Domains(given, following, interest)
     onward = tuple(domains.rules())
-    addresses, odd = _addresses(given, following)
+    addresses, odd = allowed(given, following)
     gaps += [*domains.gaps, *odd, *_unasked(given), *_too_many(found), *following.gaps]
     doubt = Outcome(Fate.UNKNOWN, because=str(gaps[0])) if gaps else None
     maker = _Maker(found, onward, doubt, given)
-    views = tuple(_apart([*_proxied(given), *maker.views(addresses)]))
+    views = tuple(apart([*proxied(given), *maker.views(addresses)]))
     shut_out = View((), doubt if doubt and (odd or not given.source) else DROPPED)
     return Resolver(KIND, (*views, shut_out), tuple(_listeners(given)), given.source, tuple(gaps))
-
-
-def _apart(views: Sequence[View]) -> Iterator[View]:
-    """No client is in two: the first that has one keeps it."""
-    left = dict(WHOLE)
-    for view in views:
-        mine = tuple((family, addresses & left[family]) for family, addresses in view.clients or ())
-        for family, addresses in mine:
-            left[family] -= addresses
-        if any(addresses for _, addresses in mine):
-            yield replace(view, clients=mine)
-
-
-def _proxied(given: Settings) -> Iterator[View]:
-    """Those who say for whom they ask (PROXY protocol)."""
-    setting = given.get("proxy-protocol-from")
-    for word in setting.words:
-        try:
-            family, block = prefix_interval(word)
-        except ValueError:
-            continue
-        because = f"proxy-protocol-from: {word} asks for other clients"
-        yield View((), Outcome(Fate.UNKNOWN, because=because), ((family, Intervals.span(*block)),), setting.source)
-
-
-def _addresses(given: Settings, following: Following) -> tuple[dict[int, Intervals], list[Gap]]:
-    """Who is let in (the narrowest block decides, ``!`` shuts out), and what cannot be followed of that."""
-    gaps: list[Gap] = []
-    setting = given.get("allow-from")
-    words = list(setting.words)
-    named = given.get("allow-from-file")
-    if named.value:
-        artifact = following.file(named.value, named.source)
-        if artifact is None:
-            gaps.append(Gap(KIND, f"who is let in is not known: {named.value}", named.source))
-        lines = artifact.text.split("\n") if artifact else []
-        words = [text for line in lines if (text := line.partition("#")[0].strip())]
-    elif not words:
-        return dict(WHOLE), gaps
-    blocks: list[tuple[int, tuple[int, int], bool]] = []
-    for word in words:
-        try:
-            family, block = prefix_interval(word.removeprefix("!"))
-        except ValueError as error:
-            gaps.append(Gap(KIND, f"allow-from: {error}", named.source or setting.source))
-            continue
-        blocks.append((family, block, not word.startswith("!")))
-    allowed = {4: Intervals(), 6: Intervals()}
-    for family, block, let_in in sorted(blocks, key=lambda one: one[1][0] - one[1][1]):
-        span = Intervals.span(*block)
-        allowed[family] = allowed[family] | span if let_in else allowed[family] - span
-    return allowed, gaps
 
 
 def _too_many(zones: Sequence[PolicyZone]) -> Iterator[Gap]:
@@ -196,8 +144,8 @@ class _Maker:
         self._prefix = given.translation
         self._shares = not given.has("disable-packetcache")
 
-    def views(self, allowed: dict[int, Intervals]) -> Iterator[View]:
-        parts = list(self._parts(allowed))
+    def views(self, let_in: dict[int, Intervals]) -> Iterator[View]:
+        parts = list(self._parts(let_in))
         own = next((part.action for part in parts if part.action is not None), None)
         if own is not None and self._shares and self._doubt is None:
             # what one client got is kept for all who ask the same (packet cache)
@@ -227,9 +175,9 @@ class _Maker:
             made = family == 6 and outcome.fate is Fate.NODATA and self._prefix is not None
             yield NameRule(EVERY, MADE if made else outcome, action.source, frozenset({family}))
 
-    def _parts(self, allowed: dict[int, Intervals]) -> Iterator[_Part]:
+    def _parts(self, let_in: dict[int, Intervals]) -> Iterator[_Part]:
         """Clients by the first policy zone with a trigger for them, in each zone by the narrowest block."""
-        left = dict(allowed)
+        left = dict(let_in)
         for at, zone in enumerate(self._zones):
             for family, block, action in zone.addresses.get("rpz-client-ip", ())[:MAX_BLOCKS]:
                 if mine := left[family] & Intervals.span(*block):
