@@ -113,6 +113,13 @@ def test_clients_that_nobody_lets_in_are_dropped() -> None:
     assert not seen_by(read({"/r/recursor.conf": ""}), "203.0.113.1").serves
 
 
+def test_a_list_of_nobody_lets_everybody_in() -> None:
+    assert seen_by(read({"/r/recursor.conf": "allow-from=\n"}), "203.0.113.1").serves
+    assert seen_by(read({"/r/recursor.conf": "allow-from-file=/a\n", "/a": "# nobody\n"}), "203.0.113.1").serves
+    missing = seen_by(read({"/r/recursor.conf": "allow-from-file=/a\n"}), "203.0.113.1")
+    assert missing.answer("livechat.com", 4)[0].fate is Fate.UNKNOWN
+
+
 def test_where_it_listens_before_it_runs() -> None:
     found = read({"/r/recursor.conf": "local-address=0.0.0.0, [::1]:5300 ::\nlocal-port=54\n"})
     assert found.listeners == (Listener("udp", "0.0.0.0", 54), Listener("udp", "::1", 5300), Listener("udp", "::", 54))  # noqa: S104 - read, not bound

@@ -54,7 +54,7 @@ def allowed(given: Settings, following: Following) -> tuple[dict[int, Intervals]
             gaps.append(Gap(KIND, f"who is let in is not known: {named.value}", named.source))
         lines = artifact.text.split("\n") if artifact else []
         words = [text for line in lines if (text := line.partition("#")[0].strip())]
-    elif not words:
+    if not words:  # a file without any lets everybody in as well
         return dict(WHOLE), gaps
     blocks: list[tuple[int, tuple[int, int], bool]] = []
     for word in words:
