@@ -203,8 +203,8 @@ class _Maker:
     def _let_in(self, names: NameSet, zones: int, *, by_trigger: bool) -> Iterator[NameRule]:
         """What ``_passed`` says; a trigger that let a question through does not do so for what DNS64 asks."""
         for rule in self._passed(names, zones):
-            made = self._prefix is not None and rule.families == {6} and rule.outcome.fate is Fate.ADDRESSES
-            yield replace(rule, outcome=MADE) if made and by_trigger else rule
+            asked = rule.families == {6} and rule.outcome.fate in (Fate.ADDRESSES, Fate.NODATA)
+            yield replace(rule, outcome=MADE) if by_trigger and asked and self._prefix is not None else rule
 
     def _rules(self, names: NameSet, action: Action) -> Iterator[NameRule]:
         outcomes = {family: action.outcome(family, self._prefix) for family in (4, 6)}
