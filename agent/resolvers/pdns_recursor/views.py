@@ -193,7 +193,7 @@ class _Maker:
             elif action.passes:
                 yield from self._passed(names, at)
             else:
-                yield from self._rules(names, action)
+                yield from _rules(names, action, self._prefix)
 
     def _again(self, names: NameSet) -> Iterator[NameRule]:
         """What becomes of names that are asked for again, past all policy zones."""
@@ -205,14 +205,6 @@ class _Maker:
         for rule in self._passed(names, zones):
             asked = rule.families == {6} and rule.outcome.fate in (Fate.ADDRESSES, Fate.NODATA)
             yield replace(rule, outcome=MADE) if by_trigger and asked and self._prefix is not None else rule
-
-    def _rules(self, names: NameSet, action: Action) -> Iterator[NameRule]:
-        outcomes = {family: action.outcome(family, self._prefix) for family in (4, 6)}
-        if outcomes[4] == outcomes[6]:
-            yield NameRule(names, outcomes[4], action.source)
-            return
-        for family, outcome in outcomes.items():
-            yield NameRule(names, outcome, action.source, frozenset({family}))
 
     def _passed(self, names: NameSet, zones: int) -> Iterator[NameRule]:
         """What becomes of names that are let through, with so many policy zones before that."""
@@ -226,7 +218,7 @@ class _Maker:
             elif (action := self._by_server(rule.outcome, zones)) and action.kind == AGAIN_OVER_TCP:
                 yield NameRule(both, DROPPED, action.source)  # over TCP there is an error of no meaning
             elif action:
-                yield from self._rules(both, action)
+                yield from _rules(both, action, None)  # past DNS64
             else:
                 yield replace(rule, names=both)
 
@@ -251,6 +243,16 @@ class _Maker:
             elif action.kind == CUSTOM and outcome.fate is Fate.NODATA:
                 outcome = OF_OTHER_TYPE
             yield AddressRule(family, Intervals.of(block for _, block, _ in some), outcome, action.source)
+
+
+def _rules(names: NameSet, action: Action, prefix: int | None) -> Iterator[NameRule]:
+    """What a trigger answers; ``prefix`` is that of DNS64."""
+    outcomes = {family: action.outcome(family, prefix) for family in (4, 6)}
+    if outcomes[4] == outcomes[6]:
+        yield NameRule(names, outcomes[4], action.source)
+        return
+    for family, outcome in outcomes.items():
+        yield NameRule(names, outcome, action.source, frozenset({family}))
 
 
 def _alike(one: tuple[int, Interval, Action]) -> tuple[int, int, str, tuple[tuple[str, str], ...]]:
