@@ -13,7 +13,7 @@ from agent.model.intervals import Intervals, address_value
 from agent.model.network import Listener
 from agent.model.resolver import Fate, Resolver, View
 from agent.resolvers import pdns_recursor
-from agent.resolvers.pdns_recursor.options import DEFAULTS, HARMLESS, MODELLED, OPEN
+from agent.resolvers.pdns_recursor.options import DEFAULTS, HARMLESS, MODELLED, OPEN, OTHER_VERSIONS
 from agent.snapshot import Artifact, Status
 from agent.snapshot.programs import ARTIFACT, unit_of
 from tests.daemons.answers import followed
@@ -55,6 +55,7 @@ def test_every_setting_of_the_program_is_in_one_table() -> None:
     assert len(said) > 180
     tables = (MODELLED, HARMLESS, OPEN.keys())
     assert {name: sum(name in table for table in tables) for name in said} == dict.fromkeys(said, 1)
+    assert not OTHER_VERSIONS & said.keys()
     assert {name: said[name] for name in DEFAULTS if name in said} == {
         name: value for name, value in DEFAULTS.items() if name in said
     }
