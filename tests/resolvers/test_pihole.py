@@ -248,6 +248,59 @@ def test_version_5_is_read_from_its_own_files(tmp_path: Path) -> None:
     assert answer(found, "livechat.com") == "passed-on"
 
 
+WRITTEN: Final = """
+hostsdir=/etc/pihole/hosts
+no-resolv
+port=53
+server=9.9.9.9
+server=2620:fe::fe#53
+cache-size=10000
+localise-queries
+log-queries=extra
+log-async
+log-facility=/var/log/pihole/pihole.log
+bogus-priv
+domain-needed
+expand-hosts
+dnssec
+trust-anchor=.,20326,8,2,E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D
+host-record=router.lan,192.168.0.1
+use-stale-cache=3600
+interface=eth0
+bind-interfaces
+rev-server=192.168.0.0/24,192.168.0.1
+server=/fritz.box/192.168.0.1
+server=//192.168.0.1
+local=/lan/
+domain=lan
+dhcp-authoritative
+dhcp-leasefile=/etc/pihole/dhcp.leases
+dhcp-range=192.168.0.50,192.168.0.99,255.255.255.0,24h
+dhcp-option=option:router,192.168.0.1
+dhcp-rapid-commit
+dhcp-host=00:11:22:33:44:55,192.168.0.7,laptop
+cname=www.lan,router.lan
+server=/test/
+server=/onion/
+cache-rr=ANY
+dumpmask=0xFFFF
+dumpfile=/tmp/x.pcap
+filter-rr=ANY
+address=/ads.livechat.com/0.0.0.0
+"""
+"""What FTL 6 may write for the dnsmasq inside (``write_dnsmasq_config``), and a line of the owner's."""
+
+
+def test_what_ftl_writes_for_the_dnsmasq_inside_is_understood(tmp_path: Path) -> None:
+    made = taken(tmp_path, [in_gravity("www.livechat.com")], {"/etc/pihole/dnsmasq.conf": WRITTEN})
+    (found,) = pihole.read(made, INTEREST).resolvers
+    assert not found.gaps
+    names = ("www.livechat.com", "ads.livechat.com", "crm.livechat.com", "livechat.com")
+    assert [answer(found, name) for name in names] == [NULL, NULL, "10.9.8.7", "passed-on"]
+    (view,) = found.views
+    assert view.answer("livechat.com", 4)[0].upstreams >= {"9.9.9.9#53", "2620:fe::fe#53"}
+
+
 @pytest.mark.parametrize(
     ("toml", "reason"),
     [
