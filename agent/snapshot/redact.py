@@ -10,7 +10,7 @@ _USERINFO: Final = re.compile(rb"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@")
 _KEY_VALUE: Final = re.compile(
     rb"(?im)^([^\n#]*?\b(?:[\w-]*"
     rb"(?:password|passwd|passphrase|pwhash|secret|token|api[_-]?key|private[_-]?key|preshared[_-]?key))"
-    rb"[\"']?\s*([=:])\s*)(?:([\"'])(?:(?!\3)[^\n])+\3|[^\s\"';][^\s;]*)"
+    rb"[\"']?\s*([=:])\s*)(?:([\"'])(?:(?!\3)[^\n])+\3|(?![|>][0-9+-]*[ \t]*$)[^\s\"';][^\s;]*)"
 )
 _WORDS: Final = (
     *(b"password", b"passwd", b"passphrase", b"pwhash", b"secret", b"token", b"apikey", b"api-key", b"api_key"),
@@ -42,7 +42,8 @@ def _without_value(match: re.Match[bytes]) -> bytes:
 
 def _without_key(match: re.Match[bytes]) -> bytes:
     lines = match[2].count(b"\n")
-    return match[1] + (b"\n" * lines or GONE) + match[3]
+    indent = match[2].rpartition(b"\n")[2]  # without which it would be another thing in YAML
+    return match[1] + (b"\n" * lines or GONE) + (indent if indent.isspace() else b"") + match[3]
 
 
 def redact_arguments(arguments: tuple[str, ...]) -> list[str]:

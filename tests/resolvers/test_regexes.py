@@ -112,3 +112,10 @@ def test_no_line_is_too_much(text: str) -> None:
     parse(text, Source("list", text))
     names_of(text)
     assert all(isinstance(one, NameSet) for one in concerned(text))
+
+
+def test_an_absurd_expression_takes_no_time() -> None:
+    absurd = "a" * 1_000_000
+    assert name_pattern(absurd, Dialect.POSIX) is None
+    assert [one.text for one in concerned(absurd)] == [""]
+    assert names_of(f"||{absurd}") == (concerned(absurd), False)

@@ -19,6 +19,8 @@ class Dialect(StrEnum):
     GO = "go"
 
 
+MAX_LENGTH: Final = 1000
+"""Letters of an expression whose end is looked for."""
 EVERY: Final = NameSet(Scope.SUBTREE, "")
 _NAME: Final = r"((?:[a-z0-9_-]|\\[.-])+)\$"
 _PLAIN: Final = (
@@ -48,7 +50,7 @@ def name_pattern(text: str, _dialect: Dialect) -> tuple[NameSet, ...] | None:
 def concerned(text: str) -> tuple[NameSet, ...]:
     """Names among which all are that a regular expression fits, whatever it says: those with its end."""
     lower = text.lower()
-    found = _END.search(lower)
+    found = _END.search(lower) if len(lower) <= MAX_LENGTH else None
     if found is None or "|" in lower:
         return (EVERY,)
     name = found[1].replace("\\", "")
