@@ -36,14 +36,14 @@ TYPES: Final = {"A": 4, "AAAA": 6}
 
 @record
 class Found:
-    """The two faces of a resolved, and what is still to be asked."""
+    """A resolved, and what is still to be asked."""
 
-    resolvers: tuple[Resolver, ...]
+    resolver: Resolver
     wants: tuple[Want, ...]
 
 
 def load(snapshot: Snapshot, program: Program, interest: Interest) -> Found:
-    """Read a resolved: 127.0.0.54 passes all on, all other addresses know the hosts file as well."""
+    """Read a resolved. 127.0.0.54, which its manual says passes all on, knows the hosts file as well (version 252)."""
     following = Following(snapshot, NAME)
     settings = read("resolved.conf", following, "Resolve")
     servers = scopes(settings, following, runs=bool(program.pid))
@@ -56,21 +56,9 @@ def load(snapshot: Snapshot, program: Program, interest: Interest) -> Found:
     refused = RuleList(tuple(_refused(settings)))
     known = RuleList(tuple(_known(hosts, interest)) if hosts else ())
     source = next((one.source for one in settings), Source("files/etc/systemd/resolved.conf", ""))
+    view = View((refused, known, passing), otherwise)
     listeners = program.listeners or tuple(_listeners(settings))
-    whole = Resolver(
-        NAME,
-        (View((refused, known, passing), otherwise),),
-        tuple(one for one in listeners if one.address != STUBS[1]),
-        source,
-        gaps,
-    )
-    plain = Resolver(
-        NAME,
-        (View((refused, passing), otherwise),),
-        tuple(one for one in listeners if one.address == STUBS[1]),
-        source,
-    )
-    return Found((whole, plain) if plain.listeners else (whole,), following.wants)
+    return Found(Resolver(NAME, (view,), listeners, source, gaps), following.wants)
 
 
 def _doubts(settings: Settings) -> Iterator[Gap]:
