@@ -227,6 +227,18 @@ def test_clients_that_only_the_network_knows_leave_open_what_differs_for_them(tm
     assert [who in gap.reason for gap in found.gaps] == [True]
 
 
+def test_a_client_of_whom_only_more_is_said_leaves_other_names_alone(tmp_path: Path) -> None:
+    statements: tuple[Statement, ...] = (
+        in_gravity("cdn.livechat.com", adlist=2),
+        "INSERT INTO \"group\" (id, name) VALUES (1, 'kids')",
+        "UPDATE adlist_by_group SET group_id = 1 WHERE adlist_id = 2",
+        "INSERT INTO client (id, ip) VALUES (1, 'AA:BB:CC:DD:EE:FF')",
+        "INSERT INTO client_by_group VALUES (1, 1)",
+    )
+    found = read(tmp_path, statements, "[dns.specialDomains]\niCloudPrivateRelay = false\n")
+    assert [answer(found, name) for name in ("livechat.com", "cdn.livechat.com")] == ["passed-on", "unknown"]
+
+
 def test_version_5_is_read_from_its_own_files(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {
         "/etc/pihole/pihole-FTL.conf": "#; comment\nBLOCKINGMODE=NXDOMAIN\nBLOCK_ICLOUD_PR=false\nPRIVACYLEVEL=0\n",

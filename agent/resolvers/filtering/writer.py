@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from agent.model.resolver import BOTH, Fate, NameRule, Outcome, RuleList, Scope
@@ -71,13 +72,14 @@ class RuleWriter:
 def differing(usual: Sequence[RuleList], special: Sequence[RuleList], why: str, source: Source) -> Iterator[NameRule]:
     """Rules for the names that may fare otherwise by one set of stages than by another: what they get is unknown."""
     outcome = Outcome(Fate.UNKNOWN, because=why)
-    if len(usual) != len(special):
+    mine, others = list(special), list(usual)
+    for end in (0, -1):
+        while mine and others and mine[end] == others[end]:
+            del mine[end], others[end]
+    if len(mine) != len(others) and max(len(mine), len(others)) > 1:
         yield NameRule(EVERY, outcome, source)
         return
-    mine, others = dict.fromkeys(_rules(special)), dict.fromkeys(_rules(usual))
-    for rule in (*(one for one in mine if one not in others), *(one for one in others if one not in mine)):
-        yield NameRule(rule.names, outcome, source, rule.families)
-
-
-def _rules(stages: Iterable[RuleList]) -> Iterator[NameRule]:
-    return (rule for one in stages for rule in one.rules)
+    for one, other in zip_longest(mine, others, fillvalue=RuleList(())):
+        here, there = dict.fromkeys(one.rules), dict.fromkeys(other.rules)
+        for rule in (*(each for each in here if each not in there), *(each for each in there if each not in here)):
+            yield NameRule(rule.names, outcome, source, rule.families)
