@@ -345,6 +345,18 @@ def test_clients_that_only_the_network_knows_leave_open_what_differs_for_them(id
     ]
 
 
+def test_an_unknown_client_that_is_not_filtered_leaves_open_what_others_may_not_ask() -> None:
+    free = client("free", "aa:bb:cc:dd:ee:ff", use_global_settings=False, filtering_enabled=False)
+    found = read(
+        {
+            "clients": {"persistent": [free]},
+            "user_rules": ["||cdn.livechat.com^", "||a.livechat.com^$dnsrewrite=10.1.1.1"],
+        }
+    )
+    names = ("livechat.com", "cdn.livechat.com", "a.livechat.com")
+    assert [answer(found, name) for name in names] == ["passed-on", "unknown", "unknown"]
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [

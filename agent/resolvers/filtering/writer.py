@@ -76,7 +76,7 @@ def differing(usual: Sequence[RuleList], special: Sequence[RuleList], why: str, 
     for end in (0, -1):
         while mine and others and mine[end] == others[end]:
             del mine[end], others[end]
-    if len(mine) != len(others) and max(len(mine), len(others)) > 1:
+    if mine and others and len(mine) != len(others):
         yield NameRule(EVERY, outcome, source)
         return
     for one, other in zip_longest(mine, others, fillvalue=RuleList(())):
