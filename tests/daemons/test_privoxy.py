@@ -55,6 +55,7 @@ def test_random_configurations(first: int, tmp_path: Path) -> None:
         "{+frobnicate}\n/\n", "{+block{x}\n/\n", "/\n", "{+block{x}}\n/[\n", "{+block{x}}\nPCRE-HOST-PATTERN:(\n",
         "{+https-inspection{x}}\n/\n", "{+redirect}\n/\n", "{{alias}}\nx\n", "{{frob}}\n", "{{alias}}\n{{settings}}\n",
         "{{settings}}\nfor-privoxy-version=3.0.99\n", "{ +block{x} \n", "{{alias}}\n a = +b\n", "{{alias}\n",
+        "{+block{x}}\nother.example.com/[\n", "{+filter{x}}\n/(\n",
     ],
 )  # fmt: skip
 def test_what_keeps_the_program_from_starting_is_a_gap(text: str, tmp_path: Path) -> None:

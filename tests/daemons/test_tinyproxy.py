@@ -175,3 +175,18 @@ def test_secrets_that_were_taken_out_change_nothing() -> None:
         assert not found.gaps
         assert decide(found, Form.CONNECT, "a.livechat.com")[0].upstream == "10.0.0.1:3128"
         assert "pass7" not in str(found)
+
+
+def test_a_line_about_another_domain_says_nothing_of_names_below() -> None:
+    found = read(
+        'Port 8888\nFilter "/f"\n', {"/f": "doubleclick\\.net\nads\nivechat.com\n^www\\.livechat\nchat\\.com$\n"}
+    )
+    (stage,) = [one for one in found.doors[0].course(Form.CONNECT) or () if one.title == "Filter"]
+    assert [rule.source.line for rule in stage.rules] == [2, 3, 4, 5]
+
+
+def test_what_follows_a_name_in_a_url_is_open_for_that_name() -> None:
+    found = read('Port 8888\nFilter "/f"\nFilterURLs Yes\n', {"/f": "^http://ads\\..*/x\n"})
+    assert {one.ruling.act for one in decide(found, Form.GET, "ads.livechat.com", 80)} == {Act.ALLOW, Act.DENY}
+    assert {one.ruling.act for one in decide(found, Form.GET, "cdn.livechat.com", 80)} == {Act.ALLOW}
+    assert {one.ruling.act for one in decide(found, Form.CONNECT, "ads.livechat.com")} == {Act.ALLOW}

@@ -31,7 +31,7 @@ from agent.proxies.tinyproxy import NAME
 from agent.proxies.tinyproxy.filters import entries
 from agent.proxies.tinyproxy.hosts import client, site
 from agent.proxies.tinyproxy.options import OPEN
-from agent.proxies.tinyproxy.patterns import Syntax, in_url
+from agent.proxies.tinyproxy.patterns import Syntax, in_url, without_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -208,6 +208,7 @@ class Stages:
 
 
 def _spelled(fits: Pattern, before: str, after: str, port: Ports) -> Test:
-    """A pattern of URLs with one port; the second test always holds, and says which names are told apart."""
-    names = Names((in_url(fits, before, after),))
-    return AllOf((port, Urls((fits,), before, after, path=after.endswith("/")), AnyOf((names, ALWAYS))))
+    """A pattern of URLs with one port; the last test always holds, and says which names are told apart."""
+    parted = without_path(fits) if after.endswith("/") else None
+    names = (Names((in_url(one, before, after),)) for one in (fits, parted) if one is not None)
+    return AllOf((port, Urls((fits,), before, after, path=after.endswith("/")), AnyOf((*names, ALWAYS))))
