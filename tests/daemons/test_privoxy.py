@@ -197,6 +197,7 @@ def test_the_last_pattern_that_fits_decides() -> None:
     (mistake,) = acting("{+block{x}}\n.com\n{-block}\nlivechat.com\n").mistakes
     assert mistake.what == "livechat.com does not fit names below livechat.com"
     assert mistake.remedy == ".livechat.com"
+    assert not acting("{-block}\nlivechat.com\n.livechat.com\n").mistakes
 
 
 def test_paths_of_pages_are_open_and_tunnels_have_none() -> None:

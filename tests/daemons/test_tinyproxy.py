@@ -128,6 +128,13 @@ def test_what_the_remedies_say_is_no_mistake() -> None:
     assert decide(found, Form.CONNECT, "livechat.com.evil.example")[0].ruling.act is Act.DENY
 
 
+def test_lines_may_make_up_for_each_other() -> None:
+    text = (
+        'Port 8888\nFilter "/f"\nFilterDefaultDeny Yes\nUpstream none "livechat.com"\nUpstream none ".livechat.com"\n'
+    )
+    assert not read(text, {"/f": "^livechat\\.com$\n\\.livechat\\.com$\n"}).mistakes
+
+
 def test_an_upstream_for_a_domain_forgets_its_apex() -> None:
     found = read('Port 8888\nUpstream http 10.0.0.1:3128 ".livechat.com"\n')
     assert decide(found, Form.CONNECT, "a.livechat.com")[0].upstream == "10.0.0.1:3128"

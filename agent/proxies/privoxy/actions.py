@@ -6,9 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
-from agent.model.proxy import AllOf, Names
 from agent.model.record import record
-from agent.model.resolver import NameSet, Scope
 from agent.model.source import Source
 from agent.proxies.privoxy.lines import WHITE, atoi, lines, shown
 from agent.proxies.privoxy.options import (
@@ -153,10 +151,3 @@ def _changes(text: str, aliases: dict[str, Changes], number: int) -> Changes:
         elif name not in FORMER_ACTIONS:
             raise Malformed(f"unknown action {shown(word)}", line=number)
     return found
-
-
-def exact_name(entry: Entry) -> NameSet | None:
-    """The one set of names that a plain pattern is about."""
-    tests = entry.url.place.tests if isinstance(entry.url.place, AllOf) else ()
-    sets = next((one.sets for one in tests if isinstance(one, Names)), ())
-    return next((one for one in sets if isinstance(one, NameSet) and one.scope is not Scope.BELOW), None)

@@ -26,10 +26,10 @@ def mistakes(stages: Stages, interest: Interest) -> Iterator[Mistake]:
             if not stages.by_url and (found := _of_filter(one, name, stages)):
                 what, remedy = found
                 yield Mistake(what, remedy, one.source, (name,))
-    for line in stages.all("upstream"):
-        site = line.parts[1] or line.parts[5] or ""
-        name = site.lower().removeprefix(".")
-        if name in interest.names:
+    sites = {(line.parts[1] or line.parts[5] or "").lower(): line for line in stages.all("upstream")}
+    for site, line in sites.items():
+        name = site.removeprefix(".")
+        if name in interest.names and not {name, f".{name}"} <= sites.keys():
             forgotten = f"{name} itself" if site.startswith(".") else f"names below {name}"
             other = name if site.startswith(".") else f".{name}"
             yield Mistake(f'"{site}" does not mean {forgotten}', f'another line with "{other}"', line.source, (name,))
@@ -46,7 +46,8 @@ def _of_filter(entry: Entry, name: str, stages: Stages) -> tuple[str, str] | Non
     remedy = f"*.{name} and, in a line of its own, {name}" if alone else _whole(name, stages.syntax)
     if written.startswith("*") and not itself and not below:
         return f"{written} is a regular expression, whose first star stands for itself: it fits no name", remedy
-    if itself is not below:
+    missing = f"{PROBE}.{name}" if itself else name
+    if itself is not below and not any(one.fits and missing in one.fits for one in stages.entries):
         return f"{written} does not fit {f'names below {name}' if itself else f'{name} itself'}", remedy
     if stages.denies and f"{name}.{PROBE}" in fits:
         return f"{written} also fits names of others that only contain {name}", remedy

@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from agent.proxies.tinyproxy.lines import Directive
     from agent.snapshot.following import Following
 
-STATISTICS: Final = "tinyproxy.stats"
-"""StatHost, where none is given."""
 EIGHTY: Final = Ports(Intervals.single(80))
 FOUR_FOUR_THREE: Final = Ports(Intervals.single(443))
 
@@ -108,9 +106,8 @@ class Stages:
         if self.filter:
             yield from self._filter(form)
         statistics = self._last("stathost")
-        name = statistics.value if statistics else STATISTICS
-        if statistics and name == name.lower():  # compared letter by letter
-            rule = ProxyRule(Names((NameSet(Scope.EXACT, name),)), DENIED, statistics.source)
+        if statistics and statistics.value == statistics.value.lower():  # compared letter by letter
+            rule = ProxyRule(Names((NameSet(Scope.EXACT, statistics.value),)), DENIED, statistics.source)
             yield ProxyStage("StatHost", (rule,))
         rules = tuple(self._upstreams())
         if rules:
