@@ -147,6 +147,8 @@ class Stages:
             if url.lower().startswith("http://"):  # others are taken for the path at the name that the client gives
                 elsewhere = Not(Names((NameSet(Scope.EXACT, host),)))
                 rules.append(ProxyRule(AllOf((begins, elsewhere)), DENIED, one.source))
+                if self.filter and self.by_url:
+                    rules.append(ProxyRule(begins, Ruling(Act.OPEN, "the filter sees another URL"), one.source))
             rules.append(ProxyRule(begins, PASS, one.source))
         magic = self._any_last("reversemagic")
         if magic and form is Form.HTTP:
