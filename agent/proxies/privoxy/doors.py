@@ -46,7 +46,7 @@ def proxy(program: Program, following: Following, interest: Interest) -> Proxy:
             iter(following.gaps), Gap(NAME, f"{path} is not there", None, "take the snapshot with gateproof collect")
         )
         return _unknown(program.listeners or (_listener(USUAL),), gap)
-    config = configuration(artifact)
+    config = configuration(artifact, path)
     sockets = tuple((_listener(one.value), one.source) for one in config.all("listen-address")) or (
         (_listener(USUAL), None),
     )
