@@ -10,7 +10,7 @@ from agent.model.proxy import ALWAYS, DENIED, Act, Door, Form, Proxy, ProxyRule,
 from agent.model.source import Gap, Source
 from agent.proxies.privoxy import DEFAULT, NAME
 from agent.proxies.privoxy.actions import entries
-from agent.proxies.privoxy.clients import connecting, going
+from agent.proxies.privoxy.clients import connecting
 from agent.proxies.privoxy.config import configuration
 from agent.proxies.privoxy.forward import forwarding
 from agent.proxies.privoxy.lines import atoi
@@ -126,7 +126,6 @@ class _Courses:
                 yield from opened
                 yield ProxyStage("decrypted", (), Ruling(Act.NEXT, skips=len(tunnel)))
             yield from tunnel
-        yield from going(self._config)
 
     def _judged(self, *, pages: bool) -> Iterator[ProxyStage]:
         """What decides about a name, or about a page of it."""
