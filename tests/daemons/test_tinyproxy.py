@@ -112,6 +112,7 @@ def test_nothing_becomes_of_tls_that_is_diverted_to_it() -> None:
         ("FilterDefaultDeny Yes", r"livechat\.com", "also fits names of others that only contain"),
         ("FilterDefaultDeny Yes", r"livechat\.com$", "also fits names of others that only end like"),
         ("", r"chat\.com$", "fits livechat.com, which only contains it"),
+        ("FilterType fnmatch", "LiveChat.com", "its capitals count"),
     ],
 )
 def test_lines_that_do_not_mean_what_they_seem_to(lines: str, filtered: str, what: str) -> None:
@@ -197,3 +198,16 @@ def test_what_follows_a_name_in_a_url_is_open_for_that_name() -> None:
     assert {one.ruling.act for one in decide(found, Form.GET, "ads.livechat.com", 80)} == {Act.ALLOW, Act.DENY}
     assert {one.ruling.act for one in decide(found, Form.GET, "cdn.livechat.com", 80)} == {Act.ALLOW}
     assert {one.ruling.act for one in decide(found, Form.CONNECT, "ads.livechat.com")} == {Act.ALLOW}
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("ConnectPort 0443", "is read as the octal number 291"),
+        ("FilterURLs Yes\nFilterURLs No", "FilterURLs No does not take back what line 2 switches on"),
+        ("Allow 10.0.0.0/33", "10.0.0.0/33 is no address, and the line is left out"),
+    ],
+)
+def test_lines_that_say_something_else_to_the_program(line: str, what: str) -> None:
+    (mistake,) = read(f"Port 8888\n{line}\n").mistakes
+    assert what in mistake.what

@@ -61,7 +61,7 @@ def proxy(program: Program, following: Following, interest: Interest) -> Proxy:
         NAME,
         tuple(Door(listener, courses, source, looks_up=LOOKS_UP) for listener, source in sockets),
         Source(artifact.name, ""),
-        mistakes=tuple(mistakes(acting, listed, interest)),
+        mistakes=tuple(mistakes(config, acting, listed, interest)),
     )
 
 

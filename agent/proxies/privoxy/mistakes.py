@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.naming import Mistake
 from agent.model.proxy import AllOf, Names
+from agent.proxies.privoxy.config import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agent.model.names import Interest
     from agent.proxies.privoxy.actions import Entry
+    from agent.proxies.privoxy.config import Configuration
     from agent.proxies.privoxy.trust import Trusted
 
 _HOST: Final = re.compile(r"[^/:]*")
@@ -20,8 +22,14 @@ PROBE: Final = "gateproof-probe"
 """A label that no configuration names."""
 
 
-def mistakes(found: Sequence[Entry], listed: Sequence[Trusted], interest: Interest) -> Iterator[Mistake]:
-    """Where a line that lets a name through forgets part of it, or lets through more."""
+def mistakes(
+    config: Configuration, found: Sequence[Entry], listed: Sequence[Trusted], interest: Interest
+) -> Iterator[Mistake]:
+    """Directives that do nothing, and where a line that lets a name through forgets part of it or lets through more."""
+    for directive in config.directives:
+        if directive.name not in KNOWN:
+            what = f"Privoxy knows no directive {directive.name}, and ignores it"
+            yield Mistake(what, "Take it out, or spell it as the manual does", directive.source)
     unblocked = [one for one in found if one.change("block") == (None,)]
     for lines in (unblocked, [one for one in listed if one.trusted]):
         for one in lines:

@@ -75,10 +75,12 @@ class Near:
     def may_fit(self, text: str, syntax: Syntax) -> bool:
         """Whether a line may fit; lines that are not plain may."""
         if syntax is Syntax.FNMATCH:
-            tail = text.removeprefix("*")
+            tail = text.lower().removeprefix("*")
             if any(letter in tail for letter in "*?[\\:/"):
                 return True
-            return self._interest.ends_in(tail.removeprefix(".")) if tail != text else self._interest.holds(tail)
+            return (
+                self._interest.ends_in(tail.removeprefix(".")) if text.startswith("*") else self._interest.holds(tail)
+            )
         found = _PLAIN.fullmatch(text)
         if not found or "." not in found[2]:
             return True
