@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.model.course import Ask, Decision, walk
+from agent.model.intervals import address_value
 from agent.model.proxy import Act, Form, Names
 from agent.proxies import privoxy
 from agent.proxies.privoxy.globs import names
@@ -274,3 +275,23 @@ def test_a_next_proxy_is_judged_by_its_own_address() -> None:
     text = "permit-access 127.0.0.0/8 10.0.0.1\nforward / 10.0.0.1:3128\nforward .x.com 10.0.0.2:3128\n"
     assert act(read(text), "livechat.com") is Act.ALLOW
     assert act(read(text), "a.x.com") is Act.DENY
+
+
+@needs(*PROGRAMS)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "0.0.0.0/0", "127.0.0.0/8", "0.0.0.0/8", "[::]/0", "[::1]", "[::ffff:0.0.0.0]/96", "[::ffff:127.0.0.1]",
+        "[7f00:1::]/64", "[7f00:1::]/32", "[7f00::]/24", "[7f00:1:1::]/48", "[::ffff:0.0.0.0]/64",
+    ],
+)  # fmt: skip
+def test_addresses_of_one_family_may_let_in_the_other(place: str, tmp_path: Path) -> None:
+    text = f"confdir {tmp_path}\nlisten-address 127.0.0.1:8118\nlisten-address [::1]:8118\npermit-access {place}\n"
+    (tmp_path / "config").write_text(text)
+    found = read(text)
+    course = found.doors[0].course(Form.CONNECT) or ()
+    with world() as web, web.running(asking(("privoxy", "--no-daemon", f"{tmp_path}/config"), tmp_path), PROXY[1]):
+        for client in ("127.0.0.1", "::1"):
+            reply = web.ask(Form.CONNECT, "livechat.com", 443, (client, PROXY[1]), client=client)
+            (way,) = walk(course, Ask(Form.CONNECT, "livechat.com", 443, client=address_value(client)))
+            assert reply.reached is (way.ruling.act is Act.ALLOW), client

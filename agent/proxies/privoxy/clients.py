@@ -121,6 +121,26 @@ def _place(text: str) -> Place | None:
         return None, number
     family, value = found
     width = 32 if family == 4 else 128
-    bits = min(atoi(length), width) if slash else width
-    rest_of = (1 << width - bits) - 1
-    return ((family, Intervals.span(value & ~rest_of, value | rest_of)),), number
+    return _alike(family, value, min(atoi(length), width) if slash else width), number
+
+
+def _alike(family: int, value: int, bits: int) -> tuple[tuple[int, Intervals], ...]:
+    """The addresses of both families that begin with the same bits (``match_sockaddr``): all where there are none.
+
+    That an address is of another family is not looked at; IPv4 addresses written as IPv6 are taken for what they are.
+    """
+    if family == 6 and value >> 32 == 0xFFFF:
+        (same, _), other = _alike(4, value & 0xFFFFFFFF, max(bits - 96, 0)), _within(128, value, bits)
+        return same, (6, other)
+    if family == 4:
+        own = _within(32, value, bits)
+        return (4, own), (6, _within(128, value << 96, bits))
+    others = Intervals()
+    if bits <= 32 or not value << 32 & (1 << 128) - (1 << 160 - bits) & (1 << 128) - 1:  # zeros follow an IPv4 address
+        others = _within(32, value >> 96, min(bits, 32))
+    return (4, others), (6, _within(128, value, bits))
+
+
+def _within(width: int, value: int, bits: int) -> Intervals:
+    rest = (1 << width - bits) - 1
+    return Intervals.span(value & ~rest, value | rest)
