@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -32,11 +31,6 @@ def read(text: str, syntax: Syntax, *, ignore_case: bool) -> Pattern:
     """Make a pattern; raises Malformed where tinyproxy would not start, Irregular where it cannot be decided about."""
     folded = ignore_case and syntax is not Syntax.FNMATCH
     return pattern(text, _DIALECTS[syntax], ignore_case=folded)
-
-
-def in_url(found: Pattern, before: str, after: str) -> Pattern:
-    """The same, of names that stand in a URL."""
-    return replace(found, before=before, after=after)
 
 
 def without_path(found: Pattern) -> Pattern | None:

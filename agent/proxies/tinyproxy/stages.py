@@ -31,7 +31,7 @@ from agent.proxies.tinyproxy import NAME
 from agent.proxies.tinyproxy.filters import entries
 from agent.proxies.tinyproxy.hosts import client, site
 from agent.proxies.tinyproxy.options import OPEN
-from agent.proxies.tinyproxy.patterns import Syntax, in_url, without_path
+from agent.proxies.tinyproxy.patterns import Syntax, without_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from agent.snapshot.following import Following
 
 EIGHTY: Final = Ports(Intervals.single(80))
-FOUR_FOUR_THREE: Final = Ports(Intervals.single(443))
 
 
 class Stages:
@@ -175,11 +174,10 @@ class Stages:
         elif not self.by_url:
             yield Names((fits,))
         elif form is Form.CONNECT:
-            yield _spelled(fits, "", ":443", FOUR_FOUR_THREE)
-            yield AllOf((Not(FOUR_FOUR_THREE), Urls((fits,), "", f":{PORT}")))
+            yield Urls((fits,), "", f":{PORT}")
         else:  # of what is diverted it puts the URL together, with the port
-            yield _spelled(fits, "http://", ":80/" if form is Form.HTTP else "/", EIGHTY)
-            yield AllOf((Not(EIGHTY), Urls((fits,), "http://", f":{PORT}/", path=True)))
+            yield AllOf((EIGHTY, *_page(fits, ":80/" if form is Form.HTTP else "/")))
+            yield AllOf((Not(EIGHTY), *_page(fits, f":{PORT}/")))
 
     # ---- upstream ----
 
@@ -206,8 +204,9 @@ class Stages:
             yield default
 
 
-def _spelled(fits: Pattern, before: str, after: str, port: Ports) -> Test:
-    """A pattern of URLs with one port; the last test always holds, and says which names are told apart."""
-    parted = without_path(fits) if after.endswith("/") else None
-    names = (Names((in_url(one, before, after),)) for one in (fits, parted) if one is not None)
-    return AllOf((port, Urls((fits,), before, after, path=after.endswith("/")), AnyOf((*names, ALWAYS))))
+def _page(fits: Pattern, after: str) -> Iterator[Test]:
+    """A pattern of URLs; the second test always holds, and tells names apart for which the path decides."""
+    yield Urls((fits,), "http://", after, path=True)
+    parted = without_path(fits)
+    if parted is not None:
+        yield AnyOf((Urls((parted,), "http://", after), ALWAYS))
