@@ -75,19 +75,17 @@ class Policy:
 def policies(own: Block, options: Block, table: Table, files: Files, interest: Interest) -> Iterator[Policy]:
     """The policy zones of a view in their order."""
     said = own.get("response-policy") or options.get("response-policy")
-    for one in said.block.all("zone") if said else ():
+    if said is None:
+        return
+    for one in said.block.all("zone"):
         name = zone_name(one.value())
-
-        def setting(key: str, one: Statement = one) -> bool:
-            return (one.after(key) or (said.after(key) if said else "") or "yes").lower() in YES
-
         policy = Policy(
             name,
             one.source,
             one.after("policy").lower() or "given",
             zone_name(one.after("cname")),
-            setting("recursive-only"),
-            frozenset(kind for kind, switch in NS_SWITCHES.items() if setting(switch)),
+            _is_on("recursive-only", one, said),
+            frozenset(kind for kind, switch in NS_SWITCHES.items() if _is_on(switch, one, said)),
         )
         zone = table.zones.get(name)
         if zone is None:
@@ -100,6 +98,11 @@ def policies(own: Block, options: Block, table: Table, files: Files, interest: I
             yield policy
         else:
             yield replace(policy, doubt=contents.reason)
+
+
+def _is_on(switch: str, *said: Statement) -> bool:
+    """What the first statement says that speaks of a switch; on where none does."""
+    return next((text for one in said if (text := one.after(switch).lower())), "yes") in YES
 
 
 @record
