@@ -286,6 +286,7 @@ def wanted(files: dict[str, str | bytes]) -> Iterator[str]:
 def test_it_asks_for_the_files_of_all_zones_and_their_journals() -> None:
     text = (
         'options { directory "/d"; };\ninclude "more/*.conf";\nzone a.com { type primary; file "/db/a"; };\n'
+        'zone . { type hint; file "/usr/share/dns/root.hints"; };\n'
         'view v { zone b.com { type slave; file "b"; masters { 192.0.2.1; }; }; };\n'
     )
     assert set(wanted({"/etc/bind/named.conf": text})) == {"/d/more/*.conf", "/db/a", "/d/b", "/d/b.jnl"}

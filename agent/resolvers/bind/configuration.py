@@ -142,10 +142,9 @@ class _Reader:
             if one.name == "directory":  # named goes there at once
                 self.directory = _path(one.value(), self.directory, "")
                 self.has_directory = True
-            elif one.name == "zone":
-                self._note(
-                    " ".join(f"{each.name} {each.value()}" for each in one.block.statements), one.block.text("file")
-                )
+            elif one.name == "zone" and one.block.text("type").lower() != "hint":
+                words = " ".join(f"{each.name} {each.value()}" for each in one.block.statements)
+                self._note(words, one.block.text("file"))
             for policy in one.block.all("response-policy"):
                 self.policies.update(zone_name(zone.value()) for zone in policy.block.all("zone"))
             if one.name in MAPS and one.block.statements:
