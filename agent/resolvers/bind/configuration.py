@@ -7,10 +7,11 @@ from posixpath import normpath
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
-from agent.model.names import Interest, normalise
+from agent.model.names import Interest
 from agent.model.record import record
 from agent.model.source import Gap, Source
 from agent.resolvers.bind.statements import Block, Statement, statements
+from agent.resolvers.unbound.words import zone_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,15 +100,6 @@ def _zones(block: Block) -> Iterator[str]:
     for place in (block, *(one.block for one in block.all("view"))):
         for one in place.all("zone"):
             yield zone_name(one.value())
-
-
-def zone_name(text: str) -> str:
-    """A zone's name; empty for the root."""
-    bare = text.strip().rstrip(".")
-    try:
-        return normalise(bare) if bare else ""
-    except ValueError:
-        return bare.lower()
 
 
 def _path(text: str, directory: str, root: str) -> str:

@@ -14,9 +14,9 @@ from agent.model.intervals import Intervals, address_value, as_address
 from agent.model.record import record
 from agent.model.resolver import AddressList, AddressRule, Fate, NameRule, NameSet, Outcome, RuleList, Scope
 from agent.resolvers.bind.access import YES
-from agent.resolvers.bind.configuration import zone_name
 from agent.resolvers.bind.contents import Node
 from agent.resolvers.bind.zones import Unread
+from agent.resolvers.unbound.words import zone_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,8 +10,9 @@ from agent.model.intervals import as_address
 from agent.model.record import record
 from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Scope
 from agent.model.source import Gap, Source
-from agent.resolvers.bind.configuration import JOURNALED, zone_name
+from agent.resolvers.bind.configuration import JOURNALED
 from agent.resolvers.bind.contents import RAW, Checks, NotLoaded, contents
+from agent.resolvers.unbound.words import zone_name
 from agent.snapshot import Status
 from agent.snapshot.following import FILES
 
