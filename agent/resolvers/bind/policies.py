@@ -46,6 +46,7 @@ OVERRIDES: Final = {
     "passthru": ON, "no-op": ON, "tcp-only": ON, "drop": Outcome(Fate.DROPPED), "nxdomain": Outcome(Fate.NXDOMAIN),
     "nodata": Outcome(Fate.NODATA),
 }  # fmt: skip
+SHADOWED: Final = Outcome(Fate.UNKNOWN, because="a disabled policy zone has triggers for these addresses as well")
 NS_SWITCHES: Final = {"rpz-nsip": "nsip-enable", "rpz-nsdname": "nsdname-enable"}
 
 
@@ -64,6 +65,8 @@ class Policy:
     contents: Contents | None = None
     doubt: str = ""
     """Why what it says is not known."""
+    shadows: tuple[tuple[str, int, Intervals], ...] = ()
+    """Kinds, families and addresses of triggers in disabled zones before it, at which named may end its search."""
 
     def fixed(self) -> Outcome | None:
         """Give the action that takes the place of those in the zone."""
@@ -77,6 +80,7 @@ def policies(own: Block, options: Block, table: Table, files: Files, interest: I
     said = own.get("response-policy") or options.get("response-policy")
     if said is None:
         return
+    shadows: tuple[tuple[str, int, Intervals], ...] = ()
     for one in said.block.all("zone"):
         name = zone_name(one.value())
         policy = Policy(
@@ -86,6 +90,7 @@ def policies(own: Block, options: Block, table: Table, files: Files, interest: I
             zone_name(one.after("cname")),
             _is_on("recursive-only", one, said),
             frozenset(kind for kind, switch in NS_SWITCHES.items() if _is_on(switch, one, said)),
+            shadows=shadows,
         )
         zone = table.zones.get(name)
         if zone is None:
@@ -93,11 +98,21 @@ def policies(own: Block, options: Block, table: Table, files: Files, interest: I
             continue
         contents = files.of(zone, interest, policy=True)
         if not isinstance(contents, Unread):
-            yield replace(policy, contents=contents)
-        elif contents.not_loaded:  # without the zone there is no policy
+            policy = replace(policy, contents=contents)
+            shadows += tuple(_shadows(policy)) if policy.action == "disabled" else ()
+            yield policy
+        elif contents.not_loaded and not contents.has_triggers:  # without the zone there is no policy
             yield policy
         else:
             yield replace(policy, doubt=contents.reason)
+
+
+def _shadows(policy: Policy) -> Iterator[tuple[str, int, Intervals]]:
+    for kind in ("rpz-ip", "rpz-client-ip"):
+        blocks = _by_length(replace(policy, action="given"), kind)
+        for family in FAMILIES:
+            if alike := [block.addresses for block in blocks if block.family == family]:
+                yield kind, family, Intervals.union(alike)
 
 
 def _is_on(switch: str, *said: Statement) -> bool:
@@ -252,6 +267,8 @@ def _by_length(policy: Policy, kind: str) -> list[_Block]:
             continue  # named warns of it and goes on
         node = Node(records[0].owner, tuple(records))
         outcomes = {family: policy.fixed() or _outcome(node, family, "") for family in FAMILIES}
+        if any((which, family) == (kind, block[0]) and where & block[1] for which, family, where in policy.shadows):
+            outcomes = dict.fromkeys(FAMILIES, SHADOWED)
         read.append(_Block(*block, block[1].size(), outcomes, policy.contents.where(records[0])))
     return sorted(read, key=lambda one: (one.family, one.size, one.addresses.starts))
 
