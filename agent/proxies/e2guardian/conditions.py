@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Irregular, Malformed
@@ -150,7 +151,11 @@ class Conditions:
         made = self._pattern(entry)
         if not isinstance(made, Pattern):
             return Open(f"pattern {entry.text}", made)
-        return Names((made,)) if request.connect or request.diverted_tls else Urls((made,), path=True)
+        if request.connect or request.diverted_tls:
+            return Names((made,))
+        fits = Urls((made,), path=True)
+        # the URL alone decides; the names stand beside it so that those are told apart to whom it says different things
+        return AnyOf((AllOf((Names((made, replace(made, after="/"))), fits)), fits))
 
     def _pattern(self, entry: Entry) -> Pattern | str:
         """A line as PCRE reads it, or why it is not decided."""
