@@ -33,7 +33,7 @@ MAX_LINES: Final = 5_000
 """Lines of lists that have to be read whole, as patterns and blocks of addresses."""
 _FIELD: Final = re.compile(r"(?:^|,)(name|path)=([^,]*)")
 _PORT: Final = re.compile(r":[0-9]+/")
-_INCLUDE: Final = re.compile(r"\.Include<([^>]*)>")
+_INCLUDE: Final = re.compile(r"\.Include<(?:([^>]*)>)?")
 _LONGEST: Final = 2048
 
 
@@ -113,7 +113,10 @@ class Lists:
         for number, line in chain(lines_about(artifact.data, words), endings):
             source = Source(artifact.name, line.strip(), number)
             text = _cleaned(line)
-            if included := _INCLUDE.match(text):
+            included = _INCLUDE.match(text)
+            if included and not included[1]:
+                self.gaps.append(Gap(NAME, f"{path} is not read for an .Include<> without a file", source))
+            elif included:
                 yield from self._file(included[1], source, words, own, depth + 1)
             elif text:
                 yield Entry(text, source, own)
