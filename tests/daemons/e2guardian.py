@@ -235,6 +235,8 @@ def disagreements(config: Config, place: Web, outcomes: set[str] | None = None) 
                     ways = walk(course, ask, {"first page": path == "/", "refererin refererexception": False})
                     ours = {_word(way) for way in ways}
                     reply = place.ask(form, name, port, ("127.0.0.1", PORT), client=client, path=path, method=method)
+                    if "ConnectionRefused" in reply.trouble:
+                        raise RuntimeError(f"e2guardian has ended: {reply}")
                     theirs = _answer(reply)
                     open_by = {one.key.partition(" ")[0] for way in ways for one in way.open_by}
                     if outcomes is not None:
