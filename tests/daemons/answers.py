@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.model.intervals import address_text, address_value
-from agent.model.resolver import Fate, RuleList
+from agent.model.resolver import AddressList, Fate, RuleList
 from tests.daemons.internet import UPSTREAMS, Answer, addresses_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from agent.model.resolver import NameRule, Outcome, View
+    from agent.model.resolver import AddressRule, NameRule, Outcome, View
 
-CODES = {Fate.NODATA: "NOERROR", Fate.NXDOMAIN: "NXDOMAIN", Fate.REFUSED: "REFUSED", Fate.DROPPED: "TIMEOUT"}
+CODES = {
+    Fate.NODATA: "NOERROR",
+    Fate.NXDOMAIN: "NXDOMAIN",
+    Fate.REFUSED: "REFUSED",
+    Fate.DROPPED: "TIMEOUT",
+    Fate.FAILED: "SERVFAIL",
+}
 
 
 def followed(view: View, name: str, family: int, aliases: Mapping[str, str]) -> tuple[Outcome, NameRule | None]:
@@ -39,10 +45,19 @@ def followed(view: View, name: str, family: int, aliases: Mapping[str, str]) -> 
     asked = sorted(one.partition("#")[0] for one in outcome.upstreams) or UPSTREAMS[:1]
     for upstream in asked if outcome.fate is Fate.PASSED_ON else ():
         value = address_value(addresses_of(upstream)[family])[1]
-        for trigger in () if free or outcome.settled else view.by_address(rule):
+        for trigger in () if free or outcome.settled else _triggers(view, rule):
             if trigger.family == family and value in trigger.addresses:
                 return outcome if trigger.outcome.fate is Fate.PASSED_ON else trigger.outcome, rule
     return outcome, rule
+
+
+def _triggers(view: View, decider: NameRule | None) -> Iterator[AddressRule]:
+    """The rules about addresses that come before a deciding rule (None: all)."""
+    for stage in view.stages:
+        if isinstance(stage, AddressList):
+            yield from stage.rules
+        elif isinstance(stage, RuleList) and any(rule is decider for rule in stage.rules):
+            return
 
 
 def agree(ours: Outcome, family: int, theirs: Answer) -> bool:

@@ -229,7 +229,7 @@ def test_patterns_that_have_no_expression(pattern: str) -> None:
 
 def test_addresses_that_are_changed_are_said() -> None:
     view = seen_by(read("policy.add(policy.all(policy.REROUTE({['1.2.3.4/32'] = '10.0.0.7'})), true)"))
-    (rule,) = view.by_address(view.answer("livechat.com", 4)[1])
+    (rule,) = view.way("livechat.com", 4).met
     assert rule.outcome.addresses == {(4, 0x0A000007)}
 
 

@@ -100,10 +100,13 @@ class Web:
         place: Callable[[str], Sequence[str]] = place,
         reverse: Mapping[str, str] | None = None,
         certified: Sequence[str] = ("*.com", "*.org", "*.net"),
+        newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
     ) -> None:
         self.place = place
         self.reverse = dict(reverse or {})
         """Names of addresses (PTR)."""
+        self.newest = newest
+        """The newest TLS that web servers speak."""
         self.seen: list[Seen] = []
         """Requests that reached a web server since the last client began."""
         self._folder = tempfile.TemporaryDirectory()
@@ -284,6 +287,7 @@ class Web:
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
+        context.maximum_version = self.newest
         context.sni_callback = _remember
         return context, ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii"))
 

@@ -161,7 +161,7 @@ class _Maker:
         for rule in rules:
             if rule.outcome.fate not in (Fate.DROPPED, Fate.GOES_ON, Fate.UNKNOWN):
                 for after in (one for group in self._program.afterwards for one in group):
-                    both = meet(rule.names, after.names) if isinstance(rule.names, NameSet) else None
+                    both = meet(rule.plain, after.names)
                     for family, outcome in after.action.outcomes if both else ():
                         if both and family in rule.families:
                             yield NameRule(both, outcome, after.source, frozenset({family}))
@@ -207,7 +207,7 @@ class _Maker:
         """Hints, then other servers."""
         mine = frozenset({family})
         for hint in self._hints:
-            if family in hint.families and isinstance(hint.names, NameSet) and (both := meet(names, hint.names)):
+            if family in hint.families and (both := meet(names, hint.plain)):
                 yield replace(hint, names=both)
         yield NameRule(names, self._passed(outcome), source, mine)
 

@@ -190,5 +190,5 @@ def _server(text: str) -> str | None:
 def within(names: NameSet, rules: Iterable[NameRule]) -> Iterator[tuple[NameSet, NameRule]]:
     """The rules that some names meet, with the names that they then are about."""
     for rule in rules:
-        if isinstance(rule.names, NameSet) and (both := meet(names, rule.names)):
+        if both := meet(names, rule.plain):
             yield both, rule
