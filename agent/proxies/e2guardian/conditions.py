@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Irregular, Malformed
@@ -32,7 +31,7 @@ NEVER_HOLD: Final = frozenset({
 })  # fmt: skip
 """What does not hold for the pages of a required name: they are no addresses, nobody has asked for a bypass, they carry
 no other site's address and are no files to save. Scanners for viruses are looked at by themselves."""
-FIRST_PAGE: Final = Open("first page", "lists of URLs do not look at a site's first page, but at all others")
+FIRST_PAGE: Final = Open("first page", "a site's first page is looked at without its slash, and not by lists of URLs")
 WEB: Final = ("text/html", "text/css", "text/plain", "javascript", "json", "image/", "font", "text/javascript")
 """Types of what web pages are made of."""
 SUFFIXES: Final = (
@@ -153,9 +152,8 @@ class Conditions:
             return Open(f"pattern {entry.text}", made)
         if request.connect or request.diverted_tls:
             return Names((made,))
-        fits = Urls((made,), path=True)
-        # the URL alone decides; the names stand beside it so that those are told apart to whom it says different things
-        return AnyOf((AllOf((Names((made, replace(made, after="/"))), fits)), fits))
+        page = Urls((made,), after="/", path=True)
+        return AnyOf((AllOf((Names((made,)), FIRST_PAGE)), AllOf((page, Not(FIRST_PAGE)))))
 
     def _pattern(self, entry: Entry) -> Pattern | str:
         """A line as PCRE reads it, or why it is not decided."""
