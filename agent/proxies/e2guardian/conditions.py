@@ -8,7 +8,7 @@ from agent.errors import Irregular, Malformed
 from agent.model.proxy import ALWAYS, NEVER, Agents, AllOf, AnyOf, Clients, Form, Methods, Names, Not, Open, Urls
 from agent.model.regular import Dialect, Pattern, pattern
 from agent.model.source import Gap
-from agent.proxies.e2guardian.lists import clients, site, tidied
+from agent.proxies.e2guardian.lists import clients, shortened, site, tidied
 from agent.proxies.e2guardian.run import HARMLESS
 from agent.proxies.e2guardian.settings import NAME
 from agent.proxies.e2guardian.state import Question
@@ -157,16 +157,17 @@ class Conditions:
 
     def _pattern(self, entry: Entry) -> Pattern | str:
         """A line as PCRE reads it, or why it is not decided."""
-        if entry.text not in self._patterns:
+        text = shortened(entry.text)
+        if text not in self._patterns:
             try:
-                self._patterns[entry.text] = pattern(entry.text, Dialect.PCRE, ignore_case=True)
+                self._patterns[text] = pattern(text, Dialect.PCRE, ignore_case=True)
             except Irregular as error:
-                self._patterns[entry.text] = f"the pattern {entry.text[:60]} is {error}"
+                self._patterns[text] = f"the pattern {text[:60]} is {error}"
             except Malformed as error:
                 # the program refuses the whole list then, and goes on without it
-                self._patterns[entry.text] = f"the pattern {entry.text[:60]} is broken: {error}"
-                self.gaps.append(Gap(NAME, f"{entry.text[:60]}: {error}", entry.source))
-        return self._patterns[entry.text]
+                self._patterns[text] = f"the pattern {text[:60]} is broken: {error}"
+                self.gaps.append(Gap(NAME, f"{text[:60]}: {error}", entry.source))
+        return self._patterns[text]
 
 
 def _at_times(test: Test, entry: Entry) -> Test:

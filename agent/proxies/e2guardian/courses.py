@@ -33,7 +33,7 @@ class Group:
     source: Source
     decrypts: bool
     explains: bool
-    """Where it may decrypt, it does so to show its page to those whom it refuses."""
+    """Where it decrypts at all, it does so on every port to show its page to those whom it refuses."""
     judges_content: bool
     upstream: str
 
@@ -113,7 +113,7 @@ def _rule(flags: Flags, holding: tuple[Question, ...], group: Group, request: Re
 
 
 def _ruling(flags: Flags, group: Group, request: Request) -> Ruling:
-    shows = request.may_decrypt and group.explains
+    shows = group.decrypts and group.explains and (request.connect or request.diverted_tls)
     allowed = replace(ALLOWED, upstream="" if flags.direct else group.upstream)
     if flags.redirect and not flags.block:
         return DENIED

@@ -168,10 +168,14 @@ def site(text: str) -> NameSet | None:
     return NameSet(Scope.SUBTREE, name) if "." in name and not set(name) & set("/:*?") else None
 
 
+def shortened(text: str) -> str:
+    """A line without what the program takes from lines of every list, patterns too: a last slash, and ``ftp://``."""
+    return text.removesuffix("/").removeprefix("ftp://")
+
+
 def tidied(text: str) -> str:
     """A line of a list of sites or URLs as the program compares it."""
-    text = text.removesuffix("/")
-    text = text.removeprefix("ftp://")
+    text = shortened(text)
     if ":" in text.partition("/")[0] and _PORT.search(text):
         text = f"{text.partition(':')[0]}/{text.partition('/')[2]}"
     return text.lower()
