@@ -174,6 +174,7 @@ def test_bytes_of_another_encoding_do_not_matter_in_comments() -> None:
 
 
 def test_families_are_those_of_the_external_addresses() -> None:
+    """An interface that is not known may have both."""
     assert read(HEAD).families == {4}
     assert read(HEAD.replace("192.0.2.1", "2001:db8::1")).families == {6}
     assert read("external.protocol: ipv6\n" + HEAD.replace("192.0.2.1", "eth7")).families == {6}
