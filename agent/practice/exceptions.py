@@ -30,7 +30,7 @@ PROXIES: Final = {
     "haproxy": "an acl with `-m end .{apex}` and `-m str {apex}`, and a rule that lets it pass before it",
     "nginx": ".{apex} in the map or server_name that lets names pass",
     "tinyproxy": (
-        "(^|\\.){escaped}$ in the filter file where it lists what may pass (FilterDefaultDeny Yes); else take the line"
+        "(^|\\.){escaped}$ (with FilterExtended Yes) in the filter file where it lists what may pass (FilterDefaultDeny Yes); else take the line"
         " away that matches it"
     ),
     "privoxy": "a section {{ -block }} with the pattern .{apex} at the end of user.action",
