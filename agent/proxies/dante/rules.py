@@ -85,7 +85,7 @@ def _unread(source: Source, gaps: tuple[Gap, ...]) -> Proxy:
 
 
 def interfaces(snapshot: Snapshot) -> dict[str, tuple[tuple[int, int], ...]]:
-    """Addresses of this host's interfaces but those for one link, as iproute2 lists them; none where it is not known."""
+    """Addresses of this host's interfaces but those of links, as iproute2 lists them; none where it is not known."""
     artifact = snapshot.get(INTERFACES)
     if artifact.status is not Status.OK:
         return {}
