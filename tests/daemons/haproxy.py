@@ -101,15 +101,12 @@ class Config:
         bind = f"  bind 127.0.0.1:{port}" + (f" ssl crt {certificate(self.root.parent)}" if ssl else "")
         if random.random() < 0.05:
             bind += " accept-proxy"
-        lines = [f"frontend {name}", bind, f"  mode {'http' if http else 'tcp'}"]
+        listen = random.random() < 0.25
+        lines = [f"{'listen' if listen else 'frontend'} {name}", bind, f"  mode {'http' if http else 'tcp'}"]
         raw = not http and not ssl
         if not http and random.random() < 0.9:
             lines.append("  tcp-request inspect-delay 500ms")
-        self.acls = []
-        for _ in range(random.randrange(5)):
-            acl = random.choice(("ok", "bad", "Known", "here"))
-            lines.append(f"  acl {acl} {self._test(raw=raw, http=http, ssl=ssl, port=port)}")
-            self.acls.append(acl)
+        lines += self._acls(raw=raw, http=http, ssl=ssl, port=port)
         if random.random() < 0.2:
             lines.append(
                 f"  tcp-request connection {random.choice(('reject', 'accept', 'silent-drop'))} {random.choice(('if', 'unless'))} {{ src {random.choice(NETWORKS)} }}"
@@ -128,6 +125,9 @@ class Config:
                         "return status 200",
                         "redirect location /away",
                         "set-header Host www.text.com",
+                        "set-header User-Agent webhook",
+                        "set-path /other",
+                        "del-header User-Agent",
                         "set-var(txn.x) req.hdr(host),lower",
                         "set-var(txn.x) str(text.com)",
                     )
@@ -156,7 +156,31 @@ class Config:
                     ]
                 )
             lines.append(f"  use_backend {target} {self._condition(raw=raw, http=http, ssl=ssl, port=port)}")
-        lines.append(f"  default_backend {self._target(port, http=http)}" if random.random() < 0.85 else "  # nowhere")
+        if http and random.random() < 0.15:
+            lines.append(f"  redirect prefix /away {self._condition(raw=raw, http=http, ssl=ssl, port=port)}")
+        if listen and random.random() < 0.7:
+            lines.append(f"  server own {FIXED[0]}:80")
+        else:
+            lines.append(
+                f"  default_backend {self._target(port, http=http)}" if random.random() < 0.85 else "  # nowhere"
+            )
+        return lines
+
+    def _acls(self, *, raw: bool, http: bool, ssl: bool, port: int) -> list[str]:
+        random = self.random
+        lines: list[str] = []
+        self.acls = []
+        for _ in range(random.randrange(5)):
+            acl = random.choice(("ok", "bad", "Known", "here"))
+            line = f"  acl {acl} {self._test(raw=raw, http=http, ssl=ssl, port=port)}"
+            self.acls.append(acl)
+            if random.random() < 0.2:
+                condition, other = random.choice(
+                    (("streq(a,a)", "0"), ("1 && !defined(HAPROXY_MWORKER)", "1"), ("version_atleast(2.4)", "1"))
+                )
+                lines += [f".if {condition}", line, f".elif {other}", "  nonsense", ".else", "  more of it", ".endif"]
+            else:
+                lines.append(line)
         return lines
 
     def _target(self, port: int, *, http: bool) -> str:
@@ -167,7 +191,15 @@ class Config:
 
     def _backend(self, name: str) -> list[str]:
         random = self.random
-        lines = [f"backend {name}", f"  mode {'http' if name in HTTP else 'tcp'}"]
+        http = name in HTTP
+        lines = [f"backend {name}", f"  mode {'http' if http else 'tcp'}"]
+        if random.random() < 0.3:
+            self.acls = ["ours"]
+            lines.append(f"  acl ours {self._test(raw=not http, http=http, ssl=False, port=8080)}")
+            action = random.choice(
+                ("http-request deny", "http-request reject") if http else ("tcp-request content reject",)
+            )
+            lines.append(f"  {action} {self._condition(raw=not http, http=http, ssl=False, port=8080)}")
         server = random.choice(
             (
                 *(("0.0.0.0",) * 6 + ("*",) if name in LOOPS else ()),  # noqa: S104 - where the client wanted to go
@@ -178,9 +210,15 @@ class Config:
                 f"ipv4@{FIXED[0]}:80",
             )
         )
-        how = random.randrange(8)
+        how = random.randrange(9)
         if how == 0 and name in LOOPS:
             lines.append("  option transparent")
+        elif how == 3:
+            lines += [
+                f"  server first {FIXED[0]}:443 weight 0",
+                f"  server second {server}",
+                f"  use-server first if {{ src {random.choice(NETWORKS)} }}",
+            ]
         elif how == 1:
             lines.append(f"  server off {server} disabled")
         elif how == 2:
@@ -280,7 +318,7 @@ def disagreements(config: Config, world: Web, outcomes: set[Act] | None = None) 
     piece = haproxy.read(taken, frozenset())
     doors = {door.listener.port: door for proxy in piece.proxies for door in proxy.doors}
     found = [f"gap: {gap}" for gap in piece.gaps]
-    with world.running(config.argv, EXPLICIT):
+    with world.running(config.argv, *doors):
         for form, port in PORTS.items():
             for at, name in enumerate(NAMES):
                 client, agent = CLIENTS[at % 2], AGENTS[at // 2 % 2]

@@ -237,7 +237,7 @@ def disagreements(config: Config, world: Web, outcomes: set[Act] | None = None) 
     piece = nginx.read(taken, frozenset())
     doors = {door.listener.port: door for proxy in piece.proxies for door in proxy.doors}
     found = [f"gap: {gap}" for gap in piece.gaps]
-    with world.running(config.argv, EXPLICIT):
+    with world.running(config.argv, *doors):
         for form, port in PORTS.items():
             for at, name in enumerate(NAMES):
                 client, agent = CLIENTS[at % 2], AGENTS[at // 2 % 2]

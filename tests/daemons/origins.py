@@ -24,7 +24,7 @@ from tests.daemons.internet import Internet
 from tests.kernel.needs import PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from dns.message import Message
@@ -89,19 +89,19 @@ class Web:
         self.internet.close()
 
     @contextmanager
-    def running(self, argv: Sequence[str], port: int, environment: Mapping[str, str] | None = None) -> Iterator[None]:
-        """A proxy, from when it listens on a port until it has ended; raises RuntimeError with its words."""
+    def running(self, argv: Sequence[str], *ports: int) -> Iterator[None]:
+        """A proxy, from when it listens on these ports until it has ended; raises RuntimeError with its words."""
         with tempfile.TemporaryFile() as words:
             with self.namespace.entered():
                 daemon = subprocess.Popen(
                     ("setpriv", "--pdeathsig", "KILL", *argv),
                     stdout=words,
                     stderr=words,
-                    env={**os.environ, "PATH": PATH, **(environment or {})},
+                    env={**os.environ, "PATH": PATH},
                 )
             try:
                 deadline = time.monotonic() + PATIENCE
-                while not self._listens(port):
+                while not all(self._listens(port) for port in ports):
                     if daemon.poll() is not None or time.monotonic() > deadline:
                         words.seek(0)
                         said = words.read().decode(errors="replace")

@@ -135,7 +135,7 @@ def test_what_passes_requests_on_to_itself(tmp_path: Path) -> None:
     taken = snapshot({str(path): text}, [{"name": "haproxy", "pid": 7, "arguments": argv, "listeners": []}])
     doors = {door.listener.port: door for proxy in haproxy.read(taken, frozenset()).proxies for door in proxy.doors}
     acts: set[Act] = set()
-    with web() as world, world.running(argv, 3128):
+    with web() as world, world.running(argv, *doors):
         for form, door in ((Form.TLS, 8443), (Form.HTTP, 8080)):
             for name in ("livechat.com", "a.livechat.com", "api.livechat.com", "text.com", "other.com"):
                 ask = asked(form, name, 443 if form is Form.TLS else 80, "127.1.0.5")
