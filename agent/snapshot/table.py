@@ -29,8 +29,12 @@ def columns_of(artifact: Artifact) -> list[str]:
 def rows(artifact: Artifact, words: Collection[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows that contain one of some words, in any case (no words: all), by column, with their line."""
     header = columns_of(artifact)
-    every = enumerate(artifact.text.split("\n"), 1)  # other ends of lines that Unicode knows may be in values
-    for number, line in lines_about(artifact.data, words) if words else every:
+    for number, line in lines_about(artifact.data, words) if words else _lines(artifact):
         values = line.split("\t")
         if number > 1 and len(values) == len(header):
             yield number, dict(zip(header, values, strict=True))
+
+
+def _lines(artifact: Artifact) -> Iterator[tuple[int, str]]:
+    """All lines; the other ends of lines that Unicode knows may be in values."""
+    return enumerate(artifact.text.split("\n"), 1)

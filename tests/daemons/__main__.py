@@ -9,10 +9,9 @@ import tempfile
 from pathlib import Path
 
 from tests.daemons.internet import internet
-from tests.daemons.origins import web
 
-KINDS = ("dnsmasq", "haproxy", "nginx", "resolved", "unbound")
-PROXIES = ("haproxy", "nginx")
+HERE = Path(__file__).parent
+KINDS = sorted(file.stem for file in HERE.glob("[a-z]*.py") if "def disagreements(" in file.read_text(encoding="utf-8"))
 
 
 def main() -> int:
@@ -25,7 +24,7 @@ def main() -> int:
     asked = parser.parse_args()
     module = importlib.import_module(f"tests.daemons.{asked.kind}")
     bad = refused = 0
-    with web() if asked.kind in PROXIES else internet() as world:
+    with getattr(module, "world", internet)() as world:
         for seed in range(asked.seed, asked.seed + asked.long):
             with tempfile.TemporaryDirectory() as folder:
                 config = module.Config(seed, Path(folder))

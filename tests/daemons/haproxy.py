@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.model.proxy import Act, Form
 from agent.proxies import haproxy
-from tests.daemons.origins import EXPLICIT, FIXED, agrees, asked, certificate, foretold, patience
+from tests.daemons.origins import EXPLICIT, FIXED, agrees, asked, certificate, foretold, patience, web
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tests.daemons.origins import Web
 
+world = web
+"""What ``python -m tests.daemons`` runs it in."""
 NAMES = (
     "livechat.com", "api.livechat.com", "a.api.livechat.com", "xlivechat.com", "text.com", "www.text.com",
     "helpdesk.com", "livechat.com.example.org", "other.net",

@@ -334,6 +334,15 @@ def test_clients_that_only_the_network_knows_leave_open_what_differs_for_them(id
     found = read({"clients": {"persistent": [client("kid", identity)]}, "user_rules": rules})
     assert (answer(found, "www.google.com"), answer(found, "livechat.com")) == ("unknown", NULL)
     assert len(found.gaps) == 1
+    inside = {
+        "clients": {"persistent": [client("kid", identity)]},
+        "user_rules": rules,
+        "dns": {"allowed_clients": ["192.168.0.0/16"]},
+    }
+    assert [answer(read(inside), "www.google.com", 4, who) for who in ("192.168.1.2", "10.0.0.1")] == [
+        "unknown",
+        "dropped",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Extended regular expressions as TRE reads them (``tre-parse.c``), the library inside of Pi-hole's FTL.
+"""Extended regular expressions as TRE reads them (``tre-parse.c``), in the copy inside of Pi-hole's FTL.
 
 It differs from glibc: an operator without operand repeats the empty text, classes have no equivalents, an escaped
 letter keeps its case, and an edge of a word is at both ends of a text whatever stands there (``tre-match-utils.h``).
@@ -6,6 +6,8 @@ letter keeps its case, and an edge of a word is at both ends of a text whatever 
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from string import digits, hexdigits
 from typing import Final
 
@@ -66,7 +68,7 @@ _REPEATS: Final = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 
 
 def parse(text: str, *, ignore_case: bool) -> Node:
-    """Give the tree of an expression; raises Malformed where TRE refuses it, Irregular for more than regular ones."""
+    """Give the tree of an expression; raises Malformed where FTL refuses it, Irregular for more than regular ones."""
     parser = _Parser(text, ignore_case=ignore_case)
     return parser.whole()
 
@@ -116,6 +118,8 @@ class _Parser:
                 return node
             if self._next() == "?":  # the shortest first: the same language
                 self._at += 1
+            elif self._next() in ("*", "+"):
+                raise Malformed("repeated twice")
         raise Irregular("too large: repeated again and again")
 
     def _times(self, node: Node) -> Node:
@@ -127,10 +131,10 @@ class _Parser:
             high = self._number()
         if (high is not None and high > MAX_TIMES) or (low or 0) > (high if high is not None else low or 0):
             raise Malformed(f"repeated at least {low} and at most {high} times, of {MAX_TIMES}")
-        if self._at == start or not self._next():
-            raise Malformed("a number of repetitions is missing")
-        if self._next() != "}":
+        if self._next() and self._next() in "+-#~ <,":
             raise Irregular("not supported: an approximate match")
+        if self._at == start or self._next() != "}":
+            raise Malformed("a number of repetitions is missing")
         self._at += 1
         if low is None and high is None:
             return node
@@ -234,13 +238,19 @@ class _Parser:
         negated = self._next() == "^"
         self._at += negated
         start = self._at
-        found = 0
+        found: list[int] = []
         while not (self._next() == "]" and self._at > start):
             if not self._next():
                 raise Malformed("a bracket expression is not closed")
-            found |= self._element(start)
+            found.append(self._element(start))
         self._at += 1
-        return ANY & ~found if negated else found
+        together = reduce(or_, found)
+        if not negated:
+            return together
+        # TRE goes astray where one range goes on where another one ends, but for copies of the same
+        if together.bit_count() != sum(one.bit_count() for one in set(found)):
+            raise Irregular("not supported: overlapping ranges in a negated bracket expression")
+        return ANY & ~together
 
     def _element(self, start: int) -> int:
         char, following = self._next(), self._next(1)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from agent.resolvers.regexes import EVERY, Dialect, concerned, name_pattern
+from agent.resolvers.filtering.regexes import EVERY, Dialect, concerned, name_pattern
 
 if TYPE_CHECKING:
     from agent.model.resolver import NameSet
 
 _BODY: Final = re.compile(r"[a-z0-9_.*-]*")
-_REST: Final = re.compile(r"[*^|]*")
+_REST: Final = re.compile(r"[*^]*\|?")
 _AFTER_SLASH: Final = re.compile(r"/[a-z0-9.-]+\.")
 """``/name.`` is held against ``http://name/`` too."""
 

@@ -16,9 +16,9 @@ from agent.model.record import record
 from agent.model.resolver import Fate, NameSet, Outcome, Scope
 from agent.resolvers.adguardhome.patterns import names_of
 from agent.resolvers.adguardhome.rewriting import Rewrite
-from agent.resolvers.block_page import THIS_HOST, answered_with
-from agent.resolvers.regexes import EVERY, may_meet
-from agent.resolvers.writer import LET_THROUGH, NEXT, RuleWriter
+from agent.resolvers.filtering.block_page import THIS_HOST, answered_with
+from agent.resolvers.filtering.regexes import EVERY, may_meet
+from agent.resolvers.filtering.writer import LET_THROUGH, NEXT, RuleWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -107,13 +107,18 @@ class FilterWriter:
         """Rules that say what is answered; an alias and a refusal come before addresses."""
         known = [one for one in self._known(lists.rules) if one.rule.rewrite is not None]
         exceptions = [one for one in known if one.rule.exception]
-        for one in exceptions:
-            if one.rule.rewrite == NOTHING:
-                outcome = NEXT if one.followed else _not_followed(one)
-                self._writer.write(one.names, outcome, one.rule.source, one.rule.families)
+        off = [one for one in exceptions if one.rule.rewrite == NOTHING]
+        for one in off:
+            if not one.followed:
+                self._writer.write(one.names, _not_followed(one), one.rule.source, one.rule.families)
         said = [each for one in known if not one.rule.exception for each in _rewritten(one, exceptions, known)]
         for each in sorted(said, key=lambda one: one.place):
-            self._writer.decide(each.names, each.outcome, each.source, each.families)
+            without = [one for one in off if one.followed and _meet(one, each.known)]
+            self._but_for(each.known, without, each.itself)
+            self._writer.decide(each.known.names, each.outcome, each.known.rule.source, each.families)
+            if without or each.itself:
+                self._writer.next_stage()
+            self._since(each.known)
         self._writer.next_stage()
 
     def blocked(self, lists: Lists) -> None:
@@ -158,16 +163,20 @@ class FilterWriter:
             self._writer.decide(one.names, outcome, one.rule.source, frozenset({family}))
         self._since(one)
 
-    def _but_for(self, one: _Known) -> None:
-        """Let names that a rule is not about go on to the next one."""
-        if one.rule.denyallow:
+    def _but_for(self, one: _Known, without: Sequence[_Known] = (), itself: str = "") -> None:
+        """Let names that a rule is not about go on to the next one: its own, and those of exceptions."""
+        if one.rule.denyallow or without or itself:
             self._writer.next_stage()
-            for name in one.rule.denyallow:
-                if name.endswith(".*"):
-                    outcome = Outcome(Fate.UNKNOWN, because=f"{name} is not followed")
-                    self._writer.write((EVERY,), outcome, one.rule.source)
-                else:
-                    self._writer.write((NameSet(Scope.SUBTREE, name),), NEXT, one.rule.source)
+        for name in one.rule.denyallow:
+            if name.endswith(".*"):
+                outcome = Outcome(Fate.UNKNOWN, because=f"{name} is not followed")
+                self._writer.write((EVERY,), outcome, one.rule.source)
+            else:
+                self._writer.write((NameSet(Scope.SUBTREE, name),), NEXT, one.rule.source)
+        for each in without:
+            self._writer.write(each.names, NEXT, each.rule.source, each.rule.families)
+        if itself:
+            self._writer.write((NameSet(Scope.EXACT, itself),), NEXT, one.rule.source)
 
     def _since(self, one: _Known) -> None:
         if one.rule.denyallow:
@@ -179,33 +188,33 @@ class _Said:
     """What a rule that rewrites says; what stops a client has the first place."""
 
     place: int
-    names: tuple[NameSet, ...]
+    known: _Known
     outcome: Outcome
     families: frozenset[int]
-    source: Source
+    itself: str = ""
+    """A name that is rewritten to itself, so not at all."""
 
 
 def _rewritten(one: _Known, exceptions: Sequence[_Known], known: Sequence[_Known]) -> Iterator[_Said]:
-    said, source = one.rule.rewrite, one.rule.source
+    said, families = one.rule.rewrite, one.rule.families
     touching = [each for each in exceptions if each.rule.rewrite != NOTHING and _meet(each, one)]
     if said is None or any(each.rule.rewrite == said and each.rule.pattern == one.rule.pattern for each in touching):
         return
     if touching or not one.followed:
-        yield _Said(1, one.names, _not_followed(touching[0] if touching else one), one.rule.families, source)
+        yield _Said(1, one, _not_followed(touching[0] if touching else one), families)
     elif said.name:
-        if any(said.name in names for names in one.names):  # that one is not rewritten to itself
-            yield _Said(0, (NameSet(Scope.EXACT, said.name),), NEXT, one.rule.families, source)
-        yield _Said(1, one.names, Outcome(Fate.ALIAS, target=said.name), one.rule.families, source)
+        itself = said.name if any(said.name in names for names in one.names) else ""
+        yield _Said(1, one, Outcome(Fate.ALIAS, target=said.name), families, itself)
     elif said.address is None:
-        yield _Said(4 if said.fate is Fate.NODATA else 1, one.names, Outcome(said.fate), one.rule.families, source)
+        yield _Said(4 if said.fate is Fate.NODATA else 1, one, Outcome(said.fate), families)
     else:
         alike = (each.rule.rewrite for each in known if each.names == one.names and not each.rule.exception)
         every = {each.address for each in alike if each and each.address}
-        for family in sorted(one.rule.families):
+        for family in sorted(families):
             mine = frozenset(address for address in every if address[0] == family)
             outcome = Outcome(Fate.ADDRESSES, mine) if mine else Outcome(Fate.NODATA)
             place = 4 if not mine else 2 if any(value not in PUBLIC[family] for _, value in mine) else 3
-            yield _Said(place, one.names, outcome, frozenset({family}), source)
+            yield _Said(place, one, outcome, frozenset({family}))
 
 
 def _whole(line: HostLine) -> list[NameSet]:

@@ -7,8 +7,8 @@ from typing import Final
 from agent.model.intervals import as_address
 from agent.model.record import record
 from agent.model.resolver import BOTH, Fate, NameSet, Outcome
-from agent.resolvers.block_page import THIS_HOST, answered_with
-from agent.resolvers.regexes import Dialect, name_pattern
+from agent.resolvers.filtering.block_page import THIS_HOST, answered_with
+from agent.resolvers.filtering.regexes import Dialect, name_pattern
 
 FAMILIES: Final = {"A": 4, "AAAA": 6}
 OTHER_TYPES: Final = frozenset({

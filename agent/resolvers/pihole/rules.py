@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.model.resolver import BOTH, Fate, NameRule, NameSet, Outcome, RuleList, Scope
-from agent.resolvers.block_page import THIS_HOST, answered_with
+from agent.resolvers.filtering.block_page import THIS_HOST, answered_with
+from agent.resolvers.filtering.regexes import EVERY, concerned
+from agent.resolvers.filtering.writer import LET_THROUGH, NEXT, RuleWriter
 from agent.resolvers.pihole.patterns import Pattern, pattern
-from agent.resolvers.regexes import EVERY, concerned
-from agent.resolvers.writer import LET_THROUGH, NEXT, RuleWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

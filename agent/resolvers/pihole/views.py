@@ -13,14 +13,14 @@ from agent.errors import Malformed
 from agent.model.record import record
 from agent.model.resolver import Fate, NameRule, Outcome, RuleList, View
 from agent.model.source import Gap, Source
-from agent.resolvers.closest import closest
 from agent.resolvers.dnsmasq.files import load as load_dnsmasq
 from agent.resolvers.dnsmasq.rules import resolver as resolver_of_dnsmasq
+from agent.resolvers.filtering.closest import closest
+from agent.resolvers.filtering.regexes import EVERY
+from agent.resolvers.filtering.writer import differing
 from agent.resolvers.pihole.gravity import DEFAULT, Gravity, tables
 from agent.resolvers.pihole.rules import stages
 from agent.resolvers.pihole.settings import settings as read_settings
-from agent.resolvers.regexes import EVERY
-from agent.resolvers.writer import differing
 from agent.snapshot.following import Following
 from agent.snapshot.programs import ARTIFACT
 

@@ -11,7 +11,7 @@ from agent.model.network import Listener
 from agent.model.record import record
 from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Resolver, RuleList, Scope, View
 from agent.model.source import Gap, Source
-from agent.resolvers.regexes import EVERY
+from agent.resolvers.filtering.regexes import EVERY
 from agent.resolvers.resolved.ini import TRUE, Settings, read
 from agent.resolvers.resolved.options import doubt_about
 from agent.resolvers.resolved.scopes import STUBS, scopes

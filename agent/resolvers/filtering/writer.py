@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.model.resolver import BOTH, Fate, NameRule, Outcome, RuleList, Scope
-from agent.resolvers.regexes import EVERY, may_meet
+from agent.resolvers.filtering.regexes import EVERY, may_meet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

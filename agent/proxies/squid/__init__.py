@@ -1,0 +1,83 @@
+"""Squid: forward and intercepting proxy (squid.conf, version 5.7).
+
+What reads it is loaded where there is one: that takes as long as reading a hundred rules.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from agent.kind import Kind, Piece
+from agent.model.names import Interest
+from agent.snapshot import Files, Want
+from agent.snapshot.following import Following
+from agent.snapshot.programs import present, unit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agent.model.proxy import Proxy
+    from agent.snapshot import Snapshot
+    from agent.snapshot.programs import Program
+
+NAME: Final = "squid"
+NONE: Final = Interest({"invalid"})
+"""Which files are named does not depend on names."""
+DEFAULT: Final = "/etc/squid/squid.conf"
+_KID: Final = re.compile(r"squid-(\d+)")
+
+
+def wants(snapshot: Snapshot) -> Iterable[Want]:
+    """The files of each Squid that runs or starts at boot."""
+    if f"files{unit_of(NAME)}" not in snapshot.artifacts:
+        yield Want("files", Files(unit_of(NAME)))
+    for _, following in _found(snapshot, NONE):
+        yield from following.wants
+
+
+def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
+    """One proxy for each."""
+    found = tuple(proxy for proxy, _ in _found(snapshot, Interest(interest)))
+    return Piece(proxies=found, gaps=tuple(gap for one in found for gap in one.gaps))
+
+
+def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Proxy, Following]]:
+    """The proxies, and the files that were followed for each."""
+    programs = present(snapshot, NAME, DEFAULT)
+    if not programs:
+        return
+    from agent.proxies.squid.build import proxy  # noqa: PLC0415 - see above
+
+    seen: list[tuple[str, tuple[tuple[str, str], ...]]] = []
+    for program in programs:
+        key = (_option(program, "-f", DEFAULT), tuple(_macros(program).items()))
+        if key not in seen:
+            seen.append(key)
+            following = Following(snapshot, NAME)
+            yield proxy(key[0], following, interest, dict(key[1])), following
+
+
+def _macros(program: Program) -> dict[str, str]:
+    """What ``${...}`` stands for: a worker knows its number from ``--kid squid-N``, the only one is number 1."""
+    kid = _KID.fullmatch(_option(program, "--kid", ""))
+    number = kid[1] if kid else "0" if "-N" in program.arguments else "1"
+    return {
+        "${service_name}": _option(program, "-n", NAME),
+        "${process_name}": f"squid-{number}",
+        "${process_number}": number,
+    }
+
+
+def _option(program: Program, option: str, default: str) -> str:
+    """What follows an option, apart or not."""
+    arguments = program.arguments
+    for at, argument in enumerate(arguments):
+        if argument == option and at + 1 < len(arguments):
+            return arguments[at + 1]
+        if argument.startswith(option) and len(argument) > len(option) == 2:
+            return argument[2:]
+    return default
+
+
+KIND = Kind(NAME, wants, read)

@@ -1,0 +1,196 @@
+"""The access lists' elements by name (``acl NAME TYPE ...``), with the lists in files that they name."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from agent.errors import Malformed
+from agent.model.record import record
+from agent.model.source import Gap, Source
+from agent.proxies.squid.lines import PROGRAM, Line
+from agent.proxies.squid.words import values_of, words
+from agent.snapshot.search import lines_about
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agent.model.names import Interest
+    from agent.snapshot import Artifact
+    from agent.snapshot.following import Following
+
+BUILT_IN: Final = (
+    "all src all",
+    r"manager url_regex -i ^cache_object:// +i ^https?://[^/]+/squid-internal-mgr/",
+    "localhost src 127.0.0.1/32 ::1",
+    "to_localhost dst 127.0.0.0/8 0.0.0.0/32 ::1 ::",
+    "to_linklocal dst 169.254.0.0/16 fe80::/10",
+    "CONNECT method CONNECT",
+)
+"""Elements that are always there (``cf.data.pre``; ``to_linklocal`` from version 6 on)."""
+PATTERNS: Final = frozenset({
+    "dstdom_regex", "srcdom_regex", "url_regex", "urlpath_regex", "urllogin", "browser", "referer_regex",
+    "req_mime_type", "rep_mime_type", "req_header", "rep_header", "ident_regex", "proxy_auth_regex", "ext_user_regex",
+    "peername_regex", "ssl::server_name_regex",
+})  # fmt: skip
+"""Types whose words are regular expressions."""
+ADDRESSES: Final = frozenset({"src", "dst", "localip"})
+DOMAINS: Final = frozenset({"dstdomain", "srcdomain", "ssl::server_name"})
+FIRST_WORDS: Final = {"req_header": 1, "rep_header": 1, "user_cert": 1, "ca_cert": 1, "note": 1}
+"""Types that begin with words of another meaning."""
+OPTIONS: Final = {
+    "dst": ("-n",), "dstdomain": ("-n",), "dstdom_regex": ("-n",), "note": ("-m",), "max_user_ip": ("-s",),
+    "ssl::server_name": ("--client-requested", "--server-provided", "--consensus"),
+    "ssl::server_name_regex": ("--client-requested", "--server-provided", "--consensus"),
+    "annotate_transaction": ("-m",), "annotate_client": ("-m",),
+}  # fmt: skip
+RENAMED: Final = {"myip": "localip", "myport": "localport", "clientside_mark": "client_connection_mark"}
+MAX_LISTED: Final = 20_000
+"""Patterns of one list file."""
+
+
+@record
+class Value:
+    """One value of an element; ``ignore_case`` is about patterns."""
+
+    text: str
+    source: Source
+    ignore_case: bool = False
+
+
+@record
+class Entry:
+    """The values of one line of an element."""
+
+    values: tuple[Value, ...]
+    first: tuple[str, ...]
+    """Words of another meaning in front: the header's name."""
+    source: Source
+    lists: tuple[tuple[Artifact, bool], ...] = ()
+    """Files of addresses, not taken apart, and whether their words may have quotes."""
+    unread: tuple[str, ...] = ()
+    """Words behind a file, which Squid does not read."""
+
+
+@record
+class Acl:
+    """One element; lines of the same name add up."""
+
+    name: str
+    type: str
+    entries: tuple[Entry, ...]
+    options: frozenset[str]
+    source: Source
+    trouble: str = ""
+    """What of it could not be read."""
+
+    @property
+    def values(self) -> Iterator[Value]:
+        """All values."""
+        return (value for entry in self.entries for value in entry.values)
+
+
+def acls(lines: Iterable[Line], following: Following, interest: Interest) -> tuple[dict[str, Acl], tuple[Gap, ...]]:
+    """The elements by name, domains of other names left out, and what Squid would not start with."""
+    reader = _Reader(following, interest)
+    for text in BUILT_IN:
+        reader.line(Line("acl", text, Source(PROGRAM, f"acl {text}")))
+    for line in lines:
+        if line.name == "acl":
+            try:
+                reader.line(line)
+            except Malformed as error:
+                reader.gaps.append(Gap(PROGRAM, str(error), line.source))
+    return reader.found, tuple(reader.gaps)
+
+
+class _Reader:
+    def __init__(self, following: Following, interest: Interest) -> None:
+        self.found: dict[str, Acl] = {}
+        self.gaps: list[Gap] = []
+        self._following = following
+        self._interest = interest
+        names = interest.names
+        above = {name.split(".", depth)[-1] for name in names for depth in range(name.count(".") + 1)}
+        self._about = names | {name for name in above if "." in name}
+        tops = "|".join(re.escape(name) for name in sorted(above - self._about))
+        self._tops = re.compile(rf"^[ \t]*\.?(?:{tops})(?![^\s])".encode(), re.IGNORECASE | re.MULTILINE)
+
+    def line(self, line: Line) -> None:
+        """Take one line; raises Malformed."""
+        heads = line.text.split(maxsplit=2)
+        if len(heads) < 2:
+            raise Malformed("an acl without name or type")
+        name, kind = heads[0], RENAMED.get(heads[1], heads[1])
+        if name == "manager" and kind == "proto":
+            return  # from before it was built in
+        before = self.found.get(name)
+        if before is not None and before.type != kind:
+            raise Malformed(f"acl {name} has two types: {before.type} and {kind}")
+        entry, options, trouble = self._entry(kind, heads[2] if len(heads) > 2 else "", line)
+        self.found[name] = Acl(
+            name,
+            kind,
+            (*before.entries, entry) if before else (entry,),
+            (before.options if before else frozenset()) | options,
+            before.source if before else line.source,
+            (before.trouble if before else "") or trouble,
+        )
+
+    def _entry(self, kind: str, text: str, line: Line) -> tuple[Entry, frozenset[str], str]:
+        found = [*words(text, quotes=line.quotes, pattern=kind in PATTERNS and not line.quotes)]
+        options: set[str] = set()
+        while found and (found[0].text.partition("=")[0] in (*OPTIONS.get(kind, ()), "--")):
+            option = found.pop(0).text
+            if option == "--":
+                break
+            options.add(option)
+        count = FIRST_WORDS.get(kind, 0)
+        first = tuple(word.text for word in found[:count])
+        values: list[Value] = []
+        lists: list[tuple[Artifact, bool]] = []
+        ignore_case = False
+        trouble = ""
+        unread: tuple[str, ...] = ()
+        for at, word in enumerate(found[count:], count + 1):
+            if word.file:
+                artifact = self._following.file(word.file, line.source)
+                if artifact is None:
+                    trouble = f"{word.file} is not there"
+                elif kind in ADDRESSES:
+                    lists.append((artifact, line.quotes))
+                else:
+                    values += self._listed(kind, artifact, line, ignore_case=ignore_case)
+                if not line.quotes:
+                    unread = tuple(one.text for one in found[at:])
+                    break
+            elif word.text in ("-i", "+i") and kind in PATTERNS:
+                ignore_case = word.text == "-i"
+            else:
+                values.append(Value(word.text, line.source, ignore_case))
+        if len(values) > MAX_LISTED and kind in PATTERNS:
+            values, trouble = values[:MAX_LISTED], f"more than {MAX_LISTED} patterns"
+        return Entry(tuple(values), first, line.source, tuple(lists), unread), frozenset(options), trouble
+
+    def _listed(self, kind: str, artifact: Artifact, named_by: Line, *, ignore_case: bool) -> Iterator[Value]:
+        """The values of a list file; of domains those that touch the names of interest."""
+        if kind in DOMAINS and self._interest.names:
+            found = sorted({*lines_about(artifact.data, self._about), *_matched(self._tops, artifact.data)})
+        else:
+            found = list(lines_about(artifact.data, ()))
+        for number, line in found:
+            for text in values_of(line, quotes=named_by.quotes):
+                if text in ("-i", "+i") and kind in PATTERNS:
+                    ignore_case = text == "-i"
+                else:
+                    yield Value(text, Source(artifact.name, line.strip(), number), ignore_case)
+
+
+def _matched(pattern: re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, str]]:
+    """The lines that begin with a match, with their numbers from 1."""
+    number, counted = 1, 0
+    for found in pattern.finditer(data):
+        number += data.count(b"\n", counted, found.start())
+        counted = found.start()
+        end = data.find(b"\n", found.end())
+        yield number, data[found.start() : end if end >= 0 else None].decode(errors="replace")

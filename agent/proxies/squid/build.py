@@ -1,0 +1,44 @@
+"""One Squid as the model has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.model.proxy import Proxy
+from agent.model.source import Gap, Source
+from agent.proxies.squid.acls import DOMAINS, acls
+from agent.proxies.squid.configuration import Configuration
+from agent.proxies.squid.doors import door
+from agent.proxies.squid.elements import Elements
+from agent.proxies.squid.lines import PROGRAM, lines
+from agent.proxies.squid.mistakes import conflicts, mistakes
+from agent.proxies.squid.ports import ports
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agent.model.names import Interest
+    from agent.snapshot.following import Following
+
+
+def proxy(path: str, following: Following, interest: Interest, macros: Mapping[str, str]) -> Proxy:
+    """Read a configuration file and all that it names."""
+    source = Source(f"files{path}", "")
+    found, refused = lines(path, following, macros)
+    elements, trouble = acls(found, following, interest)
+    both = tuple(
+        Gap(PROGRAM, f"Squid does not start with {one.text} and {other.text} in acl {acl.name}", other.source)
+        for acl in elements.values()
+        if acl.type in DOMAINS
+        for one, other in conflicts(acl)
+    )
+    config = Configuration(found, Elements(elements), (*refused, *trouble, *both), source)
+    listening = tuple(ports(found))
+    return Proxy(
+        PROGRAM,
+        tuple(door(config, port) for port in listening),
+        source,
+        tuple(f"{word}#53" for line in config.all("dns_nameservers") for word in line.texts()),
+        mistakes=mistakes(config, listening, interest),
+        gaps=tuple(dict.fromkeys((*following.gaps, *(doubt.gap for doubt in config.doubts)))),
+    )

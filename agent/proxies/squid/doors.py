@@ -1,0 +1,41 @@
+"""What becomes of requests at each listening socket (``client_side.cc``, ``client_side_request.cc``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.model.proxy import Act, Door, Form, Ruling
+from agent.proxies.squid.bump import bumped, diverted
+from agent.proxies.squid.courses import Draft, linked
+from agent.proxies.squid.moments import Moment, Phase
+from agent.proxies.squid.stages import access, forwarded, verified
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.model.proxy import ProxyStage
+    from agent.proxies.squid.configuration import Configuration
+    from agent.proxies.squid.ports import Port
+
+
+def door(config: Configuration, port: Port) -> Door:
+    """One socket with the forms that it serves."""
+    return Door(port.listener, tuple(_courses(config, port)), port.source)
+
+
+def _courses(config: Configuration, port: Port) -> Iterator[tuple[Form, tuple[ProxyStage, ...]]]:
+    if port.reverse:
+        because = "a reverse proxy is not followed"
+        stage = Draft("reverse", "http_port", (), Ruling(Act.OPEN, because), port.source)
+        yield Form.TLS if port.tls else Form.HTTP, linked((stage,))
+    elif port.has("require-proxy-header"):
+        return  # clients do not speak the PROXY protocol
+    elif port.diverted and port.tls:
+        yield Form.TLS, linked(tuple(diverted(config, port)))
+    elif port.diverted:
+        page = Moment(Phase.PAGE, port)
+        yield Form.HTTP, linked((*verified(config, page), *access(config, page), *forwarded(config, page, "page")))
+    else:
+        page, tunnel = Moment(Phase.PAGE, port), Moment(Phase.CONNECT, port)
+        yield Form.CONNECT, linked(tuple(bumped(config, tunnel)))
+        yield Form.GET, linked((*access(config, page), *forwarded(config, page, "page")))

@@ -1,0 +1,87 @@
+"""The elements of access lists by name, and what each tests at a moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agent.model.proxy import Open
+from agent.proxies.squid import names, requests
+from agent.proxies.squid.logic import all_of, any_of, none_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agent.model.proxy import Test
+    from agent.proxies.squid.acls import Acl
+    from agent.proxies.squid.moments import Moment
+
+MAX_DEPTH: Final = 32
+"""Groups within groups."""
+GROUPS: Final = frozenset({"any-of", "all-of"})
+TYPES: Final = {**names.TYPES, **requests.TYPES}
+OPEN: Final = {
+    "adaptation_service": "it depends on what adaptation services did",
+    "arp": "the client's hardware address is not known",
+    "ca_cert": "it depends on the client's certificate",
+    "client_connection_mark": "it depends on the mark of the connection",
+    "clientside_mark": "it depends on the mark of the connection",
+    "dst_as": "autonomous systems are not followed",
+    "eui64": "the client's hardware address is not known",
+    "ext_user": "a helper program decides",
+    "ext_user_regex": "a helper program decides",
+    "external": "a helper program decides",
+    "hier_code": "it depends on where the request was sent",
+    "ident": "the client's user is not known",
+    "ident_regex": "the client's user is not known",
+    "max_user_ip": "it depends on the other addresses of the user",
+    "maxconn": "it depends on the number of the client's connections",
+    "note": "it depends on notes that are made on the way",
+    "proxy_auth_regex": "it depends on the user",
+    "random": "it is left to chance",
+    "server_cert_fingerprint": "it depends on the server's certificate",
+    "src_as": "autonomous systems are not followed",
+    "srcdom_regex": "it depends on the client's reverse name",
+    "srcdomain": "it depends on the client's reverse name",
+    "ssl_error": "it depends on the server's certificate",
+    "squid_error": "it depends on what went wrong",
+    "tag": "a helper program decides",
+    "time": "it depends on the time of day",
+    "user_cert": "it depends on the client's certificate",
+}
+"""Types that configuration does not decide."""
+
+
+class Elements:
+    """All elements; gives the test of each at a moment."""
+
+    def __init__(self, acls: Mapping[str, Acl]) -> None:
+        self.acls = acls
+        self._made: dict[tuple[str, Moment], Test] = {}
+
+    def test(self, name: str, moment: Moment, depth: int = 0) -> Test:
+        """Give what ``name`` or ``!name`` tests."""
+        if name.startswith("!"):
+            return none_of(self.test(name[1:], moment, depth))
+        acl = self.acls.get(name)
+        if acl is None:
+            return Open(f"acl {name}", f"acl {name} is not defined")
+        if depth > MAX_DEPTH:
+            return Open(f"acl {name}", f"acl {name} is part of itself")
+        key = (name, moment)
+        if key not in self._made:
+            found = self._test(acl, moment, depth)
+            self._made[key] = any_of((found, Open(f"acl {name}", acl.trouble))) if acl.trouble else found
+        return self._made[key]
+
+    def _test(self, acl: Acl, moment: Moment, depth: int) -> Test:
+        if acl.type == "any-of":
+            return any_of(self.test(value.text, moment, depth + 1) for value in acl.values)
+        if acl.type == "all-of":
+            return any_of(
+                all_of(self.test(value.text, moment, depth + 1) for value in entry.values) for entry in acl.entries
+            )
+        known = TYPES.get(acl.type)
+        if known is not None:
+            return known(acl, moment)
+        because = OPEN.get(acl.type, f"the type {acl.type} is not known")
+        return Open(f"acl {acl.name}", f"acl {acl.name}: {because}")

@@ -1,0 +1,63 @@
+"""Listening sockets: ``http_port`` and ``https_port``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from agent.model.network import Listener
+from agent.model.record import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agent.model.source import Source
+    from agent.proxies.squid.lines import Line
+
+_ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]:|([^:\[\]]+):|)(\d+)")
+DIVERTED: Final = frozenset({"intercept", "tproxy", "transparent"})
+REVERSE: Final = frozenset({"accel", "vhost", "defaultsite", "vport"})
+
+
+@record
+class Port:
+    """One of them, with its options by name."""
+
+    written: str
+    """The address as the administrator wrote it: its name unless there is one."""
+    listener: Listener
+    tls: bool
+    options: tuple[tuple[str, str], ...]
+    source: Source
+
+    def has(self, *options: str) -> bool:
+        """Whether one of these options is given."""
+        return any(name in options for name, _ in self.options)
+
+    @property
+    def name(self) -> str:
+        """What ``myportname`` compares."""
+        return dict(self.options).get("name", self.written)
+
+    @property
+    def diverted(self) -> bool:
+        """Whether clients' connections to servers are led here."""
+        return self.has(*DIVERTED)
+
+    @property
+    def reverse(self) -> bool:
+        """Whether it is a web server to its clients."""
+        return self.has(*REVERSE)
+
+
+def ports(lines: Iterable[Line]) -> Iterator[Port]:
+    """The sockets in order; what has no port number is left out."""
+    for line in lines:
+        if line.name in ("http_port", "https_port"):
+            first, *rest = line.texts() or ("",)
+            found = _ADDRESS.fullmatch(first)
+            if found and int(found[3]) < 1 << 16:
+                # Squid listens in both families where it is told no address
+                listener = Listener("tcp", found[1] or found[2] or "::", int(found[3]))
+                options = tuple((name, value) for name, _, value in (word.partition("=") for word in rest))
+                yield Port(first, listener, line.name == "https_port", options, line.source)

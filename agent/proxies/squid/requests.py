@@ -1,0 +1,208 @@
+"""Elements about the client, the server's address and the request itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agent.model.intervals import Intervals, as_address
+from agent.model.proxy import ALWAYS, NEVER, Clients, Methods, Open, Ports, Targets
+from agent.proxies.squid.addresses import addresses
+from agent.proxies.squid.logic import any_of
+from agent.proxies.squid.moments import Phase
+from agent.proxies.squid.patterns import of_agents, of_authority, of_text, of_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from agent.model.proxy import Test
+    from agent.proxies.squid.acls import Acl
+    from agent.proxies.squid.moments import Moment
+
+
+# ---- addresses ----
+
+
+def _src(acl: Acl, moment: Moment) -> Test:
+    del moment
+    return _within(Clients, acl)
+
+
+def _dst(acl: Acl, moment: Moment) -> Test:
+    if moment.diverted:
+        return _within(Targets, acl)
+    if "-n" in acl.options:
+        return NEVER  # clients ask by name
+    if moment.fast:
+        return Open(f"address in {acl.name}", f"acl {acl.name}: it depends on what Squid has looked up before")
+    return _within(Targets, acl)
+
+
+def _localip(acl: Acl, moment: Moment) -> Test:
+    if moment.diverted and moment.phase is not Phase.BARE:
+        return _within(Targets, acl)  # where the client believes to be
+    own = as_address(moment.port.listener.address)
+    found = addresses(acl)
+    if own and own[1] and not found.hosts:
+        return ALWAYS if any(own[0] == family and own[1] in some for family, some in found.sets) else NEVER
+    return Open(f"acl {acl.name}", f"acl {acl.name}: the proxy's address that a client asks is not known")
+
+
+def _within(what: type[Clients | Targets], acl: Acl) -> Test:
+    """The test, or what is certain of it."""
+    found = addresses(acl)
+    if found.every:
+        return ALWAYS
+    tests: list[Test] = [what(found.sets)] if any(some for _, some in found.sets) else []
+    if found.hosts:
+        tests.append(Open(f"acl {acl.name}", f"acl {acl.name}: the addresses of {found.hosts[0]}"))
+    return any_of(tests)
+
+
+# ---- what is asked ----
+
+
+def _port(acl: Acl, moment: Moment) -> Test:
+    del moment
+    return Ports(_numbers(acl))
+
+
+def _numbers(acl: Acl) -> Intervals:
+    spans = []
+    for value in acl.values:
+        low, _, high = value.text.partition("-")
+        if low.isdecimal() and (not high or high.isdecimal()):
+            spans.append((int(low), int(high or low)))
+    return Intervals.of(spans)
+
+
+def _localport(acl: Acl, moment: Moment) -> Test:
+    if moment.diverted and moment.phase is not Phase.BARE:
+        return Ports(_numbers(acl))
+    return _known(moment.port.listener.port in _numbers(acl))
+
+
+def _myportname(acl: Acl, moment: Moment) -> Test:
+    return _known(moment.port.name in _words(acl))
+
+
+def _method(acl: Acl, moment: Moment) -> Test:
+    words = frozenset(word.upper() for word in _words(acl))
+    if moment.phase is Phase.BARE:
+        return NEVER
+    return _known("CONNECT" in words) if moment.tunnel else Methods(words)
+
+
+def _proto(acl: Acl, moment: Moment) -> Test:
+    match moment.phase:
+        case Phase.CONNECT | Phase.BARE:
+            own = "NONE"
+        case Phase.INNER:
+            own = "HTTPS"
+        case _:
+            own = "HTTP"
+    return _known(own in {word.upper() for word in _words(acl)})
+
+
+def _url_regex(acl: Acl, moment: Moment) -> Test:
+    if acl.name == "manager":
+        return NEVER  # nobody requires Squid's own pages
+    if moment.phase is Phase.CONNECT:
+        return of_authority(acl.values, hello=False)
+    if moment.phase is Phase.NAMED:
+        return of_authority(acl.values, hello=True)
+    if moment.nameless:
+        return Open(f"address in {acl.name}", f"acl {acl.name}: patterns are compared with the server's address")
+    scheme, port = ("https", 443) if moment.phase is Phase.INNER else ("http", 80)
+    return of_url(acl.values, scheme, port, hello=moment.hello)
+
+
+def _urlpath_regex(acl: Acl, moment: Moment) -> Test:
+    if moment.phase is Phase.CONNECT:
+        return NEVER
+    if moment.phase in (Phase.ADDRESSED, Phase.NAMED):
+        return of_text(acl.values, "/")
+    return Open(f"path in {acl.name}", f"acl {acl.name}: it depends on the path of the URL")
+
+
+def _browser(acl: Acl, moment: Moment) -> Test:
+    return NEVER if _is_headless(moment) else of_agents(acl.values)
+
+
+def _header(acl: Acl, moment: Moment) -> Test:
+    if _is_headless(moment):
+        return NEVER
+    return Open(f"header in {acl.name}", f"acl {acl.name}: it depends on the headers of the request")
+
+
+def _of_page(acl: Acl, moment: Moment) -> Test:
+    return NEVER if moment.tunnel else _header(acl, moment)
+
+
+def _is_headless(moment: Moment) -> bool:
+    """Whether the request is of Squid's own making."""
+    return moment.phase in (Phase.BARE, Phase.ADDRESSED, Phase.NAMED)
+
+
+# ---- how it is asked ----
+
+
+def _at_step(acl: Acl, moment: Moment) -> Test:
+    return _known(f"SslBump{moment.step}" in _words(acl))
+
+
+def _connections_encrypted(acl: Acl, moment: Moment) -> Test:
+    del acl
+    return _known(moment.port.tls or moment.phase is Phase.INNER)
+
+
+def _proxy_auth(acl: Acl, moment: Moment) -> Test:
+    if moment.diverted:
+        return NEVER  # "Authentication not applicable on intercepted requests"
+    if "REQUIRED" in _words(acl):
+        return ALWAYS  # users of a zone are taken to log in
+    return Open(f"acl {acl.name}", f"acl {acl.name}: it depends on the user")
+
+
+def _has(acl: Acl, moment: Moment) -> Test:
+    return _known(bool(_words(acl) & {"request", "ALE"}) or (moment.reply and "response" in _words(acl)))
+
+
+def _transaction_initiator(acl: Acl, moment: Moment) -> Test:
+    del moment
+    return _known(bool(_words(acl) & {"client", "all"}))
+
+
+def _of_reply(acl: Acl, moment: Moment) -> Test:
+    if not moment.reply:
+        return NEVER  # "ACL is used in context without an HTTP response. Assuming mismatch."
+    return Open(f"acl {acl.name}", f"acl {acl.name}: it depends on the server's answer")
+
+
+def _always(acl: Acl, moment: Moment) -> Test:
+    del acl, moment
+    return ALWAYS
+
+
+def _never(acl: Acl, moment: Moment) -> Test:
+    del acl, moment
+    return NEVER
+
+
+def _known(holds: bool) -> Test:  # noqa: FBT001 - it is what it says
+    return ALWAYS if holds else NEVER
+
+
+def _words(acl: Acl) -> frozenset[str]:
+    return frozenset(value.text for value in acl.values)
+
+
+TYPES: Final[Mapping[str, Callable[[Acl, Moment], Test]]] = {
+    "src": _src, "dst": _dst, "localip": _localip, "port": _port, "localport": _localport, "myportname": _myportname,
+    "method": _method, "proto": _proto, "url_regex": _url_regex, "urlpath_regex": _urlpath_regex,
+    "urllogin": _never, "browser": _browser, "req_header": _header, "referer_regex": _of_page,
+    "req_mime_type": _of_page, "at_step": _at_step, "connections_encrypted": _connections_encrypted,
+    "proxy_auth": _proxy_auth, "has": _has, "transaction_initiator": _transaction_initiator,
+    "annotate_transaction": _always, "annotate_client": _always, "snmp_community": _never,
+    "rep_mime_type": _of_reply, "rep_header": _of_reply, "http_status": _of_reply, "peername": _of_reply,
+    "peername_regex": _of_reply,
+}  # fmt: skip

@@ -1,0 +1,239 @@
+"""Squid's files: what is understood, what stays open, and what somebody got wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.model.course import Ask, walk
+from agent.model.intervals import address_value
+from agent.model.proxy import SAME_ADDRESS, Act, Form
+from agent.proxies import squid
+from agent.snapshot import Files
+from tests.daemons.snapshots import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agent.model.course import Decision
+    from agent.model.proxy import Proxy
+
+MAIN = "/etc/squid/squid.conf"
+RUNNING = {"name": "squid", "pid": 7, "arguments": ["/usr/sbin/squid", "--foreground", "-sYC"], "listeners": []}
+KID = {
+    "name": "squid",
+    "pid": 9,
+    "arguments": ["(squid-1)", "--kid", "squid-1", "--foreground", "-sYC"],
+    "listeners": [],
+}
+INTEREST = frozenset({"livechat.com", "text.com"})
+CLIENT, SERVER = address_value("192.168.7.20"), address_value("23.40.1.2")
+
+
+def read(text: str | bytes, files: Mapping[str, str | bytes] | None = None) -> Proxy:
+    (found,) = squid.read(snapshot({MAIN: text, **(files or {})}, [RUNNING, KID]), INTEREST).proxies
+    return found
+
+
+def asked(
+    found: Proxy, form: Form = Form.CONNECT, name: str = "api.livechat.com", known: Mapping[str, bool] | None = None
+) -> tuple[Decision, ...]:
+    course = next(course for door in found.doors if (course := door.course(form)) is not None)
+    port = 80 if form in (Form.GET, Form.HTTP) else 443
+    return walk(course, Ask(form, name, port, client=CLIENT, target=SERVER), known)
+
+
+def acts(text: str, form: Form = Form.CONNECT) -> set[Act]:
+    return {one.ruling.act for one in asked(read(text), form)}
+
+
+ALLOW = "http_port 3128\nhttp_access allow all\n"
+
+
+def test_master_and_worker_are_one_squid() -> None:
+    assert len(squid.read(snapshot({MAIN: ALLOW}, [RUNNING, KID]), INTEREST).proxies) == 1
+
+
+def test_workers_read_the_file_by_their_number() -> None:
+    kids = [{**KID, "pid": pid, "arguments": [f"(squid-{pid})", "--kid", f"squid-{pid}"]} for pid in (1, 2)]
+    text = "if ${process_number} = 2\nhttp_port 4128\nelse\nhttp_port 3128\nendif\nhttp_access allow all\n"
+    found = squid.read(snapshot({MAIN: text}, kids), INTEREST).proxies
+    assert [door.listener.port for one in found for door in one.doors] == [3128, 4128]
+
+
+@pytest.mark.parametrize("arguments", [["squid", "-f", "/srv/a.conf"], ["squid", "-N", "-f/srv/a.conf"]])
+def test_the_file_that_the_command_line_names(arguments: list[str]) -> None:
+    programs = [{**RUNNING, "arguments": arguments}]
+    asks = [want.ask for want in squid.wants(snapshot({}, programs))]
+    assert Files("/srv/a.conf") in asks
+
+
+def test_without_any_rule_nobody_may_ask() -> None:
+    assert acts("http_port 3128\n") == {Act.DENY}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"{ALLOW}include {MAIN}\n", "includes are nested too deeply"),
+        (f"{ALLOW}include /etc/squid/gone.conf\n", "/etc/squid/gone.conf: not in this snapshot"),
+        (f"{ALLOW}include more.conf\n", "where more.conf is depends on where Squid was started"),
+        (f"{ALLOW}include !/bin/rules\n", "a program writes the configuration"),
+        (f"{ALLOW}frobnicate on\n", "the directive frobnicate is not known"),
+        (f"{ALLOW}http_access deny nobody\n", "acl nobody is not defined"),
+        (f"{ALLOW}acl x\n", "an acl without name or type"),
+        (f"{ALLOW}acl x src 10.0.0.0/8\nacl x dst 10.0.0.0/8\n", "acl x has two types: src and dst"),
+        (f"{ALLOW}acl x dstdomain api.livechat.com .livechat.com\n", "Squid does not start with api.livechat.com"),
+        (f"{ALLOW}if maybe\nendif\n", "a condition is not understood: maybe"),
+        (f"{ALLOW}if true\n", "if without endif"),
+        (f"{ALLOW}else\n", "else without if"),
+        (f"configuration_includes_quoted_values on\n{ALLOW}http_access allow a*b\n", "not alphanumeric without quotes"),
+        (f'configuration_includes_quoted_values on\n{ALLOW}http_access allow "x\n', "a quote is not closed"),
+        (f'{ALLOW}acl x dstdomain "/etc/squid/list"\nhttp_access deny x\n', None),
+        (f"{ALLOW}url_rewrite_program /usr/bin/filter\n", "a program may send requests elsewhere"),
+        (f"{ALLOW}icap_enable on\nicap_service s reqmod_precache icap://[::1]/\n", "an adaptation service"),
+        (f"{ALLOW}hosts_file /etc/squid/hosts\n", "names get their addresses from a file of Squid's own"),
+        (f"{ALLOW}client_ip_max_connections 4\n", "clients with more connections are dropped"),
+    ],
+)
+def test_what_cannot_be_followed_leaves_names_open(text: str, reason: str | None) -> None:
+    found = read(text)
+    if reason is None:  # behind a line that lets all through
+        assert {one.ruling.act for one in asked(found)} == {Act.ALLOW}
+        assert found.gaps
+    else:
+        assert {one.ruling.act for one in asked(found)} == {Act.OPEN}
+        assert any(reason in gap.reason for gap in found.gaps), found.gaps
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{ALLOW}url_rewrite_program /usr/bin/filter\nurl_rewrite_access deny all\n",
+        f"{ALLOW}url_rewrite_program none\n",
+        f"{ALLOW}icap_service s reqmod_precache icap://[::1]/\n",
+        f"{ALLOW}icap_enable on\nicap_service s reqmod_precache icap://[::1]/\nadaptation_access s deny all\n",
+        f"{ALLOW}request_header_access Host deny all\nreply_body_max_size 10 KB\n",
+        f"{ALLOW}delay_pools 1\ndelay_class 1 1\ndeny_info TCP_RESET all\n",
+        f"{ALLOW}client_ip_max_connections 500\nhosts_file none\nhosts_file /etc/hosts\n",
+    ],
+)
+def test_what_concerns_no_tunnel_leaves_it_as_it_is(text: str) -> None:
+    assert acts(text) == {Act.ALLOW}
+
+
+def test_headers_and_sizes_matter_to_pages() -> None:
+    assert acts(f"{ALLOW}request_header_access Host deny all\n", Form.GET) == {Act.OPEN}
+    assert acts(f"{ALLOW}reply_body_max_size 10 KB\n", Form.GET) == {Act.OPEN}
+    assert acts(f"{ALLOW}reply_body_max_size 100 MB\nrequest_header_access Via deny all\n", Form.GET) == {Act.ALLOW}
+
+
+def test_a_list_that_is_missing_opens_only_its_own_element() -> None:
+    text = 'http_port 3128\nacl x dstdomain "/etc/squid/list"\nhttp_access deny x\nhttp_access allow all\n'
+    assert acts(text) == {Act.ALLOW, Act.DENY}
+
+
+def test_bytes_of_another_encoding() -> None:
+    found = read(
+        b'http_port 3128\n# caf\xe9\nacl x dstdomain "/l"\nhttp_access allow x\n', {"/l": b"\xff\xfe\n.livechat.com\n"}
+    )
+    assert [one.ruling.act for one in asked(found)] == [Act.ALLOW]
+
+
+@pytest.mark.parametrize("pattern", ["(" * 5000, "a{1,9999}{1,9999}", "(a|a)*" * 2000, "\\(x\\)\\1", "[", "*"])
+def test_absurd_patterns_end(pattern: str) -> None:
+    text = f"http_port 3128\nacl x dstdom_regex {pattern}\nhttp_access deny x\nhttp_access allow all\n"
+    assert Act.ALLOW in acts(text)
+
+
+def test_groups_that_hold_each_other_end() -> None:
+    groups = "acl a any-of all\nacl a any-of a\nacl b all-of b\n"
+    assert acts(f"http_port 3128\n{groups}http_access deny b\nhttp_access allow all\n")
+
+
+def test_users_of_a_zone_log_in_and_those_by_name_are_open() -> None:
+    users = "auth_param basic program /x\nacl in proxy_auth REQUIRED\nacl one proxy_auth anna\n"
+    assert acts(f"http_port 3128\n{users}http_access allow in\n") == {Act.ALLOW}
+    assert acts(f"http_port 3128\n{users}http_access allow one\n") == {Act.ALLOW, Act.DENY}
+
+
+BUMPS = (
+    "http_port 3128\nhttps_port 3130 intercept ssl-bump tls-cert=/x\nacl s1 at_step SslBump1\nssl_bump peek s1\n"
+    "acl mine ssl::server_name .livechat.com\n"
+)
+
+
+def test_tls_is_decrypted_for_all_but_a_list() -> None:
+    found = read(f"{BUMPS}ssl_bump splice mine\nssl_bump bump all\nhttp_access allow all\n")
+    same = {SAME_ADDRESS: True}
+    assert [one.decrypted_by for one in asked(found, Form.TLS, known=same)] == [None]
+    (other,) = asked(found, Form.TLS, "www.example.org", known=same)
+    assert other.decrypted_by is not None
+    assert other.decrypted_by.text == "ssl_bump bump all"
+
+
+def test_diverted_tls_is_refused_where_squid_finds_another_address() -> None:
+    found = read(f"{BUMPS}ssl_bump splice all\nhttp_access allow all\n")
+    assert {one.ruling.act for one in asked(found, Form.TLS)} == {Act.ALLOW, Act.DENY}
+    assert {one.ruling.act for one in asked(found, Form.TLS, known={SAME_ADDRESS: True})} == {Act.ALLOW}
+
+
+def test_a_reverse_proxy_is_left_open() -> None:
+    found = read("http_port 80 accel defaultsite=www.example.org\nhttp_access allow all\n")
+    assert {one.ruling.act for one in asked(found, Form.HTTP)} == {Act.OPEN}
+
+
+DENY = "http_access deny all\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "remedy"),
+    [
+        ("acl x dstdomain *.livechat.com", "the * of *.livechat.com stands for itself", ".livechat.com"),
+        ("acl x dstdomain livechat.com.", "no name is like livechat.com.", "acl x dstdomain livechat.com"),
+        ("acl x dstdomain https://api.livechat.com/", "more than a name", "acl x dstdomain api.livechat.com"),
+        ("acl x dstdomain livechat.com", "names below livechat.com are not meant", "acl x dstdomain .livechat.com"),
+        ("acl x dstdomain www.livechat.com", "names below livechat.com are not meant", ".livechat.com"),
+        ("acl x dstdomain .livechat.com livechat.com", "Squid does not start", "Take .livechat.com out of acl x"),
+        (r"acl x dstdom_regex livechat.com$", "stands for any character", r"(^|\.)livechat\.com$"),
+        (r"acl x dstdom_regex livechat\.com", "such as livechat.com.example", r"(^|\.)livechat\.com$"),
+        (r"acl x dstdom_regex livechat\.com$", "such as notlivechat.com", r"(^|\.)livechat\.com$"),
+        ("acl x src 10.1.0.0/16 10.0.0.0/8", "Squid ignores 10.0.0.0/8", "Put 10.0.0.0/8 before"),
+        ('acl x dstdomain "/l" .text.com', "reads nothing behind a file: .text.com", "acl x dstdomain .text.com"),
+        ("acl x dst 192.168.7.0/24", "clients are meant by src", "acl x src 192.168.7.0/24"),
+        ('acl x dstdomain "/two"', "a line of a list is one name", "livechat.com\ntext.com"),
+    ],
+)
+def test_mistakes_are_told_with_a_remedy(text: str, what: str, remedy: str) -> None:
+    files = {"/l": ".livechat.com", "/two": "livechat.com text.com\n"}
+    found = read(f"http_port 3128\n{text}\nhttp_access allow x\n{DENY}", files).mistakes
+    assert any(what in one.what and remedy in one.remedy for one in found), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "acl x dstdomain .livechat.com api.example.org .text.com",
+        r"acl x dstdom_regex (^|\.)livechat\.com$",
+        "acl x src 10.0.0.0/8 10.1.0.0/16 192.168.0.0/16",
+        "acl x dstdomain *.example.org",
+    ],
+)
+def test_what_is_right_is_no_mistake(text: str) -> None:
+    assert read(f"http_port 3128\n{text}\nhttp_access allow x\n{DENY}").mistakes == ()
+
+
+def test_a_name_is_allowed_too_late() -> None:
+    text = "acl bad dstdomain .livechat.com\nacl good dstdomain .api.livechat.com\n"
+    (found,) = read(f"http_port 3128\n{text}http_access deny bad\nhttp_access allow good\n{DENY}").mistakes
+    assert "api.livechat.com is allowed too late" in found.what
+    assert found.remedy == "Put http_access allow good before http_access deny bad"
+    assert found.names == ("livechat.com",)
+
+
+def test_a_name_is_asked_for_too_early() -> None:
+    text = f"{BUMPS}ssl_bump splice all\nacl good dstdomain .livechat.com\nhttp_access allow good\n{DENY}"
+    found = read(text)
+    assert {one.ruling.act for one in asked(found, Form.TLS)} == {Act.ALLOW, Act.DENY}
+    assert "before their name is read" in found.mistakes[0].what
