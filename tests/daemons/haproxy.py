@@ -7,16 +7,30 @@ from typing import TYPE_CHECKING
 
 from agent.model.proxy import Act, Form
 from agent.proxies import haproxy
-from tests.daemons.origins import EXPLICIT, FIXED, agrees, asked, certificate, foretold, patience, web
+from tests.daemons import origins
+from tests.daemons.origins import (
+    EXPLICIT,
+    FIXED,
+    HTTP_PORT,
+    TLS_PORT,
+    agrees,
+    asked,
+    certificate,
+    foretold,
+    patience,
+    request,
+    running,
+)
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.daemons.origins import Web
+    from tests.daemons.web import Web
 
-world = web
 """What ``python -m tests.daemons`` runs it in."""
+world = origins.world
+"""What the program is compared in."""
 NAMES = (
     "livechat.com", "api.livechat.com", "a.api.livechat.com", "xlivechat.com", "text.com", "www.text.com",
     "helpdesk.com", "livechat.com.example.org", "other.net",
@@ -38,7 +52,7 @@ REGEXES = (
 )  # fmt: skip
 METHODS = ("GET", "POST")
 USUAL = {Form.TLS: 443, Form.HTTP: 80, Form.GET: 80, Form.CONNECT: 443}
-PORTS = {Form.TLS: 8443, Form.HTTP: 8080, Form.GET: EXPLICIT, Form.CONNECT: EXPLICIT}
+PORTS = {Form.TLS: TLS_PORT, Form.HTTP: HTTP_PORT, Form.GET: EXPLICIT, Form.CONNECT: EXPLICIT}
 
 
 class Config:
@@ -70,8 +84,8 @@ class Config:
             "web": self.http or self.random.random() < 0.6,
             "explicit": self.random.random() < 0.7,
         }
-        lines += self._frontend("tls", 8443, http=kinds["tls"], ssl=self.ssl)
-        lines += self._frontend("web", 8080, http=kinds["web"])
+        lines += self._frontend("tls", 9443, http=kinds["tls"], ssl=self.ssl)
+        lines += self._frontend("web", 9080, http=kinds["web"])
         lines += self._frontend("explicit", EXPLICIT, http=kinds["explicit"])
         backends = [line for name in (*TCP, *HTTP) for line in self._backend(name)]
         self.main = f"{root}/haproxy.cfg"
@@ -111,7 +125,7 @@ class Config:
         lines += self._acls(raw=raw, http=http, ssl=ssl, port=port)
         if random.random() < 0.2:
             lines.append(
-                f"  tcp-request connection {random.choice(('reject', 'accept', 'silent-drop'))} {random.choice(('if', 'unless'))} {{ src {random.choice(NETWORKS)} }}"
+                f"  tcp-request connection {random.choice(('reject', 'accept', 'reject', 'accept', 'silent-drop'))} {random.choice(('if', 'unless'))} {{ src {random.choice(NETWORKS)} }}"
             )
         rules = []
         for _ in range(random.randrange(4)):
@@ -197,11 +211,11 @@ class Config:
         lines = [f"backend {name}", f"  mode {'http' if http else 'tcp'}"]
         if random.random() < 0.3:
             self.acls = ["ours"]
-            lines.append(f"  acl ours {self._test(raw=not http, http=http, ssl=False, port=8080)}")
+            lines.append(f"  acl ours {self._test(raw=not http, http=http, ssl=False, port=9080)}")
             action = random.choice(
                 ("http-request deny", "http-request reject") if http else ("tcp-request content reject",)
             )
-            lines.append(f"  {action} {self._condition(raw=not http, http=http, ssl=False, port=8080)}")
+            lines.append(f"  {action} {self._condition(raw=not http, http=http, ssl=False, port=9080)}")
         server = random.choice(
             (
                 *(("0.0.0.0",) * 6 + ("*",) if name in LOOPS else ()),  # noqa: S104 - where the client wanted to go
@@ -312,7 +326,7 @@ class Config:
         return f"{random.choice(('if', 'if', 'unless'))} {' '.join(terms)}"
 
 
-def disagreements(config: Config, world: Web, outcomes: set[Act] | None = None) -> list[str]:
+def disagreements(config: Config, made: Web, outcomes: set[Act] | None = None) -> list[str]:
     """Where the program and our reading differ; raises RuntimeError where it does not start."""
     config.write()
     program = {"name": "haproxy", "pid": 7, "arguments": config.argv, "listeners": []}
@@ -320,15 +334,15 @@ def disagreements(config: Config, world: Web, outcomes: set[Act] | None = None) 
     piece = haproxy.read(taken, frozenset())
     doors = {door.listener.port: door for proxy in piece.proxies for door in proxy.doors}
     found = [f"gap: {gap}" for gap in piece.gaps]
-    with world.running(config.argv, *doors):
+    with running(made, config.argv, doors):
         for form, port in PORTS.items():
-            for at, name in enumerate(NAMES):
+            for at, name in enumerate(NAMES[:: 1 if form in (Form.TLS, Form.HTTP) else 2]):
                 client, agent = CLIENTS[at % 2], AGENTS[at // 2 % 2]
                 ask = asked(form, name, USUAL[form], client, METHODS[at // 3 % 2], agent=agent)
                 ours, why = foretold(doors[port], ask)
-                theirs = world.ask(ask, client, agent, patience=patience(ours))
+                theirs = request(made, ask, client, agent, patience(ours))
                 if outcomes is not None:
                     outcomes.add(theirs.act)
-                if not agrees(ours, theirs):
+                if not agrees(ours, theirs, form):
                     found.append(f"{form} {name} from {client}, {ask.method}, {agent}: {theirs}; we say {ours}: {why}")
     return found
