@@ -124,7 +124,7 @@ def foretold(door: Door, ask: Ask) -> tuple[set[Fate], str]:
     for way in ways:
         decrypted = way.decrypted_by is not None
         if way.ruling.act is Act.OPEN:
-            found |= {Fate(act, "", decrypted) for act in (Act.ALLOW, Act.DENY, Act.DROP)}
+            found.add(Fate(Act.OPEN))
         else:
             found.add(Fate(way.ruling.act, way.upstream, decrypted))
     return found, "; ".join(
@@ -140,15 +140,16 @@ def patience(found: set[Fate]) -> float:
 def agrees(found: set[Fate], fate: Fate, form: Form) -> bool:
     """Whether a fate is one of those that we foretold.
 
-    A refusal in cleartext is none to a client that speaks TLS; who would have decrypted is not seen where it drops.
+    A refusal in cleartext is none to a client that speaks TLS, nor is a page (200) an answer to CONNECT; who would have
+    decrypted is not seen where it drops.
     """
     if fate.server.startswith("127.0.0.1:"):  # where the proxy itself is, in truth nobody else listens
         return any(one.act in (Act.DENY, Act.DROP) for one in found)
     for one in found:
-        if one.server == DEAD and fate.act is not Act.ALLOW:
+        if one.act is Act.OPEN or (one.server == DEAD and fate.act is not Act.ALLOW):
             return True
         if fate.act is Act.DROP:
-            if one.act is Act.DROP or (one.act is Act.DENY and form is Form.TLS and not one.decrypted):
+            if one.act is Act.DROP or (one.act is Act.DENY and form in (Form.TLS, Form.CONNECT) and not one.decrypted):
                 return True
         elif one.act is fate.act and one.decrypted == fate.decrypted:
             reached = not one.server and fate.server.startswith(NAMED)
