@@ -278,8 +278,14 @@ class Config:
                 return f"{subject} {fold}-m {way} {random.choice(('', '-- '))}{self._words()}"
             case 4:
                 path = f"{self.root}/list{len(self.files)}"
-                rows = [random.choice(("", " ", "# ")) + random.choice(WORDS) for _ in range(random.randrange(1, 7))]
+                rows = [
+                    random.choice(("", " ", "# ")) + random.choice(WORDS) + random.choice(("", "", "", " ", "\r"))
+                    for _ in range(random.randrange(1, 7))
+                ]
                 self.files[path] = "\n".join((*rows, ""))
+                if random.random() < 0.2:
+                    self.files[path] = "\n".join(f"{row} key {row}" for row in rows) + "\n"
+                    return f"{subject} {fold}-M -m {random.choice(('str', 'end', 'sub'))} -f {path}"
                 return f"{subject} {fold}-m {random.choice(('str', 'end', 'sub'))} -f {path} {random.choice(('', 'text.com'))}"
             case 5:
                 return f"src {random.choice(NETWORKS)} {random.choice(('', NETWORKS[0]))}"

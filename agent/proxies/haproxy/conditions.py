@@ -8,6 +8,7 @@ from agent.errors import Malformed
 from agent.model.proxy import ALWAYS, NEVER, Clients, Open, Ports, Targets
 from agent.model.record import record
 from agent.proxies.haproxy.expressions import Call, Expression, expression
+from agent.proxies.haproxy.flags import COMPARED, written
 from agent.proxies.haproxy.patterns import WAYS, networks, numbers, text_pattern
 from agent.proxies.haproxy.samples import NEED_CONTENT, SAME, Sample, sample
 from agent.proxies.variables.logic import every, opposite, some
@@ -35,7 +36,8 @@ PREDEFINED: Final = {
 """Section 7.4 of the manual."""
 ALIASES: Final = ("base", "cook", "hdr", "path", "url", "urlp", "ssl_fc_sni")
 """Fetches that ACLs know with a way to compare behind: ``hdr_end(host)``."""
-COMPARED: Final = (*WAYS, "reg", "len", "found", "bool", "int", "ip", "bin")
+DEFAULT_WAYS: Final = {"str": "str", "int": "int", "bool": "bool", "ip": "ip", "meth": "meth"}
+"""How values of a type are compared where that is not said."""
 MAX_PATTERNS: Final = 20_000
 
 
@@ -134,34 +136,18 @@ def acl(words: Sequence[str], flow: Flow) -> Test:
     if found.fetch.name in ("req.len", "req_len") and not found.converters and list(words[1:]) == ["gt", "0"]:
         return Open("hello in time", flow.too_early) if flow.too_early else ALWAYS
     taken = sample(found, flow)
-    fold, literal, files, patterns = False, False, [], list(words[1:])
-    gathered: list[tuple[str, bool]] = []
-    while patterns and patterns[0].startswith("-") and not literal:
-        match patterns.pop(0):
-            case "-i":
-                fold = True
-            case "-n" | "-M":
-                pass
-            case "--":
-                literal = True
-            case "-u" if patterns:
-                patterns.pop(0)
-            case "-m" if patterns and patterns[0] in COMPARED:
-                way = patterns.pop(0)
-            case "-f" if patterns:
-                files.append((patterns.pop(0), fold))
-            case flag:
-                raise Malformed(f"the flag {flag} is not understood")
-    way = way or {"str": "str", "int": "int", "bool": "bool", "ip": "ip", "meth": "meth"}.get(taken.type, "?")
-    for path, folded in files:
-        lines = flow.listed(path, narrow=way in ("str", "end") and _is_name(taken.value))
+    given = written(words[1:])
+    way = given.way or way or DEFAULT_WAYS.get(taken.type, "?")
+    patterns: list[tuple[str, bool]] = []
+    for file in given.files:
+        lines = flow.listed(file.path, narrow=way in ("str", "end") and _is_name(taken.value))
         if lines is None:
-            raise Malformed(f"the list {path} is not followed")
-        gathered += [(line, folded) for _, line in lines]
-    gathered += [(word, fold) for word in patterns]
-    if len(gathered) > MAX_PATTERNS:
+            raise Malformed(f"the list {file.path} is not followed")
+        patterns += [(file.word(line), file.fold) for _, line in lines]
+    patterns += [(word, given.fold) for word in given.words]
+    if len(patterns) > MAX_PATTERNS:
         raise Malformed(f"more than {MAX_PATTERNS} patterns to follow")
-    return _compared(taken, way, gathered)
+    return _compared(taken, way, patterns)
 
 
 def alias(found: Expression) -> tuple[Expression, str]:

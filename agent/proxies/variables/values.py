@@ -12,7 +12,7 @@ from agent.proxies.variables.logic import every, opposite, some
 from agent.proxies.variables.texts import names_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from agent.model.proxy import Test, Texts
 
@@ -248,3 +248,11 @@ def instead(old: Value, new: Value, when: Test) -> Value:
     if cases[-1][0] == ALWAYS:
         return Cases(cases[:-1], cases[-1][1]) if len(cases) > 1 else cases[0][1]
     return Cases(cases, old)
+
+
+def each(value: Value, change: Callable[[Value], Value]) -> Value:
+    """The value with something done to what it may be; nothing is done to what is missing."""
+    if isinstance(value, Cases):
+        inner = tuple((test, each(one, change)) for test, one in value.cases)
+        return Cases(inner, each(value.otherwise, change))
+    return value if isinstance(value, Missing) else change(value)
