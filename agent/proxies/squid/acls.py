@@ -35,6 +35,9 @@ PATTERNS: Final = frozenset({
 })  # fmt: skip
 """Types whose words are regular expressions."""
 ADDRESSES: Final = frozenset({"src", "dst", "localip"})
+NAME_PATTERNS: Final = frozenset({"dstdom_regex", "ssl::server_name_regex"})
+_PLAIN_END: Final = re.compile(r"(?:\^|\(\^\|\\\.\)|)((?:[A-Za-z0-9-]|\\\.)+)\$")
+_NAME: Final = re.compile(r"[A-Za-z0-9.-]+")
 DOMAINS: Final = frozenset({"dstdomain", "srcdomain", "ssl::server_name"})
 FIRST_WORDS: Final = {"req_header": 1, "rep_header": 1, "user_cert": 1, "ca_cert": 1, "note": 1}
 """Types that begin with words of another meaning."""
@@ -45,7 +48,7 @@ OPTIONS: Final = {
     "annotate_transaction": ("-m",), "annotate_client": ("-m",),
 }  # fmt: skip
 RENAMED: Final = {"myip": "localip", "myport": "localport", "clientside_mark": "client_connection_mark"}
-MAX_LISTED: Final = 20_000
+MAX_LISTED: Final = 2_000
 """Patterns of one list file."""
 
 
@@ -65,11 +68,14 @@ class Entry:
     values: tuple[Value, ...]
     first: tuple[str, ...]
     """Words of another meaning in front: the header's name."""
+    options: frozenset[str]
     source: Source
     lists: tuple[tuple[Artifact, bool], ...] = ()
     """Files of addresses, not taken apart, and whether their words may have quotes."""
     unread: tuple[str, ...] = ()
     """Words behind a file, which Squid does not read."""
+    trouble: str = ""
+    """What of it could not be read."""
 
 
 @record
@@ -79,15 +85,26 @@ class Acl:
     name: str
     type: str
     entries: tuple[Entry, ...]
-    options: frozenset[str]
-    source: Source
-    trouble: str = ""
-    """What of it could not be read."""
 
     @property
     def values(self) -> Iterator[Value]:
         """All values."""
         return (value for entry in self.entries for value in entry.values)
+
+    @property
+    def options(self) -> frozenset[str]:
+        """The options of all lines."""
+        return frozenset().union(*(entry.options for entry in self.entries))
+
+    @property
+    def source(self) -> Source:
+        """The first line."""
+        return self.entries[0].source
+
+    @property
+    def trouble(self) -> str:
+        """What of it could not be read."""
+        return next((entry.trouble for entry in self.entries if entry.trouble), "")
 
 
 def acls(lines: Iterable[Line], following: Following, interest: Interest) -> tuple[dict[str, Acl], tuple[Gap, ...]]:
@@ -101,12 +118,14 @@ def acls(lines: Iterable[Line], following: Following, interest: Interest) -> tup
                 reader.line(line)
             except Malformed as error:
                 reader.gaps.append(Gap(PROGRAM, str(error), line.source))
-    return reader.found, tuple(reader.gaps)
+    found = {name: Acl(name, kind, tuple(entries)) for name, (kind, entries) in reader.found.items()}
+    return found, tuple(reader.gaps)
 
 
 class _Reader:
     def __init__(self, following: Following, interest: Interest) -> None:
-        self.found: dict[str, Acl] = {}
+        self.found: dict[str, tuple[str, list[Entry]]] = {}
+        """Name to type and lines."""
         self.gaps: list[Gap] = []
         self._following = following
         self._interest = interest
@@ -124,20 +143,15 @@ class _Reader:
         name, kind = heads[0], RENAMED.get(heads[1], heads[1])
         if name == "manager" and kind == "proto":
             return  # from before it was built in
-        before = self.found.get(name)
-        if before is not None and before.type != kind:
-            raise Malformed(f"acl {name} has two types: {before.type} and {kind}")
-        entry, options, trouble = self._entry(kind, heads[2] if len(heads) > 2 else "", line)
-        self.found[name] = Acl(
-            name,
-            kind,
-            (*before.entries, entry) if before else (entry,),
-            (before.options if before else frozenset()) | options,
-            before.source if before else line.source,
-            (before.trouble if before else "") or trouble,
-        )
+        before, entries = self.found.get(name, (kind, []))
+        if before != kind:
+            raise Malformed(f"acl {name} has two types: {before} and {kind}")
+        text = heads[2] if len(heads) > 2 else ""
+        if not (entries and kind in DOMAINS and _NAME.fullmatch(text) and not self._interest.touches(_bare(text))):
+            entries.append(self._entry(kind, text, line))
+        self.found.setdefault(name, (kind, entries))
 
-    def _entry(self, kind: str, text: str, line: Line) -> tuple[Entry, frozenset[str], str]:
+    def _entry(self, kind: str, text: str, line: Line) -> Entry:
         found = [*words(text, quotes=line.quotes, pattern=kind in PATTERNS and not line.quotes)]
         options: set[str] = set()
         while found and (found[0].text.partition("=")[0] in (*OPTIONS.get(kind, ()), "--")):
@@ -170,7 +184,7 @@ class _Reader:
                 values.append(Value(word.text, line.source, ignore_case))
         if len(values) > MAX_LISTED and kind in PATTERNS:
             values, trouble = values[:MAX_LISTED], f"more than {MAX_LISTED} patterns"
-        return Entry(tuple(values), first, line.source, tuple(lists), unread), frozenset(options), trouble
+        return Entry(tuple(values), first, frozenset(options), line.source, tuple(lists), unread, trouble)
 
     def _listed(self, kind: str, artifact: Artifact, named_by: Line, *, ignore_case: bool) -> Iterator[Value]:
         """The values of a list file; of domains those that touch the names of interest."""
@@ -182,8 +196,17 @@ class _Reader:
             for text in values_of(line, quotes=named_by.quotes):
                 if text in ("-i", "+i") and kind in PATTERNS:
                     ignore_case = text == "-i"
-                else:
+                elif kind not in NAME_PATTERNS or self._may_fit(text):
                     yield Value(text, Source(artifact.name, line.strip(), number), ignore_case)
+
+    def _may_fit(self, text: str) -> bool:
+        """Whether a pattern is not plainly about the end of other names."""
+        found = _PLAIN_END.fullmatch(text)
+        return found is None or self._interest.ends_in(found[1].replace("\\.", ".").lower().lstrip("."))
+
+
+def _bare(text: str) -> str:
+    return text.lower().strip(".")
 
 
 def _matched(pattern: re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, str]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from agent.model.names import Interest
 from agent.model.proxy import Proxy
 from agent.model.source import Gap, Source
 from agent.proxies.squid.acls import DOMAINS, acls
@@ -17,8 +18,16 @@ from agent.proxies.squid.ports import ports
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.model.names import Interest
     from agent.snapshot.following import Following
+
+NOTHING: Final = Interest({"invalid"})
+"""Which files are named does not depend on names."""
+
+
+def follow(path: str, following: Following, macros: Mapping[str, str]) -> None:
+    """Ask for all files that a configuration names."""
+    found, _ = lines(path, following, macros)
+    acls(found, following, NOTHING)
 
 
 def proxy(path: str, following: Following, interest: Interest, macros: Mapping[str, str]) -> Proxy:

@@ -11,8 +11,7 @@ from agent.model.proxy import ALWAYS, Names, Open, leaves
 from agent.model.public import PUBLIC
 from agent.model.resolver import NameSet, Scope
 from agent.proxies.squid.access import allowed, rules
-from agent.proxies.squid.acls import DOMAINS
-from agent.proxies.squid.addresses import addresses
+from agent.proxies.squid.acls import DOMAINS, NAME_PATTERNS
 from agent.proxies.squid.moments import Moment, Phase
 from agent.proxies.squid.names import REVERSE, name_set
 from agent.proxies.squid.patterns import compiled
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 MAX_IGNORED: Final = 5
 """Addresses of one element that are said to be ignored."""
-_NAME_PATTERNS: Final = frozenset({"dstdom_regex", "ssl::server_name_regex"})
 _HOST: Final = re.compile(r"(?:[a-z]+:/*)?([^/:]+)")
 
 
@@ -42,10 +40,10 @@ def mistakes(config: Configuration, ports: Sequence[Port], interest: Interest) -
             found += _doubles(acl, interest)
             if name in used:
                 found += _forgotten(acl, interest)
-        elif acl.type in _NAME_PATTERNS:
+        elif acl.type in NAME_PATTERNS:
             found += _patterns(acl, interest)
         elif acl.type in ("src", "dst"):
-            found += _ignored(acl)
+            found += _ignored(config, acl)
         found += _unread(acl)
     listed = rules(config.all("http_access"))
     found += _shadowed(config, listed, ports, interest)
@@ -163,8 +161,8 @@ def _patterns(acl: Acl, interest: Interest) -> Iterator[Mistake]:
 # ---- addresses, files ----
 
 
-def _ignored(acl: Acl) -> Iterator[Mistake]:
-    for text, source in addresses(acl).ignored[:MAX_IGNORED]:
+def _ignored(config: Configuration, acl: Acl) -> Iterator[Mistake]:
+    for text, source in config.elements.addresses(acl).ignored[:MAX_IGNORED]:
         what = f"Squid ignores {text} in acl {acl.name}: it overlaps with one before it"
         yield Mistake(what, f"Put {text} before the smaller ones, or take those out", source)
 
@@ -217,7 +215,7 @@ def _confused(config: Configuration, listed: Sequence[Rule]) -> Iterator[Mistake
             acl = config.elements.acls.get(name)
             if acl is None or acl.type != "dst" or len(rule.elements) != 1:
                 continue
-            found = addresses(acl)
+            found = config.elements.addresses(acl)
             private = not any(some & PUBLIC[family] for family, some in found.sets)
             if private and not found.hosts and any(some for _, some in found.sets):
                 what = f"dst is the server's address, and acl {name} lists private ones: clients are meant by src"

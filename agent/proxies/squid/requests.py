@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import Intervals, as_address
 from agent.model.proxy import ALWAYS, NEVER, Clients, Methods, Open, Ports, Targets
-from agent.proxies.squid.addresses import addresses
 from agent.proxies.squid.logic import any_of
 from agent.proxies.squid.moments import Phase
 from agent.proxies.squid.patterns import of_agents, of_authority, of_text, of_url
@@ -16,40 +15,39 @@ if TYPE_CHECKING:
 
     from agent.model.proxy import Test
     from agent.proxies.squid.acls import Acl
+    from agent.proxies.squid.addresses import Addresses
     from agent.proxies.squid.moments import Moment
 
 
 # ---- addresses ----
 
 
-def _src(acl: Acl, moment: Moment) -> Test:
+def _src(acl: Acl, found: Addresses, moment: Moment) -> Test:
     del moment
-    return _within(Clients, acl)
+    return _within(Clients, acl, found)
 
 
-def _dst(acl: Acl, moment: Moment) -> Test:
+def _dst(acl: Acl, found: Addresses, moment: Moment) -> Test:
     if moment.diverted:
-        return _within(Targets, acl)
+        return _within(Targets, acl, found)
     if "-n" in acl.options:
         return NEVER  # clients ask by name
     if moment.fast:
         return Open(f"address in {acl.name}", f"acl {acl.name}: it depends on what Squid has looked up before")
-    return _within(Targets, acl)
+    return _within(Targets, acl, found)
 
 
-def _localip(acl: Acl, moment: Moment) -> Test:
+def _localip(acl: Acl, found: Addresses, moment: Moment) -> Test:
     if moment.diverted and moment.phase is not Phase.BARE:
-        return _within(Targets, acl)  # where the client believes to be
+        return _within(Targets, acl, found)  # where the client believes to be
     own = as_address(moment.port.listener.address)
-    found = addresses(acl)
     if own and own[1] and not found.hosts:
         return ALWAYS if any(own[0] == family and own[1] in some for family, some in found.sets) else NEVER
     return Open(f"acl {acl.name}", f"acl {acl.name}: the proxy's address that a client asks is not known")
 
 
-def _within(what: type[Clients | Targets], acl: Acl) -> Test:
+def _within(what: type[Clients | Targets], acl: Acl, found: Addresses) -> Test:
     """The test, or what is certain of it."""
-    found = addresses(acl)
     if found.every:
         return ALWAYS
     tests: list[Test] = [what(found.sets)] if any(some for _, some in found.sets) else []
@@ -196,8 +194,13 @@ def _words(acl: Acl) -> frozenset[str]:
     return frozenset(value.text for value in acl.values)
 
 
+ADDRESSES: Final[Mapping[str, Callable[[Acl, Addresses, Moment], Test]]] = {
+    "src": _src,
+    "dst": _dst,
+    "localip": _localip,
+}
 TYPES: Final[Mapping[str, Callable[[Acl, Moment], Test]]] = {
-    "src": _src, "dst": _dst, "localip": _localip, "port": _port, "localport": _localport, "myportname": _myportname,
+    "port": _port, "localport": _localport, "myportname": _myportname,
     "method": _method, "proto": _proto, "url_regex": _url_regex, "urlpath_regex": _urlpath_regex,
     "urllogin": _never, "browser": _browser, "req_header": _header, "referer_regex": _of_page,
     "req_mime_type": _of_page, "at_step": _at_step, "connections_encrypted": _connections_encrypted,
