@@ -82,6 +82,9 @@ def test_without_any_rule_nobody_may_ask() -> None:
         (f"{ALLOW}include !/bin/rules\n", "a program writes the configuration"),
         (f"{ALLOW}frobnicate on\n", "the directive frobnicate is not known"),
         (f"{ALLOW}http_access deny nobody\n", "acl nobody is not defined"),
+        (f"{ALLOW}http_access deny later\nacl later src all\n", "acl later is not defined"),
+        (f"{ALLOW}https_port 3130 intercept tls-cert=/x\n", "a diverted https_port has no ssl-bump"),
+        (f"{ALLOW}ssl_bump allow localhost\nssl_bump bump all\n", "ssl_bump has words of version 3.1"),
         (f"{ALLOW}acl x\n", "an acl without name or type"),
         (f"{ALLOW}acl x src 10.0.0.0/8\nacl x dst 10.0.0.0/8\n", "acl x has two types: src and dst"),
         (f"{ALLOW}acl x dstdomain api.livechat.com .livechat.com\n", "Squid does not start with api.livechat.com"),
@@ -177,6 +180,12 @@ def test_diverted_tls_is_refused_where_squid_finds_another_address() -> None:
     found = read(f"{BUMPS}ssl_bump splice all\nhttp_access allow all\n")
     assert {one.ruling.act for one in asked(found, Form.TLS)} == {Act.ALLOW, Act.DENY}
     assert {one.ruling.act for one in asked(found, Form.TLS, known={SAME_ADDRESS: True})} == {Act.ALLOW}
+
+
+def test_diverted_tls_without_rules_is_decrypted() -> None:
+    found = read("https_port 3130 intercept ssl-bump tls-cert=/x\nhttp_access allow all\n")
+    (way,) = asked(found, Form.TLS)
+    assert (way.ruling.act, way.decrypted_by) == (Act.ALLOW, found.doors[0].source)
 
 
 def test_a_reverse_proxy_is_left_open() -> None:

@@ -66,11 +66,15 @@ def of_line(line: Line) -> tuple[Rule, ...]:
     return rules((line,), (*ACTIONS, line.first), skip=int(line.name in NAMED))
 
 
-def undefined(lines: Iterable[Line], elements: Elements) -> Iterator[tuple[str, Line]]:
-    """The elements that access lists name and that nobody defines, with the lines."""
+def undefined(lines: Iterable[Line], built_in: Iterable[str]) -> Iterator[tuple[str, Line]]:
+    """The elements that access lists name before anybody defines them, with the lines."""
+    known = set(built_in)
     for line in lines:
-        for rule in of_line(line) if line.name in LISTS else ():
-            yield from ((name, line) for name in rule.elements if name.removeprefix("!") not in elements.acls)
+        if line.name == "acl":
+            known.add(line.text.partition(" ")[0].strip())
+        elif line.name in LISTS:
+            names = (name.removeprefix("!") for rule in of_line(line) for name in rule.elements)
+            yield from ((name, line) for name in names if name not in known)
 
 
 def decided(found: Iterable[Rule], elements: Elements, moment: Moment) -> Iterator[tuple[Test, Rule]]:

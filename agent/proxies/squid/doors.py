@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 def door(config: Configuration, port: Port) -> Door:
     """One socket with the forms that it serves."""
-    return Door(port.listener, tuple(_courses(config, port)), port.source)
+    looks_up = {Form.CONNECT, Form.GET}
+    if not config.switch("client_dst_passthru", default=True):
+        looks_up |= {Form.HTTP, Form.TLS}
+    courses = tuple(_courses(config, port))
+    return Door(port.listener, courses, port.source, port.has("tproxy"), frozenset(looks_up))
 
 
 def _courses(config: Configuration, port: Port) -> Iterator[tuple[Form, tuple[ProxyStage, ...]]]:
