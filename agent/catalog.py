@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
 from agent.firewalls.merge import merge
 from agent.kind import Kind, Piece
+from agent.model.firewall import Dnat
 from agent.model.gateway import Gateway
+from agent.model.intervals import Intervals, address_value
 from agent.model.network import Network
 from agent.model.source import Gap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from agent.model.firewall import Table
     from agent.snapshot import Snapshot, Want
 
 FIREWALLS: Final = "agent.firewalls"
+ANYWHERE: Final = Intervals.span(0, (1 << 128) - 1)
 PACKAGES: Final = ("agent.facts", FIREWALLS, "agent.proxies", "agent.resolvers")
 
 
@@ -56,6 +61,40 @@ def recognise(data: bytes) -> str | None:
     return next((name for kind in kinds() if (name := kind.recognise(data)) is not None), None)
 
 
+def _on_the_road(piece: Piece, tables: Sequence[Table]) -> Piece:
+    """Leave out what runs in other network namespaces where NAT leads nobody: it is not this gateway's business."""
+    if not any(one.addresses for one in piece.resolvers) and not any(one.addresses for one in piece.proxies):
+        return piece
+    targets = Intervals.union(_targets(tables))
+
+    def led_to(addresses: tuple[str, ...]) -> bool:
+        return not addresses or any(_value(address) in targets for address in addresses)
+
+    resolvers = tuple(one for one in piece.resolvers if led_to(one.addresses))
+    proxies = tuple(one for one in piece.proxies if led_to(one.addresses))
+    gone = {gap for one in piece.resolvers if one not in resolvers for gap in one.gaps}
+    gone |= {gap for one in piece.proxies if one not in proxies for gap in one.gaps}
+    gaps = tuple(gap for gap in piece.gaps if gap not in gone)
+    return replace(piece, resolvers=resolvers, proxies=proxies, gaps=gaps)
+
+
+def _targets(tables: Sequence[Table]) -> Iterator[Intervals]:
+    """Addresses that destination NAT leads packets to."""
+    for table in tables:
+        for chain in table.chains.values():
+            for rule in chain.rules:
+                for step in rule.steps:
+                    if isinstance(step, Dnat):
+                        yield ANYWHERE if step.lookup else step.addresses
+
+
+def _value(address: str) -> int:
+    try:
+        return address_value(address)[1]
+    except ValueError:
+        return -1
+
+
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Gateway:
     """The gateway of a snapshot, without zones; ``interest`` are the names worth keeping (empty: all)."""
     pieces: list[tuple[str, Piece]] = []
@@ -66,6 +105,7 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Gateway:
             pieces.append((kind.name, Piece(gaps=(Gap(kind.name, str(error)),))))
     filters = firewall_kinds()
     tables = [table for _, piece in pieces for table in piece.tables]
+    pieces = [(name, _on_the_road(piece, tables)) for name, piece in pieces]
     return Gateway(
         firewall=merge(tables, [gap for name, piece in pieces if name in filters for gap in piece.gaps]),
         network=next((piece.network for _, piece in pieces if piece.network is not None), Network()),
@@ -74,6 +114,7 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Gateway:
         services=tuple(service for _, piece in pieces for service in piece.services),
         resolvers=tuple(one for _, piece in pieces for one in piece.resolvers),
         proxies=tuple(one for _, piece in pieces for one in piece.proxies),
+        pacs=tuple(one for _, piece in pieces for one in piece.pacs),
         nameservers=tuple(one for _, piece in pieces for one in piece.nameservers),
         bgp=tuple(one for _, piece in pieces for one in piece.bgp),
         filled_sets=tuple(one for _, piece in pieces for one in piece.filled_sets),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agent.model.firewall import Table
     from agent.model.naming import FilledSet, ResolvedName
     from agent.model.network import HostsEntry, Nameserver, Network, ProxySetting, Service
+    from agent.model.pac import Pac
     from agent.model.proxy import Proxy
     from agent.model.resolver import Resolver
     from agent.model.routing import BgpSession
@@ -35,6 +36,7 @@ class Piece:
     services: tuple[Service, ...] = ()
     resolvers: tuple[Resolver, ...] = ()
     proxies: tuple[Proxy, ...] = ()
+    pacs: tuple[Pac, ...] = ()
     nameservers: tuple[Nameserver, ...] = ()
     filled_sets: tuple[FilledSet, ...] = ()
     bgp: tuple[BgpSession, ...] = ()

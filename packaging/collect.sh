@@ -76,6 +76,7 @@ run() { # NAME REMEDY COMMAND...
 
 file() { # PATH
     name=files$1
+    case $1 in *.key | *_key | *.keytab | *.pem | *.p12 | */private/* | *htpasswd* | *keys/*) return ;; esac
     if [ -e "$work/artifacts/$name" ]; then
         return
     elif [ ! -e "$1" ]; then
@@ -89,6 +90,67 @@ file() { # PATH
         redact <"$work/raw" >"$work/artifacts/$name"
         note "$name" ok "" ""
     fi
+}
+
+# Listening sockets of one process as JSON, from /proc/PID/net and the sockets among its files.
+listeners() { # PID
+    # shellcheck disable=SC2012 # names of links to sockets are plain, and BusyBox has no find -printf
+    inodes=$(ls -l "/proc/$1/fd" 2>/dev/null | sed -n 's/.*socket:\[\([0-9]*\)\].*/\1/p' | tr '\n' ' ')
+    for table in tcp tcp6 udp udp6; do
+        [ -r "/proc/$1/net/$table" ] || continue
+        awk -v inodes=" $inodes" -v table="$table" '
+            function hex(text,    i, value) {
+                for (i = 1; i <= length(text); i++) value = value * 16 + index("0123456789ABCDEF", substr(text, i, 1)) - 1
+                return value
+            }
+            function word(text) { return substr(text, 7, 2) substr(text, 5, 2) substr(text, 3, 2) substr(text, 1, 2) }
+            function address(text,    i, all, out) {
+                if (length(text) == 8) {
+                    all = word(text)
+                    return hex(substr(all, 1, 2)) "." hex(substr(all, 3, 2)) "." hex(substr(all, 5, 2)) "." hex(substr(all, 7, 2))
+                }
+                for (i = 1; i <= 25; i += 8) all = all word(substr(text, i, 8))
+                if (all ~ /^0+$/) return "::"
+                for (i = 1; i <= 29; i += 4) out = out (i > 1 ? ":" : "") tolower(substr(all, i, 4))
+                return out
+            }
+            NR > 1 && index(inodes, " " $10 " ") {
+                if (table ~ /^tcp/ ? $4 != "0A" : $3 !~ /:0000$/) next
+                split($2, where, ":")
+                printf "{\"proto\": \"%s\", \"address\": \"%s\", \"port\": %d}\n", substr(table, 1, 3), address(where[1]), hex(where[2])
+            }' "/proc/$1/net/$table"
+    done | sort -u | sed '$!s/$/,/'
+}
+
+programs=" squid haproxy nginx tinyproxy privoxy e2guardian danted sockd named unbound dnsmasq systemd-resolved \
+    systemd-resolve pdns_recursor kresd pihole-FTL AdGuardHome coredns firewalld dockerd fail2ban-server crowdsec \
+    tailscaled bgpd bird libvirtd "
+
+# Programs that may decide about the web, as JSON; the files that their arguments name are noted for later.
+processes() {
+    sep=
+    mine=$(readlink /proc/self/ns/net 2>/dev/null)
+    echo '['
+    for process in /proc/[0-9]*; do
+        comm=$(cat "$process/comm" 2>/dev/null) || continue
+        case $programs in *" $comm "*) ;; *) continue ;; esac
+        [ -n "$(tr -d '\000' <"$process/cmdline" 2>/dev/null)" ] || continue # it has ended
+        space=$(readlink "$process/ns/net" 2>/dev/null)
+        [ "$space" != "$mine" ] || space=
+        printf '%s{"name": "%s", "pid": %s, "namespace": "%s", "arguments": [' "$sep" "$comm" "${process#/proc/}" "$space"
+        tr '\000' '\n' <"$process/cmdline" | redact | {
+            comma=
+            while IFS= read -r argument; do
+                printf '%s"%s"' "$comma" "$(quoted "$argument")"
+                comma=', '
+                named=${argument#*=}
+                case $named in /*) [ -n "$space" ] || printf '%s\n' "$named" >>"$work/named" ;; esac
+            done
+        }
+        printf '], "listeners": [%s]}\n' "$(listeners "${process#/proc/}")"
+        sep=,
+    done
+    echo ']'
 }
 
 echo "collect.sh: asking nft, iptables, ipset and ip"
@@ -116,6 +178,10 @@ if command -v pfctl >/dev/null 2>&1; then
     run ifconfig.txt "" ifconfig -a
 fi
 run systemd-environment.txt "" systemctl show-environment
+if [ -r /proc/self/comm ]; then
+    processes >"$work/artifacts/processes.json"
+    note processes.json ok "" ""
+fi
 
 echo "collect.sh: reading files"
 for path in /etc/hosts /etc/resolv.conf /etc/nsswitch.conf /etc/environment /etc/apt/apt.conf \
@@ -126,12 +192,23 @@ for path in /etc/hosts /etc/resolv.conf /etc/nsswitch.conf /etc/environment /etc
     /proc/sys/net/ipv4/ip_forward /proc/sys/net/netfilter/nf_conntrack_tcp_loose; do
     file "$path"
 done
+if [ -f "$work/named" ]; then # secrets are not configuration
+    while IFS= read -r path; do
+        case $path in *.key | *key | */private/* | *shadow* | *htpasswd* | */.*) ;; /etc/* | /var/* | /opt/* | /usr/* | /srv/*) file "$path" ;; esac
+    done <"$work/named"
+fi
 for path in /etc/profile.d/*.sh /etc/apt/apt.conf.d/* /etc/systemd/system.conf.d/*.conf \
     /etc/dnsmasq.d/* /tmp/etc/dnsmasq.conf.* /var/etc/dnsmasq.conf.* /etc/unbound/unbound.conf.d/*.conf \
     /etc/unbound/*.zone /etc/unbound/*.rpz /etc/unbound/*.conf /var/lib/unbound/*.zone /var/lib/unbound/*.rpz \
     /etc/nftables.d/* /etc/nftables/* /etc/iptables/* /etc/firewall/* /etc/init.d/*firewall* \
     /etc/init.d/*iptables* /etc/network/if-pre-up.d/* /etc/network/if-up.d/* \
-    /etc/NetworkManager/dispatcher.d/* \
+    /etc/NetworkManager/dispatcher.d/* /etc/systemd/system/multi-user.target.wants/*.service \
+    /etc/squid/* /etc/squid/*/* /etc/haproxy/* /etc/haproxy/*/* /etc/nginx/*.conf /etc/nginx/*/* /etc/tinyproxy/* \
+    /etc/privoxy/* /etc/e2guardian/* /etc/e2guardian/lists/* /etc/e2guardian/lists/*/* /etc/danted.conf /etc/sockd.conf \
+    /etc/bind/* /var/cache/bind/* /var/lib/bind/* /etc/powerdns/* /etc/powerdns/*/* /etc/knot-resolver/* \
+    /etc/systemd/resolved.conf /etc/systemd/resolved.conf.d/* /etc/pihole/*.toml /etc/pihole/*.conf /etc/pihole/*.list \
+    /opt/AdGuardHome/AdGuardHome.yaml /opt/AdGuardHome/data/filters/* /etc/frr/*.conf /etc/bird/*.conf \
+    /var/www/*.pac /var/www/html/*.pac /var/www/html/wpad.dat /var/www/wpad.dat /srv/www/*.pac /srv/www/wpad.dat \
     /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv4/conf/*/rp_filter \
     /proc/sys/net/ipv4/conf/*/src_valid_mark /proc/sys/net/ipv6/conf/*/forwarding \
     /proc/sys/net/bridge/bridge-nf-call-*; do
@@ -151,7 +228,7 @@ os=$(. /etc/os-release 2>/dev/null && printf '%s' "${PRETTY_NAME:-Linux}")
     sed '$!s/$/,/' "$entries"
     printf ' ]\n}\n'
 } >"$work/manifest.json"
-rm -f "$work/raw" "$work/err" "$entries"
+rm -f "$work/raw" "$work/err" "$work/named" "$entries"
 
 case $target in
 *.tar) (cd "$work" && tar cf - manifest.json artifacts) >"$target" || exit 2 ;;

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from agent.host.inside import split
+
+if TYPE_CHECKING:
+    from agent.snapshot import Rows
 
 COMMANDS: Final = frozenset({
     ("nft", "-j", "-t", "list", "ruleset"),
@@ -32,6 +37,26 @@ def may_ask(argv: tuple[str, ...]) -> bool:
     return argv in COMMANDS or _SET.fullmatch(" ".join(argv)) is not None
 
 
+COLUMNS: Final = {
+    "gravity": {"domain", "adlist_id"},
+    "antigravity": {"domain", "adlist_id"},
+    "domainlist": {"id", "type", "domain", "enabled"},
+    "domainlist_by_group": {"domainlist_id", "group_id"},
+    "adlist": {"id", "address", "enabled"},
+    "adlist_by_group": {"adlist_id", "group_id"},
+    "client": {"id", "ip"},
+    "client_by_group": {"client_id", "group_id"},
+    "group": {"id", "enabled", "name"},
+    "info": {"property", "value"},
+}
+"""Tables of databases, and what of them may be asked: no comments, which are for people."""
+
+
+def may_select(rows: Rows) -> bool:
+    """Whether these columns may be read of a database."""
+    return rows.columns != () and COLUMNS.get(rows.table, set()) >= set(rows.columns)
+
+
 FILES: Final = (
     "/proc/modules",
     "/proc/net/ip_tables_names",
@@ -45,7 +70,7 @@ FILES: Final = (
     "/proc/sys/net/netfilter/nf_conntrack_tcp_loose",
 )
 """What the kernel says."""
-_CONFIGURATION: Final = re.compile(r"/(?:etc|usr|lib|var|opt|run|srv|tmp|home|nix)(?:/(?!\.\.(?:/|$))[^/\0\n]+)+")
+_CONFIGURATION: Final = re.compile(r"/(?:etc|usr|lib|var|opt|run|srv|tmp|home|nix|www)(?:/(?!\.\.(?:/|$))[^/\0\n]+)+")
 """Where programs keep configuration and lists, and what their configuration may name."""
 _SECRET: Final = re.compile(
     r"/(?:g?shadow-?|opasswd|sudoers[^/]*)$|/(?:private|\.ssh|\.gnupg|secrets?)/|/ssh/|\.(?:key|keytab|p12|pfx|jks)$|_key$"
@@ -59,7 +84,8 @@ def may_read(pattern: str) -> bool:
 
 
 def is_configuration(path: str) -> bool:
-    """Whether a path, or a pattern, is where configuration is kept, and no secret."""
+    """Whether a path, or a pattern, is where configuration is kept, and no secret; in a container as well."""
+    _, path = split(path)
     return bool(_CONFIGURATION.fullmatch(path) and not _SECRET.search(path))
 
 

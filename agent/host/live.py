@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import shutil
@@ -9,13 +10,16 @@ import signal
 import stat
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent.host.allowed import DENIED, FILES, UNSUPPORTED, is_configuration, may_ask, may_read
+from agent.host.allowed import DENIED, FILES, UNSUPPORTED, is_configuration, may_ask, may_read, may_select
+from agent.host.inside import open_to_read, split
 from agent.host.processes import running
-from agent.snapshot import Artifact, Command, Files, Processes, Status, Want
+from agent.snapshot import Artifact, Command, Files, Processes, Rows, Status, Want
 from agent.snapshot.redact import redact
+from agent.snapshot.table import artifact_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +50,8 @@ class LiveHost:
                 return tuple(self._files(want.ask.pattern, want.remedy))
             case Processes():
                 return (running(want),)
+            case Rows():
+                return (self._rows(want.ask, want.remedy),)
 
     def _run(self, name: str, argv: tuple[str, ...], remedy: str) -> Artifact:
         if not may_ask(argv):
@@ -79,11 +85,29 @@ class LiveHost:
     def _files(self, pattern: str, remedy: str) -> Iterator[Artifact]:
         found = sorted(glob.glob(pattern)) if may_read(pattern) else []  # noqa: PTH207 - the pattern is absolute
         for path in found or [pattern]:
-            # a link does not make a secret readable; what the kernel says is on our list by name
-            if may_read(pattern) and (pattern in FILES or is_configuration(os.path.realpath(path))):
+            if os.path.realpath(path) == os.devnull and may_read(pattern):  # systemd's way to switch a file off
+                yield Artifact(f"files{path}", Status.OK)
+                continue
+            # a link does not make a secret readable; what the kernel says is on our list by name; links in containers
+            # are not followed at all
+            target = path if split(path)[0] else os.path.realpath(path)
+            if may_read(pattern) and (pattern in FILES or is_configuration(target)):
                 yield _read(path, remedy)
             else:
                 yield Artifact(f"files{path}", Status.DENIED, detail="not a place that configuration is read from")
+
+    def _rows(self, ask: Rows, remedy: str) -> Artifact:
+        """Ask a database where it may be asked; a link does not lead elsewhere."""
+        if not may_select(ask):
+            raise ValueError(f"table is not on the list of what may be asked: {ask}")
+        name = artifact_name(ask.path, ask.table)
+        target = ask.path if split(ask.path)[0] else os.path.realpath(ask.path)
+        if not (is_configuration(ask.path) and is_configuration(target)):
+            return Artifact(name, Status.DENIED, detail="not a place that configuration is read from")
+        from agent.host.database import rows  # noqa: PLC0415 - with sqlite3, which few hosts need
+
+        found = rows(ask, self._timeout, OUTPUT_LIMIT)
+        return replace(found, remedy=remedy or "run as root") if found.status is Status.DENIED else found
 
 
 def _classified(name: str, argv: tuple[str, ...], remedy: str, result: tuple[int, bytes, str]) -> Artifact:
@@ -123,7 +147,7 @@ def _limited(file: FileIO) -> bytes:
 def _read(path: str, remedy: str) -> Artifact:
     name = f"files{path}"
     try:
-        with Path(path).open("rb", buffering=0) as file:
+        with os.fdopen(open_to_read(path), "rb", buffering=0) as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
                 return Artifact(name, Status.FAILED, detail="not a regular file")
@@ -133,7 +157,9 @@ def _read(path: str, remedy: str) -> Artifact:
     except PermissionError:
         return Artifact(name, Status.DENIED, detail="permission denied", remedy=remedy or "run as root")
     except OSError as error:
-        return Artifact(name, Status.FAILED, detail=error.strerror or str(error))
+        linked = error.errno == errno.ELOOP and split(path)[0]
+        detail = "a link in a container is not followed" if linked else error.strerror or str(error)
+        return Artifact(name, Status.FAILED, detail=detail)
     if len(data) > FILE_LIMIT:
         return Artifact(name, Status.FAILED, detail=f"larger than {FILE_LIMIT} bytes")
     return Artifact(name, Status.OK, redact(data))

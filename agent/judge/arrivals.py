@@ -44,7 +44,7 @@ class Arrival:
 def at_own(gateway: Gateway, prover: Prover, zone: Zone, proto: str, port: int) -> Iterator[Arrival]:
     """Where packets end that a zone's clients send to their gateway's own addresses."""
     for family in (4, 6):
-        source = _client(gateway, zone, family)
+        source = a_client(gateway, zone, family)
         for value in _gateways(gateway, zone, family) if source is not None else ():
             question = Question(family, PROTOCOLS[proto], port, zone.interface, source)
             reach = prover.reach(question, Intervals.single(value))
@@ -58,7 +58,7 @@ def at_own(gateway: Gateway, prover: Prover, zone: Zone, proto: str, port: int) 
 def on_the_way(gateway: Gateway, prover: Prover, zone: Zone, proto: str, port: int) -> Iterator[Arrival]:
     """Where packets end that were meant for public addresses, but are led elsewhere."""
     for family in (4, 6):
-        source = _client(gateway, zone, family)
+        source = a_client(gateway, zone, family)
         if source is None:
             continue
         question = Question(family, PROTOCOLS[proto], port, zone.interface, source)
@@ -80,7 +80,7 @@ def _arrival(family: int, place: Elsewhere | None, own: str, port: int) -> Arriv
     return Arrival(family, address, place.port or port, place.here)
 
 
-def _client(gateway: Gateway, zone: Zone, family: int) -> int | None:
+def a_client(gateway: Gateway, zone: Zone, family: int) -> int | None:
     """One of a zone's clients, other than its gateway."""
     clients = zone.source_addresses(family)
     own = own_addresses(gateway.network, family)

@@ -10,7 +10,7 @@ from agent.model.intervals import address_text
 from agent.model.names import covers
 from agent.model.public import PUBLIC
 from agent.model.record import record
-from agent.model.resolver import Fate, Outcome, View
+from agent.model.resolver import AddressList, Fate, Outcome, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent.judge.namespace import Part
     from agent.model.gateway import Gateway
     from agent.model.requirement import Requirement
-    from agent.model.resolver import NameRule, Resolver
+    from agent.model.resolver import Resolver, Way
     from agent.model.source import Source
 
 MAX_HOPS: Final = 8
@@ -47,14 +47,15 @@ def fate(  # noqa: PLR0913, PLR0917 - a question, whom, and where
 ) -> NameFate:
     """Follow one part of a requirement's names through a resolver, and those of this host behind it."""
     for _ in range(MAX_HOPS):
-        outcome, rule = view.answer(part.sample, family)
-        source = rule.source if rule else resolver.source
+        way = view.way(part.sample, family)
+        outcome = way.outcome
+        source = way.rule.source if way.rule else resolver.source
         if outcome.fate is Fate.UNKNOWN:
             because = outcome.because or "the resolver's configuration is not known"
             return NameFate(part.text, because, source, unknown=True)
         if outcome.fate is not Fate.PASSED_ON:
             return NameFate(part.text, _stopped(outcome), source, outcome.fate is Fate.NODATA, sampled=part.sampled)
-        found = _on_the_way_back(view, rule, requirement, part, family)
+        found = None if outcome.settled else _on_the_way_back(view, way, requirement, part, family)
         if found is not None:
             return found
         behind = _behind(gateway, outcome)
@@ -64,28 +65,29 @@ def fate(  # noqa: PLR0913, PLR0917 - a question, whom, and where
     return NameFate(part.text, "resolvers pass questions round in a circle", resolver.source, unknown=True)
 
 
-def _on_the_way_back(
-    view: View, rule: NameRule | None, requirement: Requirement, part: Part, family: int
-) -> NameFate | None:
+def _on_the_way_back(view: View, way: Way, requirement: Requirement, part: Part, family: int) -> NameFate | None:
     """What a resolver does to answers of others: to the aliases in them, and to their addresses."""
-    aliases = View(view.chain, PASSED_ON)
-    for target in _aliases(requirement, part.sample) if view.chain else ():
-        outcome, decider = aliases.answer(target, family)
-        stopped = _stopped(outcome)
-        if stopped or outcome.fate is Fate.UNKNOWN:
-            because = f"{stopped or outcome.because}, as an alias of {target}"
-            source = decider.source if decider else None
-            return NameFate(part.text, because, source, unknown=outcome.fate is Fate.UNKNOWN)
+    stages = view.chain_let_through if way.let_through else view.by_alias(way.rule)
+    filters = (View(stages, PASSED_ON), View(view.failing, PASSED_ON))
+    for target in _aliases(requirement, part.sample):
+        for some in filters:
+            outcome, decider = some.answer(target, family)
+            stopped = _stopped(outcome)
+            if stopped or outcome.fate is Fate.UNKNOWN:
+                because = f"{stopped or outcome.because}, as an alias of {target}"
+                source = decider.source if decider else None
+                return NameFate(part.text, because, source, unknown=outcome.fate is Fate.UNKNOWN)
+    failing = (stage for stage in view.failing if isinstance(stage, AddressList))
+    rules = (*way.met, *(rule for stage in failing for rule in stage.met_by(part.sample, family)))
     left = PUBLIC[family]
-    for one in view.by_address(rule):
+    for one in rules:
         hit = left & one.addresses if one.family == family else None
         if not hit:
             continue
         stopped = _stopped(one.outcome)
         if stopped or one.outcome.fate is Fate.UNKNOWN:
-            because = (
-                f"{stopped or one.outcome.because} where the answer has an address in {some_prefixes(hit, family)}"
-            )
+            what = stopped or one.outcome.because
+            because = f"{what} where the answer has an address in {some_prefixes(hit, family)}"
             unknown = one.outcome.fate is Fate.UNKNOWN
             return NameFate(part.text, because, one.source, unknown=unknown, partly=hit != PUBLIC[family])
         left -= one.addresses
@@ -123,5 +125,7 @@ def _stopped(outcome: Outcome) -> str | None:
             return "refused"
         case Fate.DROPPED:
             return "not answered"
+        case Fate.FAILED:
+            return "answered with a failure"
         case _:
             return None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agent.judge.namespace import Part
     from agent.model.course import Decision
     from agent.model.proxy import Door, Proxy, ProxyStage
-    from agent.model.requirement import Requirement
+    from agent.model.requirement import PortNeed, Requirement
     from agent.model.source import Source
 
 MAX_GROUPS: Final = 64
@@ -37,14 +37,15 @@ _REFUSED: Final = {Act.DENY: "denied", Act.DROP: "closed without an answer"}
 
 @record
 class Requests:
-    """The requests for a requirement that come to a proxy by one road."""
+    """The requests for a requirement that come by one road."""
 
-    form: Form
-    port: int
-    clients: tuple[tuple[int, Intervals], ...]
-    """Family and addresses of those who ask."""
+    requirement: Requirement
+    port: PortNeed
     family: int
     """Of the servers' addresses."""
+    form: Form
+    clients: tuple[tuple[int, Intervals], ...]
+    """Family and addresses of those who ask."""
     known: tuple[tuple[str, bool], ...] = ()
     """How open tests turn out, by their keys."""
 
@@ -73,7 +74,7 @@ class _Case:
         return {way.ruling.act for way in self.ways}
 
 
-def filtered(proxy: Proxy, door: Door, requirement: Requirement, asked: Requests) -> Filtered:
+def filtered(proxy: Proxy, door: Door, asked: Requests) -> Filtered:
     """Follow all requests of one road through a proxy."""
     stages = door.course(asked.form)
     if stages is None:
@@ -83,17 +84,19 @@ def filtered(proxy: Proxy, door: Door, requirement: Requirement, asked: Requests
             Opinion(proxy.kind, Reach.BLOCKED, because, sources, (Stage.PROXY,), by=proxy.kind), frozenset()
         )
     try:
-        cases = tuple(_cases(stages, requirement, asked))
+        cases = tuple(_cases(stages, asked))
     except ValueError as error:
         return Filtered(Opinion(proxy.kind, Reach.UNKNOWN, f"{proxy.kind}: {error}", by=proxy.kind), frozenset({""}))
     upstreams = {way.upstream for case in cases for way in case.ways if way.ruling.act is Act.ALLOW}
     return Filtered(_opinion(proxy, cases, asked.family), frozenset(upstreams))
 
 
-def _cases(stages: Sequence[ProxyStage], requirement: Requirement, asked: Requests) -> Iterator[_Case]:
+def _cases(stages: Sequence[ProxyStage], asked: Requests) -> Iterator[_Case]:
     """All requests, in groups that no test tells apart; raises ValueError where they are too many."""
     tests = [test for stage in stages for rule in stage.rules for test in leaves(rule.test)]
-    names = parts(requirement, dict.fromkeys(one for test in tests if isinstance(test, Names) for one in _sets(test)))
+    names = parts(
+        asked.requirement, dict.fromkeys(one for test in tests if isinstance(test, Names) for one in _sets(test))
+    )
     clients = [
         (family, group)
         for family, addresses in asked.clients
@@ -108,7 +111,7 @@ def _cases(stages: Sequence[ProxyStage], requirement: Requirement, asked: Reques
     known: Mapping[str, bool] = dict(asked.known)
     for part, (family, group), target, method in product(names, clients, targets, methods):
         client, server = (family, group.starts[0]), (asked.family, target.starts[0])
-        ask = Ask(asked.form, part.sample, asked.port, method, client, server)
+        ask = Ask(asked.form, part.sample, asked.port.port, method, client, server)
         yield _Case(part, (family, group), target, method, walk(stages, ask, known))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import product
+from itertools import islice, product
 from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING, Final
 
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from agent.model.regular import Pattern
-    from agent.model.regular.split import Division, Memberships
+    from agent.model.regular.search import Memberships
+    from agent.model.regular.split import Division
     from agent.model.requirement import Requirement
 
 MAX_PARTS: Final = 10_000
 """Far more names of one required domain than any list has."""
 MAX_ALONE: Final = 100
-"""Patterns with the same outcome that get a part each."""
+"""Parts for single patterns, where others have the same outcome."""
+ROOM_COSTS: Final = 2_000
+"""Steps of automata for each name that a set mentions, besides those that there are anyhow."""
 MAX_TEXT: Final = 40
 """Characters of a pattern in a sentence."""
 MAX_PATTERNS: Final = 2
@@ -92,7 +95,10 @@ def parts(requirement: Requirement, sets: Iterable[NameSet | AnyOf | Pattern]) -
         found.append(Part(apex, apex))
     found.append(_below(apex, labels))
     if groups:
-        return tuple(_split(found, mentioned, inside, groups))
+        split = tuple(islice(_split(found, mentioned, inside, groups), MAX_PARTS + 1))
+        if len(split) > MAX_PARTS:
+            raise ValueError(f"patterns make more than {MAX_PARTS} parts of {requirement.pattern}")
+        return split
     return tuple(part for one in found for part in (one.parts if isinstance(one, _Room) else (one,)))
 
 
@@ -139,10 +145,12 @@ def _split(
 ) -> Iterator[Part]:
     """Split what is not a single name by patterns as well."""
     from agent.model.regular.hosts import Region  # noqa: PLC0415 - few gateways have patterns
-    from agent.model.regular.split import Budget, divide  # noqa: PLC0415 - likewise
+    from agent.model.regular.search import MAX_WORK, Budget  # noqa: PLC0415 - likewise
+    from agent.model.regular.split import divide  # noqa: PLC0415 - likewise
 
     taken, endings = _by_parent(mentioned), _by_parent(inside)
-    budget = Budget()
+    budget = Budget(MAX_WORK + ROOM_COSTS * len(found))
+    left = MAX_ALONE
     for one in found:
         if isinstance(one, Part):
             yield one
@@ -150,7 +158,9 @@ def _split(
         label, _, parent = one.ending.partition(".")
         region = Region(one.ending, frozenset(taken[parent]), frozenset(endings[parent] - {label}), deeper=one.deeper)
         division = divide(region, groups, one.parts[0].sample, budget)
-        yield from _divided(one.parts, division) if division else one.parts
+        split = tuple(_divided(one.parts, division, left)) if division else one.parts
+        left = max(0, left - len(split))
+        yield from split
 
 
 def _by_parent(names: set[str]) -> defaultdict[str, set[str]]:
@@ -162,21 +172,21 @@ def _by_parent(names: set[str]) -> defaultdict[str, set[str]]:
     return found
 
 
-def _divided(whole: tuple[Part, ...], division: Division) -> Iterator[Part]:
-    """The parts of a room: those that patterns match, and last all other names."""
+def _divided(whole: tuple[Part, ...], division: Division, left: int) -> Iterator[Part]:
+    """The parts of a room: those that patterns match, some for single patterns, and last all other names."""
     base = tuple(any(one.inverted for one in group) for group in division.groups)
     if base not in division.samples:
         base = division.of(whole[0].sample)
     sampled = not division.complete or len(whole) > 1  # that a name comes first may go with some memberships only
     for memberships, sample in division.samples.items():
         if memberships != base:
-            yield from _matching(memberships, sample, division, sampled=sampled)
+            yield from _matching(memberships, sample, division, left, sampled=sampled)
     others = [part.sample for part in whole if division.of(part.sample) == base]
     for sample in others or [division.samples[base]]:
         yield Part(sample, f"all other {whole[0].text}", sampled)
 
 
-def _matching(memberships: Memberships, sample: str, division: Division, *, sampled: bool) -> Iterator[Part]:
+def _matching(memberships: Memberships, sample: str, division: Division, left: int, *, sampled: bool) -> Iterator[Part]:
     """The names with some memberships; where one group alone has them, for each of its patterns."""
     matched = [
         group
@@ -184,7 +194,7 @@ def _matching(memberships: Memberships, sample: str, division: Division, *, samp
         if belongs is not any(one.inverted for one in group)
     ]
     if len(matched) == 1 and len(matched[0]) > 1 and not any(one.inverted for one in matched[0]):
-        alike = [(one, division.alone[one]) for one in matched[0] if one in division.alone][:MAX_ALONE]
+        alike = [(one, division.alone[one]) for one in matched[0] if one in division.alone][:left]
         if len(division.groups) > 1:
             alike = [(one, name) for one, name in alike if division.known.get(name) == memberships]
         names = {name: one for one, name in reversed(alike)}  # one name may do for several patterns

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.model.proxy import (
+    PORT,
     Act,
     Agents,
     AllOf,
@@ -173,7 +174,7 @@ def _within(address: tuple[int, int] | None, addresses: tuple[tuple[int, Interva
 
 
 def _spelled(test: Urls, ask: Ask) -> bool | Open:
-    text = f"{test.before}{ask.name}{test.after}"
+    text = f"{test.before}{ask.name}{test.after.replace(PORT, str(ask.port))}"
     if not test.path:
         return any(text in one for one in test.patterns)
     found = {one.begun(text) for one in test.patterns}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agent.model.intervals import Intervals
     from agent.model.naming import FilledSet, ResolvedName
     from agent.model.network import HostsEntry, Nameserver, ProxySetting, Service
+    from agent.model.pac import Pac
     from agent.model.proxy import Proxy
     from agent.model.resolver import Resolver
     from agent.model.routing import BgpSession
@@ -46,6 +47,7 @@ class Gateway:
     services: tuple[Service, ...] = ()
     resolvers: tuple[Resolver, ...] = ()
     proxies: tuple[Proxy, ...] = ()
+    pacs: tuple[Pac, ...] = ()
     nameservers: tuple[Nameserver, ...] = ()
     zones: tuple[Zone, ...] = ()
     filled_sets: tuple[FilledSet, ...] = ()

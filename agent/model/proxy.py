@@ -92,7 +92,7 @@ class Texts(Protocol):
 
 @record
 class Urls:
-    """What stands between ``before`` and the end of the URL fits; with ``path`` any path follows ``after``."""
+    """The URL fits: ``before``, the name, ``after``; with ``path`` any path follows. ``PORT`` stands for the port."""
 
     patterns: tuple[Texts, ...]
     before: str = ""
@@ -141,6 +141,8 @@ class Not:
 Test = Names | Clients | Targets | Ports | Methods | Urls | Agents | Open | AllOf | AnyOf | Not
 ALWAYS: Final = AllOf()
 NEVER: Final = AnyOf()
+PORT: Final = "{port}"
+"""In what follows a name in a URL: the server's port."""
 SAME_ADDRESS: Final = "same-address"
 """Key of an ``Open``: the proxy finds the address that the client found for the name."""
 

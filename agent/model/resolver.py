@@ -73,6 +73,18 @@ class AnyOf:
         return any(name in one for one in self.patterns)
 
 
+def meet(one: NameSet, other: NameSet) -> NameSet | None:
+    """The names that are in both of two sets that are single names or trees."""
+    if Scope.EXACT in (one.scope, other.scope):
+        single, rest = (one, other) if one.scope is Scope.EXACT else (other, one)
+        return single if single.text in rest else None
+    if one.text == other.text:
+        return one if one.scope is Scope.BELOW else other
+    if other.text in NameSet(Scope.SUBTREE, one.text):
+        return other
+    return one if one.text in NameSet(Scope.SUBTREE, other.text) else None
+
+
 class Fate(StrEnum):
     """What becomes of a question."""
 
@@ -87,6 +99,8 @@ class Fate(StrEnum):
     REFUSED = "refused"
     DROPPED = "dropped"
     """No answer at all."""
+    FAILED = "failed"
+    """An answer that says no more than that there is none (SERVFAIL)."""
     UNKNOWN = "unknown"
     GOES_ON = "goes-on"
     """This list has nothing more to say: the next one decides."""
@@ -107,8 +121,12 @@ class Outcome:
     """Why it is unknown."""
     tentative: bool = False
     """It holds unless one of the next lists, but for the last, has another answer than addresses."""
+    here: bool = False
+    """It stands in a zone that is served here: no answer of other servers comes before it."""
     skips: int = 0
     """How many of the next lists are not asked; the last, about whom questions are passed on to, always is."""
+    settled: bool = False
+    """Nobody looks at its aliases and addresses any more."""
 
 
 @record
@@ -120,6 +138,13 @@ class NameRule:
     source: Source | None
     families: frozenset[int] = BOTH
 
+    @property
+    def plain(self) -> NameSet:
+        """Its names, for readers of programs that know no patterns; raises TypeError for one."""
+        if not isinstance(self.names, NameSet):
+            raise TypeError(f"a pattern: {self.names.text}")
+        return self.names
+
 
 @record
 class RuleList:
@@ -130,15 +155,13 @@ class RuleList:
     @property
     def sets(self) -> Iterator[NameSet | AnyOf]:
         """What tells names apart; patterns one after the other that have the same outcome do so together."""
-        for _, rules in groupby(self.rules, key=lambda rule: (rule.outcome, rule.families)):
-            patterns = []
-            for rule in rules:
-                if isinstance(rule.names, NameSet):
-                    yield rule.names
-                else:
-                    patterns.append(rule.names)
-            if patterns:
-                yield AnyOf(tuple(patterns))
+        names = [rule.names for rule in self.rules if isinstance(rule.names, NameSet)]
+        yield from names
+        for family in sorted(BOTH) if len(names) < len(self.rules) else ():
+            asked = (rule for rule in self.rules if family in rule.families)
+            for _, alike in groupby(asked, key=lambda rule: rule.outcome):
+                if patterns := tuple(rule.names for rule in alike if not isinstance(rule.names, NameSet)):
+                    yield AnyOf(patterns)
 
     def find(self, name: str, family: int) -> NameRule | None:
         """Give the rule that decides about a question, if any."""
@@ -200,11 +223,18 @@ class AddressList:
     """Rules about the addresses in answers of other servers; it comes before the stages that it wins over."""
 
     rules: tuple[AddressRule, ...]
+    unless: RuleList = RuleList(())
+    """Names for which these do not count, as nobody is asked for them: all that it decides about."""
 
     @property
-    def sets(self) -> Iterator[NameSet]:
-        """No names."""
-        return iter(())
+    def sets(self) -> Iterator[NameSet | AnyOf]:
+        """What tells names apart."""
+        return self.unless.sets
+
+    def met_by(self, name: str, family: int) -> tuple[AddressRule, ...]:
+        """Give the rules that an answer to a question meets."""
+        rule = self.unless.find(name, family)
+        return self.rules if rule is None or rule.outcome.fate is Fate.GOES_ON else ()
 
     def find(self, _name: str, _family: int) -> None:
         """No name is decided here."""
@@ -214,8 +244,10 @@ class AddressList:
 Stage = RuleList | TriggerTree | AddressList
 
 
-def _rules(stage: RuleList | TriggerTree) -> Iterator[NameRule]:
-    """Every rule of a stage."""
+def _rules(stage: Stage) -> Iterator[NameRule]:
+    """Every rule of a stage that is about names."""
+    if isinstance(stage, AddressList):
+        return iter(())
     if isinstance(stage, RuleList):
         return iter(stage.rules)
     return (rule for entry in stage.entries for rule in entry)
@@ -224,6 +256,19 @@ def _rules(stage: RuleList | TriggerTree) -> Iterator[NameRule]:
 def order(name: str) -> tuple[tuple[int, str], ...]:
     """The place of a name in Unbound's order: by labels from the right, short ones first (``dname_lab_cmp``)."""
     return tuple((len(label), label) for label in reversed(name.split("."))) if name else ()
+
+
+@record
+class Way:
+    """What became of a question, and what its answer goes through where that comes from other servers."""
+
+    outcome: Outcome
+    rule: NameRule | None
+    """What decides; None: no rule."""
+    met: tuple[AddressRule, ...] = ()
+    """Rules about addresses on the way, which win over what decided; those that were passed over are not met."""
+    let_through: bool = False
+    """A rule passed over others; of the chain, aliases in the answer then go through ``chain_let_through`` alone."""
 
 
 @record
@@ -240,36 +285,51 @@ class View:
     """What sends these clients here."""
     chain: tuple[Stage, ...] = ()
     """Stages that the aliases in an answer of other servers go through as well, each name of the chain in turn."""
+    chain_let_through: tuple[Stage, ...] = ()
+    """Those of the chain that no rule passes over: zones that are served here."""
+    failing: tuple[Stage, ...] = ()
+    """Lists of aliases' targets and of addresses with which an answer of other servers counts as none, whoever asks."""
 
-    def by_address(self, decider: NameRule | None) -> tuple[AddressRule, ...]:
-        """Give the rules about addresses that come before a deciding rule (None: all)."""
-        found: list[AddressRule] = []
-        for stage in self.stages:
-            if isinstance(stage, AddressList):
-                found += stage.rules
-            elif decider is not None and any(rule is decider for rule in _rules(stage)):
-                break
-        return tuple(found)
+    def by_alias(self, decider: NameRule | None) -> tuple[Stage, ...]:
+        """Give the stages that an alias goes through after a rule that passed a question on (None: no rule).
+
+        A rule of the chain itself leaves an alias to the stages before its own.
+        """
+        if decider is not None and decider.outcome.settled:
+            return ()
+        for at, stage in enumerate(self.chain):
+            if decider is not None and any(rule is decider for rule in _rules(stage)):
+                return self.chain[:at]
+        return self.chain
 
     def answer(self, name: str, family: int) -> tuple[Outcome, NameRule | None]:
         """Give what becomes of a question for addresses of one family, and the rule that decides (None: no rule)."""
+        found = self.way(name, family)
+        return found.outcome, found.rule
+
+    def way(self, name: str, family: int) -> Way:
+        """Give the same, with what an answer of other servers meets on the way."""
         held: NameRule | None = None
+        met: list[AddressRule] = []
+        let_through = False
         last = len(self.stages) - 1
         at = 0
         while at <= last and not (held and at == last):
-            rule = self.stages[at].find(name, family)
+            stage = self.stages[at]
+            if isinstance(stage, AddressList):
+                met += stage.met_by(name, family)
+            rule = stage.find(name, family)
             skips = 0
             if rule is not None:
                 if rule.outcome.tentative:
                     held = rule
                 elif rule.outcome.fate is not Fate.GOES_ON:
                     rule = held if held and rule.outcome.fate is Fate.ADDRESSES else rule
-                    return rule.outcome, rule
+                    return Way(rule.outcome, rule, () if rule.outcome.here else tuple(met), let_through)
                 skips = rule.outcome.skips
+                let_through = let_through or skips > 0
             at = at + 1 if at == last else min(at + 1 + skips, last)
-        if held:
-            return held.outcome, held
-        return self.otherwise, None
+        return Way(held.outcome if held else self.otherwise, held, tuple(met), let_through)
 
     @property
     def serves(self) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from agent.model.names import apex_of
 from agent.model.record import record
 from agent.model.vocabulary import Reach, Stage
+from agent.practice.exceptions import proxy_exception, resolver_exception
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,14 +35,6 @@ REPLIES = (
     "Accept the packets of established connections first: `ct state established,related accept` in nftables, "
     "`-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT` in iptables."
 )
-EXCEPTIONS: Final = {
-    "dnsmasq": "; if it is meant for more than {apex}, add server=/{apex}/# instead: the longer domain wins",
-    "unbound": (
-        '; if it is meant for more than {apex}, add local-zone: "{apex}" always_transparent instead (the closest zone'
-        " wins), or in front of a policy zone one with {apex} and *.{apex} CNAME rpz-passthru."
-    ),
-}
-"""Resolver to what makes an exception of one domain in its configuration."""
 PROXY = "let a proxy that filters by domain name decide about the web, and let the firewall pass its traffic"
 
 
@@ -55,8 +48,13 @@ def remedy_for(judgement: Judgement, sources: tuple[Source, ...], owners: Owners
         if judgement.by == "hosts":
             return Advice(f"Remove the names of {domain} from {place}.", tool="hosts file")
         whole = judgement.verdict is Reach.BLOCKED  # a closer line would win over an exception for the whole domain
-        wider = EXCEPTIONS.get(judgement.by, "").format(apex=apex_of(domain)) if whole else ""
+        exception = resolver_exception(judgement.by, domain) if whole else ""
+        wider = f"; if it is meant for more than {apex_of(domain)}, {exception}" if exception else ""
         return Advice(f"Remove the line from {place}{wider}".rstrip(".") + ".", tool=judgement.by)
+    if Stage.PROXY in judgement.blocked_at and judgement.by:
+        exception = proxy_exception(judgement.by, domain)
+        what = f"Let {domain} pass at {judgement.by}" + (f": {exception}" if exception else "")
+        return Advice(f"{what}.", tool=judgement.by)
     if Stage.PAC in judgement.blocked_at:
         return Advice("Let this host reach the proxy that its settings name, or correct the setting.")
     if Stage.ROUTE in judgement.blocked_at and not sources:

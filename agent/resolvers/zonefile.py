@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CLASSES: Final = frozenset({"IN", "CH", "HS", "CS"})
+NAMED: Final = frozenset({"CNAME", "DNAME", "NS"})
+"""Types whose data is a name."""
 _TTL: Final = re.compile(r"\d+[smhdwSMHDW]?(?:\d+[smhdwSMHDW])*")
 _SPECIAL: Final = re.compile(r"[;()\"]")
 _WORD: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"|;[^\n]*|[()]|(?:[^\s;()"\\]|\\.)+')
@@ -46,7 +48,7 @@ def records(text: str, origin: str, matters: Callable[[str], bool]) -> Iterator[
             if not rest:
                 raise Malformed("a record has no type", line=line)
             kind = rest[0].upper()
-            data = tuple(absolute(word, base) if kind == "CNAME" else word for word in rest[1:])
+            data = tuple(absolute(word, base) if kind in NAMED else word for word in rest[1:])
             yield ZoneRecord(owner, kind, data, line, written)
 
 

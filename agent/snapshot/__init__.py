@@ -6,6 +6,6 @@ A snapshot is a folder or a tar archive: ``manifest.json`` and one file per arti
 from __future__ import annotations
 
 from agent.snapshot.disk import load, save
-from agent.snapshot.snapshot import Artifact, Ask, Command, Files, Processes, Snapshot, Status, Want
+from agent.snapshot.snapshot import Artifact, Ask, Command, Files, Processes, Rows, Snapshot, Status, Want
 
-__all__ = ["Artifact", "Ask", "Command", "Files", "Processes", "Snapshot", "Status", "Want", "load", "save"]
+__all__ = ["Artifact", "Ask", "Command", "Files", "Processes", "Rows", "Snapshot", "Status", "Want", "load", "save"]

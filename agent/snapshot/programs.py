@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from agent.errors import Malformed
+from agent.model.intervals import address_text, as_address
 from agent.model.network import Listener
 from agent.model.record import record
 from agent.snapshot.snapshot import Status
@@ -26,15 +27,30 @@ class Program:
     arguments: tuple[str, ...] = ()
     """As it was started, its own name first."""
     listeners: tuple[Listener, ...] = ()
+    root: str = ""
+    """Where its files are, for a program in a container: ``/proc/4711/root``."""
+    addresses: tuple[str, ...] = ()
+    """Those of its network namespace, where that is another than this host's."""
+    container: str = ""
+
+    @property
+    def place(self) -> str:
+        """What to call where it runs, if that is not here."""
+        return f"container {self.container}" if self.container else f"the network namespace of process {self.pid}"
 
 
 def running(snapshot: Snapshot) -> tuple[Program, ...]:
     """The programs of this network namespace; raises Malformed where the list is not understood."""
+    return tuple(one for one in _listed(snapshot) if not one.root)
+
+
+def _listed(snapshot: Snapshot) -> tuple[Program, ...]:
     artifact = snapshot.get(ARTIFACT)
     if artifact.status is not Status.OK:
         return ()
     try:
-        return tuple(_program(one) for one in orjson.loads(artifact.data) if not one.get("namespace"))
+        every = orjson.loads(artifact.data)
+        return tuple(_program(one) for one in every if not one.get("namespace") or one.get("addresses"))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Malformed(f"the list of programs is not understood: {type(error).__name__}: {error}") from error
 
@@ -52,17 +68,24 @@ def unit_of(program: str) -> str:
 
 
 def present(snapshot: Snapshot, name: str, configuration: str) -> tuple[Program, ...]:
-    """Give each program of a name that runs, else the one that starts at boot.
+    """Give each program of a name that runs here or in a container, and where none runs here the one that is enabled.
 
     Where nobody could list programs, a file at the place of its configuration speaks for it.
     """
     if snapshot.get(ARTIFACT).status is Status.OK:
-        found = tuple(one for one in running(snapshot) if one.name == name)
+        found = tuple(one for one in _listed(snapshot) if one.name == name)
         enabled = snapshot.get(f"files{unit_of(name)}").status is Status.OK
     else:
         found = ()
         enabled = snapshot.get(f"files{configuration}").status is Status.OK
-    return found or ((Program(name, 0, (name,)),) if enabled else ())
+    here = any(not one.root for one in found)
+    return found if here or not enabled else (Program(name, 0, (name,)), *found)
+
+
+def _plain(address: str) -> str:
+    """An address in the one way to write it."""
+    found = as_address(address)
+    return address_text(found[1], found[0]) if found else address
 
 
 def _program(one: dict[str, Any]) -> Program:
@@ -71,7 +94,10 @@ def _program(one: dict[str, Any]) -> Program:
         int(one["pid"]),
         tuple(str(part) for part in one.get("arguments") or ()),
         tuple(
-            Listener(str(socket["proto"]), str(socket["address"]), int(socket["port"]))
+            Listener(str(socket["proto"]), _plain(str(socket["address"])), int(socket["port"]))
             for socket in one.get("listeners") or ()
         ),
+        str(one.get("root") or "") if one.get("namespace") else "",
+        tuple(_plain(str(address)) for address in one.get("addresses") or ()),
+        str(one.get("container") or ""),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,14 +13,17 @@ def lines_about(data: bytes, words: Collection[str]) -> Iterator[tuple[int, str]
     if not words:
         yield from enumerate(data.decode(errors="replace").splitlines(), 1)
         return
-    pattern = re.compile(b"|".join(re.escape(word.encode()) for word in sorted(words)), re.IGNORECASE)
-    number, counted, end = 1, 0, -1
-    for found in pattern.finditer(data):
-        if found.start() < end:
-            continue  # in the line that was given just now
-        begin = data.rfind(b"\n", 0, found.start()) + 1
-        end = data.find(b"\n", found.end())
-        end = len(data) if end < 0 else end
+    text = data.lower()
+    begins: set[int] = set()
+    for word in {one.lower().encode() for one in words}:  # a regular expression of them all takes ten times as long
+        at = text.find(word)
+        while at >= 0:
+            begins.add(text.rfind(b"\n", 0, at) + 1)
+            end = text.find(b"\n", at + len(word))
+            at = text.find(word, end) if end >= 0 else -1
+    number, counted = 1, 0
+    for begin in sorted(begins):
+        end = data.find(b"\n", begin)
         number += data.count(b"\n", counted, begin)
         counted = begin
-        yield number, data[begin:end].decode(errors="replace")
+        yield number, data[begin : end if end >= 0 else None].decode(errors="replace")

@@ -45,7 +45,17 @@ class Processes:
     names: tuple[str, ...]
 
 
-Ask = Command | Files | Processes
+@record
+class Rows:
+    """Columns of one table of an SQLite database: an artifact ``rows/<path>/<table>`` (see agent/snapshot/table.py)."""
+
+    path: str
+    table: str
+    columns: tuple[str, ...]
+    """Those that the table lacks are left out."""
+
+
+Ask = Command | Files | Processes | Rows
 
 
 @record

@@ -91,6 +91,29 @@ def daemon(namespace: Namespace, argv: Sequence[str], ready: Callable[[], bool])
             started.wait()
 
 
+ALIASES = {
+    "cdn.livechat.com": "edge.cdn.example",
+    "edge.cdn.example": "pop.cdn.example",
+    "www.helpdesk.com": "pop.cdn.example",
+    "static.text.com": "static.other.example",
+}
+"""What names stand for on the name servers of ``aliased``."""
+
+
+def aliased(query: Message, upstream: str) -> Message:
+    """Answer as ``echo``, with aliases on the way."""
+    reply = echo(query, upstream)
+    name = query.question[0].name
+    while target := ALIASES.get(name.to_text(omit_final_dot=True).lower()):
+        alias = dns.rrset.from_text(name, 60, "IN", "CNAME", f"{target}.")
+        name = alias[0].target
+        addresses = [
+            dns.rrset.from_rdata_list(name, 60, list(one)) for one in reply.answer if one.rdtype != alias.rdtype
+        ]
+        reply.answer = [*(one for one in reply.answer if one.rdtype == alias.rdtype), alias, *addresses]
+    return reply
+
+
 class Internet:
     """The namespace, and what runs in it."""
 

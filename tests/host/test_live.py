@@ -78,6 +78,12 @@ def test_a_link_to_a_secret_does_not_get_it_read(tmp_path: Path) -> None:
     assert not refused.data
 
 
+def test_a_link_to_nothing_is_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "masked.conf").symlink_to("/dev/null")
+    (found,) = LiveHost().answer(Want("files", Files(f"{tmp_path}/*.conf")))
+    assert (found.status, found.data) == (Status.OK, b"")
+
+
 @pytest.mark.parametrize("path", [path for path in allowed.FILES if "*" not in path])
 def test_what_the_kernel_says_is_never_refused(path: str) -> None:
     (found,) = LiveHost().answer(Want("files", Files(path)))

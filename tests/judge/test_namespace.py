@@ -8,6 +8,7 @@ import time
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Final
+from unittest.mock import patch
 
 import pytest
 from hypothesis import assume, given
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from agent.errors import Irregular, Malformed
 from agent.judge.namespace import MAX_ALONE, Part, parts
-from agent.model.regular import Dialect, Pattern, pattern
+from agent.model.regular import Dialect, Pattern, pattern, split
 from agent.model.requirement import Requirement
 from agent.model.resolver import AnyOf, Fate, NameRule, NameSet, Outcome, RuleList, Scope
 
@@ -76,6 +77,17 @@ def test_every_name_is_treated_like_the_sample_of_some_part(
     assert len({part.sample for part in found}) == len(found)
 
 
+@given(PATTERNS)
+def test_memberships_that_are_looked_for_one_by_one_are_the_same(patterns: list[Pattern | AnyOf]) -> None:
+    together = parts(NEED, patterns)
+    with patch.object(split, "MAX_TOGETHER", 0):
+        apart = parts(NEED, patterns)
+    assume(not any(part.sampled for part in (*together, *apart)))
+    assert {memberships(one.sample, patterns) for one in apart} == {
+        memberships(one.sample, patterns) for one in together
+    }
+
+
 @given(st.lists(written(), max_size=3))
 def test_no_two_parts_are_alike(patterns: list[Pattern]) -> None:
     plain = [one for one in patterns if one.simple() is None]
@@ -115,7 +127,8 @@ def test_all_short_names_are_found_where_one_looks_at_each(patterns: list[Patter
         ([".*"], [("new-aa.livechat.com", "*.livechat.com")]),
         (["^[^.]+\\.livechat"], [("a.livechat.com", None), ("a.a.livechat.com", None)]),
         (["-"], [("a-a.livechat.com", None), ("a.livechat.com", "all other *.livechat.com")]),
-        (["A{64}|~|\\.\\."], None),
+        (["a{64}|~|\\.\\."], [("new-aa.livechat.com", "*.livechat.com")]),
+        (["^[^-]{64}"], [("a" * 51 + ".livechat.com", None), ("new-aa.livechat.com", "all other *.livechat.com")]),
         (
             ["^cdn\\.livechat\\.com$"],
             [
@@ -155,7 +168,7 @@ def test_names_that_are_mentioned_are_split_below_as_well() -> None:
 def test_patterns_of_one_outcome_are_told_apart_but_need_no_product() -> None:
     texts = [f"^(.+[_.-])?w{number}s?[0-9]*[_.-]" for number in range(300)]
     rules = RuleList(tuple(NameRule(tre(text), Outcome(Fate.NXDOMAIN), None) for text in texts))
-    assert len(list(rules.sets)) == 1
+    assert len(set(rules.sets)) == 1
     found = parts(NEED, rules.sets)
     assert not any(part.sampled for part in found)
     assert len(found) == MAX_ALONE + 1
@@ -164,10 +177,46 @@ def test_patterns_of_one_outcome_are_told_apart_but_need_no_product() -> None:
     assert rules.find(found[-1].sample, 4) is None
 
 
+def test_exceptions_from_a_long_list_are_told_apart() -> None:
+    allowed, denied = Outcome(Fate.PASSED_ON), Outcome(Fate.NXDOMAIN)
+    texts = [(r"^stats?\.", allowed), *((f"^(.+[_.-])?w{number}s?[0-9]*[_.-]", denied) for number in range(100))]
+    rules = RuleList(tuple(NameRule(tre(text), outcome, None) for text, outcome in texts))
+    found = parts(NEED, rules.sets)
+    assert not any(part.sampled for part in found)
+    outcomes = {part.sample: (rule := rules.find(part.sample, 4)) and rule.outcome.fate for part in found}
+    assert outcomes["stat.livechat.com"] is Fate.PASSED_ON
+    assert outcomes["w7.livechat.com"] is Fate.NXDOMAIN
+    both = [
+        name for name, fate in outcomes.items() if fate is Fate.PASSED_ON and any(name in tre(t) for t, _ in texts[1:])
+    ]
+    assert len(both) == 1
+
+
+def test_many_names_and_many_patterns_do_not_multiply() -> None:
+    names = [NameSet(Scope.SUBTREE, f"h{number}.livechat.com") for number in range(500)]
+    patterns = AnyOf(tuple(tre(f"^w{number}[0-9]*[_.-]") for number in range(50)))
+    found = parts(NEED, [*names, patterns])
+    assert not any(part.sampled for part in found)
+    assert len(found) < 3 * len(names) + 2 * MAX_ALONE
+    with pytest.raises(ValueError, match="more than"):
+        parts(NEED, [*(NameSet(Scope.SUBTREE, f"h{number}.livechat.com") for number in range(3000)), *map(tre, "abcd")])
+
+
 def test_rules_of_other_outcomes_come_between() -> None:
     outcomes = (Outcome(Fate.NXDOMAIN), Outcome(Fate.PASSED_ON), Outcome(Fate.NXDOMAIN))
     rules = RuleList(tuple(NameRule(tre(text), one, None) for text, one in zip(("a", "b", "c"), outcomes, strict=True)))
-    assert [one.patterns for one in rules.sets if isinstance(one, AnyOf)] == [(tre("a"),), (tre("b"),), (tre("c"),)]
+    found = dict.fromkeys(one.patterns for one in rules.sets if isinstance(one, AnyOf))
+    assert list(found) == [(tre("a"),), (tre("b"),), (tre("c"),)]
+
+
+def test_rules_for_the_two_families_do_not_come_between() -> None:
+    answers = {family: Outcome(Fate.ADDRESSES, frozenset({(family, 0)})) for family in (4, 6)}
+    rules = RuleList(
+        tuple(
+            NameRule(tre(text), answers[family], None, frozenset({family})) for text in ("a", "b") for family in (4, 6)
+        )
+    )
+    assert set(rules.sets) == {AnyOf((tre("a"), tre("b")))}
 
 
 def test_what_is_too_much_is_a_sample_and_says_so() -> None:

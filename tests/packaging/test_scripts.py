@@ -14,7 +14,11 @@ import pytest
 
 import agent
 from agent import catalog
+from agent.model.network import Listener
 from agent.snapshot import load
+from agent.snapshot.programs import running
+from tests.daemons.internet import needs
+from tests.kernel.needs import gateway
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
@@ -64,6 +68,30 @@ def test_collect_sh_takes_a_snapshot(tmp_path: Path, shell: tuple[str, ...], for
     assert "exists already" in again.stderr
 
 
+@pytest.mark.daemons
+@needs("dnsmasq")
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_collect_sh_sees_the_programs_that_gateproof_sees(tmp_path: Path, shell: tuple[str, ...]) -> None:
+    config = tmp_path / "dnsmasq.conf"
+    config.write_text("no-resolv\nno-hosts\nbind-interfaces\nlisten-address=192.168.7.1,::1\n")
+    with gateway() as inside:
+        done = inside(
+            f"setpriv --pdeathsig KILL dnsmasq -k --conf-file={config} --user=root --pid-file= &\n"
+            "daemon=$!\ntrap 'kill $daemon' EXIT\n"
+            "for _ in $(seq 200); do ! ss -Hlun 'sport = :53' | grep -q . || break; sleep 0.05; done\n"
+            f"{' '.join(shell)} {PACKAGING}/collect.sh {tmp_path}/plain >&2\n"
+            f"{sys.executable} -m agent collect --output {tmp_path}/own >&2\n"
+        )
+        assert done.returncode == 0, done.stderr
+    plain, own = (
+        [(one.name, one.pid, one.arguments, sorted(one.listeners, key=str)) for one in running(load(tmp_path / name))]
+        for name in ("plain", "own")
+    )
+    assert plain == own
+    assert plain[0][0] == "dnsmasq"
+    assert Listener("udp", "::1", 53) in plain[0][3]
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / "gateproof.service"
@@ -93,12 +121,9 @@ def test_collect_sh_asks_pf_where_there_is_one(tmp_path: Path, shell: tuple[str,
     target = tmp_path / "snapshot"
     path = {"PATH": f"{programs}:{os.environ['PATH']}"}
     subprocess.run((*shell, PACKAGING / "collect.sh", target), check=True, capture_output=True, env=os.environ | path)
-    gateway = catalog.read(load(target), frozenset())
+    found = catalog.read(load(target), frozenset())
     texts = [
-        str(rule.wording)
-        for table in gateway.firewall.tables
-        for chain in table.chains.values()
-        for rule in chain.rules
+        str(rule.wording) for table in found.firewall.tables for chain in table.chains.values() for rule in chain.rules
     ]
     assert "block drop in quick on em1 inet from any to <cloud>" in texts
     assert any(text.startswith("rdr on em1") for text in texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,20 @@ FORMS = (
     "api_key: {}",
     "PrivateKey = {}",
     "export TOKEN={}",
+    'pwhash = "{}"',
+    '{{"password": "{}"}}',
+    "  - password: '{}'",
+    "BasicAuth user {}",
+    "cachemgr_passwd {} all",
+    "cache_peer parent.example parent 3128 0 login=user:{} default",
+    "    user admin insecure-password {}",
+    "    user admin password {} groups x",
+    'upstream http user:{}@proxy.example:3128 ".example.org"',
+    "forward-socks5t / user:{}@10.0.0.1:1080 .",
+    " neighbor 192.0.2.1 password {}",
+    'protocol bgp a {{ password "{}"; }}',
+    'key "rndc" {{ algorithm hmac-sha256; secret "{}"; }};',
+    'proxy_set_header Authorization "Basic {}";',
     "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
 )
 
@@ -31,10 +46,34 @@ def test_a_secret_does_not_survive(secret: str, form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["127.0.0.1 localhost\n", "-A FORWARD -d 23.32.0.0/11 -j DROP\n", "# password: none\n"]
+    "text",
+    [
+        "127.0.0.1 localhost\n",
+        "-A FORWARD -d 23.32.0.0/11 -j DROP\n",
+        "# password: none\n",
+        "0.0.0.0 password.example secret.example\n",
+        "acl users proxy_auth REQUIRED\n",
+        "cache_peer p parent 3128 0 login=PASSTHRU\n",
+        "forward / proxy.example:8080\n",
+    ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(text.encode()).decode() == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("password: $2a$10$abc", {"password": "***"}),
+        (
+            "users:\n  - name: a\n    password: $2a$10$abc\nhttp: 1",
+            {"users": [{"name": "a", "password": "***"}], "http": 1},
+        ),
+        ('token: ""', {"token": ""}),
+    ],
+)
+def test_documents_can_still_be_read(before: str, after: object) -> None:
+    assert yaml.safe_load(redact(before.encode())) == after
 
 
 def test_arguments() -> None:

@@ -7,10 +7,11 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from agent.errors import Irregular
+from agent.errors import Irregular, Malformed
 from agent.model.record import record
 from agent.model.regular import perl, posix, shell, tre
 from agent.model.regular.automaton import DEAD, MATCHED, Automaton
+from agent.model.regular.perl_characters import GO, PCRE
 from agent.model.regular.plain import name_sets, unescaped_dots
 from agent.model.regular.syntax import EDGE, MAX_TEXT, OTHERS, check_size
 
@@ -49,8 +50,8 @@ _PARSERS: Final[dict[Dialect, Callable[..., Node]]] = {
     Dialect.POSIX_EXTENDED: partial(posix.parse, extended=True),
     Dialect.POSIX_BASIC: partial(posix.parse, extended=False),
     Dialect.TRE: tre.parse,
-    Dialect.PCRE: partial(perl.parse, flavour=perl.PCRE),
-    Dialect.GO: partial(perl.parse, flavour=perl.GO),
+    Dialect.PCRE: partial(perl.parse, flavour=PCRE),
+    Dialect.GO: partial(perl.parse, flavour=GO),
     Dialect.FNMATCH: shell.parse_fnmatch,
     Dialect.WILDCARDS: shell.parse_wildcards,
 }
@@ -75,6 +76,8 @@ class Pattern:
     """What stands behind it, as ``:443``."""
     tree: Node = field(compare=False, repr=False)
     automaton: Automaton = field(compare=False, repr=False)
+    listed: tuple[NameSet, ...] | None = field(compare=False, repr=False)
+    """Sets of the same host names, if the tree alone counts."""
 
     def __contains__(self, name: str) -> bool:
         """Whether a name belongs to it."""
@@ -108,14 +111,14 @@ class Pattern:
 
     def simple(self) -> tuple[NameSet, ...] | None:
         """Give sets of the same host names where it plainly lists names and domains."""
-        return None if self.inverted or self.before or self.after else name_sets(self.tree)
+        return None if self.inverted or self.before or self.after else self.listed
 
     def unescaped_dots(self) -> tuple[int, ...]:
         """Where in the text there is a ``.`` between two letters of names that stands for any character."""
         found = unescaped_dots(self.tree)
         if self.text.isascii() or self.dialect is Dialect.GO:
             return found
-        octets = self.text.encode(errors="surrogateescape")
+        octets = _octets(self.text)
         return tuple(len(octets[:at].decode(errors="surrogateescape")) for at in found)
 
 
@@ -132,7 +135,15 @@ def pattern(  # noqa: PLR0913 - all but two by name
     if len(text) > MAX_TEXT:
         raise Irregular(f"too large: more than {MAX_TEXT} characters")
     # all but Go read octets, in the C locale or without PCRE2_UTF: a repetition repeats the last octet of a letter
-    symbols = text if dialect is Dialect.GO else text.encode(errors="surrogateescape").decode("latin-1")
+    symbols = text if dialect is Dialect.GO else _octets(text).decode("latin-1")
     tree = _PARSERS[dialect](symbols, ignore_case=ignore_case)
     check_size(tree)
-    return Pattern(text, dialect, ignore_case, inverted, before, after, tree, Automaton(tree))
+    return Pattern(text, dialect, ignore_case, inverted, before, after, tree, Automaton(tree), name_sets(tree))
+
+
+def _octets(text: str) -> bytes:
+    """What a file has for a text that was read from it."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError as error:
+        raise Malformed("it is no text") from error

@@ -6,29 +6,21 @@ becomes ``[_-A]``, which runs backwards) and after a backslash, where it keeps t
 
 from __future__ import annotations
 
-from enum import Enum, auto
-from string import ascii_lowercase, ascii_uppercase, digits
+from string import digits
 from typing import Final
 
 from agent.errors import Irregular, Malformed
-from agent.model.record import record
+from agent.model.regular.posix_tokens import Kind, Tokens
 from agent.model.regular.syntax import (
     ANY,
-    BEGIN,
     CLASSES,
     EMPTY,
-    END,
     MAX_DEPTH,
-    NO_WORD_EDGE,
-    WORD_BEGIN,
-    WORD_EDGE,
-    WORD_END,
-    WORDS,
     Chars,
     Node,
-    Spot,
     between,
     either,
+    has_spots,
     mask_of,
     repeated,
     sequence,
@@ -37,132 +29,24 @@ from agent.model.regular.syntax import (
 MAX_TIMES: Final = 0x7FFF
 """``RE_DUP_MAX``."""
 MAX_CLASS_NAME: Final = 32
-
-_CAPITALS: Final = str.maketrans(ascii_lowercase, ascii_uppercase)
-_SPOTS: Final = {
-    "<": WORD_BEGIN,
-    ">": WORD_END,
-    "b": WORD_EDGE,
-    "B": NO_WORD_EDGE,
-    "`": BEGIN,
-    "'": END,
-}
-_SETS: Final = {"w": WORDS, "W": ANY & ~WORDS, "s": CLASSES["space"], "S": ANY & ~CLASSES["space"]}
-
-
-class _Kind(Enum):
-    CHARACTER = auto()
-    END = auto()
-    ALT = auto()
-    OPEN = auto()
-    CLOSE = auto()
-    STAR = auto()
-    PLUS = auto()
-    OPTIONAL = auto()
-    OPEN_TIMES = auto()
-    CLOSE_TIMES = auto()
-    BRACKET = auto()
-    PERIOD = auto()
-    SPOT = auto()
-    SET = auto()
-    BACK_REFERENCE = auto()
-    BACKSLASH = auto()
-
-
-_OPERATORS: Final = {
-    "|": _Kind.ALT,
-    "(": _Kind.OPEN,
-    ")": _Kind.CLOSE,
-    "+": _Kind.PLUS,
-    "?": _Kind.OPTIONAL,
-    "{": _Kind.OPEN_TIMES,
-    "}": _Kind.CLOSE_TIMES,
-}
-"""With a backslash in basic expressions, without one in extended ones."""
-_REPETITIONS: Final = frozenset({_Kind.STAR, _Kind.PLUS, _Kind.OPTIONAL, _Kind.OPEN_TIMES})
-
-
-@record
-class _Token:
-    kind: _Kind
-    text: str
-    """The character, where it is one."""
-    width: int
-    spot: Spot = BEGIN
-    mask: int = 0
-
-
-_AT_END: Final = _Token(_Kind.END, "", 0)
+_REPETITIONS: Final = frozenset({Kind.STAR, Kind.PLUS, Kind.OPTIONAL, Kind.OPEN_TIMES})
 
 
 def parse(text: str, *, extended: bool, ignore_case: bool) -> Node:
     """Give the tree of an expression; raises Malformed where regcomp fails, Irregular for back references."""
-    return _Parser(text, extended, ignore_case).whole()
+    return _Parser(text, extended=extended, ignore_case=ignore_case).whole()
 
 
-class _Parser:
+class _Parser(Tokens):
     """The functions of regcomp.c, under names of ours."""
 
-    def __init__(self, text: str, extended: bool, ignore_case: bool) -> None:  # noqa: FBT001 - private, named by parse
-        self._raw = text
-        self._text = text.translate(_CAPITALS) if ignore_case else text
-        self._extended = extended
-        self._ignore_case = ignore_case
-        self._at = 0
-        self._start = 0
+    def __init__(self, text: str, *, extended: bool, ignore_case: bool) -> None:
+        super().__init__(text, extended=extended, ignore_case=ignore_case)
         self._groups: list[bool] = []
-        self._token = _AT_END
 
     def whole(self) -> Node:
         self._fetch(caret=True)
         return self._alternatives(0)
-
-    # ---- tokens ----
-
-    def _fetch(self, *, caret: bool = False) -> None:
-        """``fetch_token``; ``caret``: RE_CARET_ANCHORS_HERE."""
-        self._start = self._at
-        self._token = self._peek(self._at, caret=caret)
-        self._at += self._token.width
-
-    def _peek(self, at: int, *, caret: bool) -> _Token:
-        if at >= len(self._text):
-            return _AT_END
-        char = self._text[at]
-        if char == "\\":
-            return self._escaped(at)
-        if self._extended and char in _OPERATORS:
-            return _Token(_OPERATORS[char], char, 1)
-        match char:
-            case "*":
-                return _Token(_Kind.STAR, char, 1)
-            case "[":
-                return _Token(_Kind.BRACKET, char, 1)
-            case ".":
-                return _Token(_Kind.PERIOD, char, 1)
-            case "^" if self._extended or caret or at == 0:
-                return _Token(_Kind.SPOT, char, 1, BEGIN)
-            case "$" if self._extended or self._ends(at + 1):
-                return _Token(_Kind.SPOT, char, 1, END)
-        return _Token(_Kind.CHARACTER, char, 1)
-
-    def _ends(self, at: int) -> bool:
-        """Whether a basic expression, an alternative or a group of it ends here."""
-        return at == len(self._text) or self._peek(at, caret=False).kind in (_Kind.ALT, _Kind.CLOSE)
-
-    def _escaped(self, at: int) -> _Token:
-        if at + 1 >= len(self._raw):
-            return _Token(_Kind.BACKSLASH, "\\", 1)
-        char = self._raw[at + 1]
-        if not self._extended and char in _OPERATORS:
-            return _Token(_OPERATORS[char], char, 2)
-        if char in _SPOTS:
-            return _Token(_Kind.SPOT, char, 2, _SPOTS[char])
-        if char in _SETS:
-            return _Token(_Kind.SET, char, 2, mask=_SETS[char])
-        if "1" <= char <= "9":
-            return _Token(_Kind.BACK_REFERENCE, char, 2)
-        return _Token(_Kind.CHARACTER, char, 2)
 
     # ---- structure ----
 
@@ -171,14 +55,14 @@ class _Parser:
         if depth > MAX_DEPTH:
             raise Irregular("too large: too many groups inside of each other")
         ways = [self._branch(depth)]
-        while self._token.kind is _Kind.ALT:
+        while self._token.kind is Kind.ALT:
             self._fetch(caret=True)
             ways.append(EMPTY if self._over(depth) else self._branch(depth))
         return either(ways)
 
     def _over(self, depth: int) -> bool:
         kind = self._token.kind
-        return kind in (_Kind.ALT, _Kind.END) or (depth > 0 and kind is _Kind.CLOSE)
+        return kind in (Kind.ALT, Kind.END) or (depth > 0 and kind is Kind.CLOSE)
 
     def _branch(self, depth: int) -> Node:
         """``parse_branch``."""
@@ -193,28 +77,28 @@ class _Parser:
         token = self._token
         node: Node
         match token.kind:
-            case _Kind.OPEN:
+            case Kind.OPEN:
                 node = self._group(depth)
-            case _Kind.BRACKET:
+            case Kind.BRACKET:
                 node = Chars(self._folded(self._bracket()))
-            case _Kind.PERIOD:
+            case Kind.PERIOD:
                 node = Chars(ANY, self._start)
-            case _Kind.SET:
+            case Kind.SET:
                 node = Chars(token.mask)
-            case _Kind.SPOT:
+            case Kind.SPOT:
                 self._fetch()  # nothing repeats these
                 return token.spot
-            case _Kind.ALT | _Kind.END:
+            case Kind.ALT | Kind.END:
                 return EMPTY
-            case _Kind.BACKSLASH:
+            case Kind.BACKSLASH:
                 raise Malformed("a backslash at the end")
-            case _Kind.BACK_REFERENCE:
+            case Kind.BACK_REFERENCE:
                 return self._back_reference(int(token.text))
-            case _Kind.STAR | _Kind.PLUS | _Kind.OPTIONAL | _Kind.OPEN_TIMES if self._extended:
+            case Kind.STAR | Kind.PLUS | Kind.OPTIONAL | Kind.OPEN_TIMES if self._extended:
                 raise Malformed(f"{token.text} has nothing to repeat")
-            case _Kind.OPEN_TIMES:
+            case Kind.OPEN_TIMES:
                 raise Malformed("\\{ has nothing to repeat")
-            case _Kind.CLOSE if not self._extended:
+            case Kind.CLOSE if not self._extended:
                 raise Malformed("\\) without \\(")
             case _:
                 node = Chars(self._folded(mask_of(token.text)))
@@ -225,7 +109,7 @@ class _Parser:
         for count in range(MAX_DEPTH):
             if self._token.kind not in _REPETITIONS:
                 return node
-            if count and not self._extended and self._token.kind in (_Kind.STAR, _Kind.OPEN_TIMES):
+            if count and not self._extended and self._token.kind in (Kind.STAR, Kind.OPEN_TIMES):
                 raise Malformed("repeated twice")
             node = self._repetition(node)
         raise Irregular("too large: repeated again and again")
@@ -240,8 +124,8 @@ class _Parser:
         number = len(self._groups)
         self._groups.append(False)
         self._fetch(caret=True)
-        node = EMPTY if self._token.kind is _Kind.CLOSE else self._alternatives(depth + 1)
-        if self._token.kind is not _Kind.CLOSE:
+        node = EMPTY if self._token.kind is Kind.CLOSE else self._alternatives(depth + 1)
+        if self._token.kind is not Kind.CLOSE:
             raise Malformed("a group is not closed")
         self._groups[number] = True
         return node
@@ -251,9 +135,9 @@ class _Parser:
     def _repetition(self, body: Node) -> Node:
         """``parse_dup_op``."""
         kind = self._token.kind
-        if kind is not _Kind.OPEN_TIMES:
+        if kind is not Kind.OPEN_TIMES:
             self._fetch()
-            return repeated(body, int(kind is _Kind.PLUS), 1 if kind is _Kind.OPTIONAL else None)
+            return _copied(body, int(kind is Kind.PLUS), 1 if kind is Kind.OPTIONAL else None)
         low = self._number()
         if low is None:
             if self._token.text != ",":
@@ -262,23 +146,23 @@ class _Parser:
         high: int | None = low
         if self._token.text == ",":
             high = self._number()
-        if self._token.kind is not _Kind.CLOSE_TIMES:
+        if self._token.kind is not Kind.CLOSE_TIMES:
             raise Malformed("a number of repetitions is not closed")
         if max(low, high or 0) > MAX_TIMES:
             raise Malformed(f"more than {MAX_TIMES} repetitions")
         self._fetch()
-        return repeated(body, low, high)
+        return _copied(body, low, high)
 
     def _number(self) -> int | None:
         """``fetch_number``."""
         found = None
         while True:
             self._fetch()
-            if self._token.kind is _Kind.END:
+            if self._token.kind is Kind.END:
                 raise Malformed("a number of repetitions is not closed")
-            if self._token.kind is _Kind.CLOSE_TIMES or self._token.text == ",":
+            if self._token.kind is Kind.CLOSE_TIMES or self._token.text == ",":
                 return found
-            if self._token.kind is not _Kind.CHARACTER or self._token.text not in digits:
+            if self._token.kind is not Kind.CHARACTER or self._token.text not in digits:
                 raise Malformed("a number of repetitions is not a number")
             found = min(MAX_TIMES + 1, (found or 0) * 10 + int(self._token.text))
 
@@ -349,3 +233,10 @@ class _Parser:
         if len(name) != 1:
             raise Malformed(f"there is no character named {name}")
         return mask_of(name), "" if mark == "=" else name
+
+
+def _copied(body: Node, low: int, high: int | None) -> Node:
+    """A repetition; where it takes copies, glibc forgets some anchors in them (``calc_eclosure_iter``)."""
+    if (low, high) not in ((0, None), (0, 1), (1, 1), (0, 0)) and has_spots(body):
+        raise Irregular("not supported: an anchor that is repeated")
+    return repeated(body, low, high)

@@ -81,6 +81,8 @@ def _bracket(text: str, at: int, *, ignore_case: bool) -> tuple[int, int] | None
             continue
         first, at = _character(text, at, ignore_case=ignore_case)
         last = first
+        if text[at:] == "-":
+            raise Irregular("not supported: a range without an end")
         if text.startswith("-", at) and text[at + 1 : at + 2] not in ("", "]"):
             last, at = _character(text, at + 1, ignore_case=ignore_case)
         if first <= last:
@@ -96,7 +98,9 @@ def _folded(mask: int) -> int:
 
 def _character(text: str, at: int, *, ignore_case: bool) -> tuple[str, int]:
     """One character, also with a backslash or as ``[.-.]``, and what follows it."""
-    if text.startswith("[.", at) and text.startswith(".]", at + 3):
+    if text.startswith("[.", at):
+        if not text.startswith(".]", at + 3):
+            raise Irregular("not supported: [. with more than a character")
         char, at = text[at + 2], at + 4
     elif text[at] == "\\" and at + 1 < len(text):
         at += 1

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
-from agent.model.regular.automaton import DEAD, MATCHED, index_of
-from agent.model.regular.hosts import ALPHABET
+from agent.model.regular.automaton import DEAD, MATCHED
+from agent.model.regular.hosts import MAX_LABEL, MAX_NAME
+from agent.model.regular.search import MAX_KINDS, NAME_COSTS, Budget, pursue, search
 from agent.model.regular.syntax import shortest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from agent.model.regular.automaton import State
-    from agent.model.regular.hosts import Place, Region
+    from agent.model.regular.hosts import Region
     from agent.model.regular.pattern import Pattern
+    from agent.model.regular.search import Group, Memberships
 
-MAX_WORK: Final = 400_000
-"""Steps of automata for the names of one required domain: about a tenth of a second."""
-NAME_COSTS: Final = 10
-"""Steps that it takes to look whether a pattern matches a name, about."""
-MAX_KINDS: Final = 128
-"""Memberships that are told apart in one region."""
-MAX_NAME: Final = 253
-"""Characters of a name: where the shortest one is longer, there is none."""
-
-Memberships = tuple[bool, ...]
-Group = tuple["Pattern", ...]
-"""Patterns of which it matters whether any has a name, and not which."""
-
-
-class Budget:
-    """How much may still be looked at."""
-
-    def __init__(self, steps: int = MAX_WORK) -> None:
-        self.left = steps
+MAX_TOGETHER: Final = 6
+"""Patterns of which all automata run side by side; of more, only those that have to."""
+MAX_SINGLE: Final = 24
+"""The same where they form so many groups that memberships cannot be gone through."""
+MAX_GROUPS: Final = 4
+"""Groups of which all memberships are gone through before anything else is tried."""
 
 
 @record
@@ -53,6 +41,11 @@ class Division:
     complete: bool
     """Whether there are no other memberships; else the search was given up."""
 
+    @property
+    def most(self) -> int:
+        """Give how many memberships there can be."""
+        return 1 << len(self.groups)
+
     def of(self, name: str) -> Memberships:
         """Give the memberships of a name."""
         return self.known.get(name) or tuple(any(name in one for one in group) for group in self.groups)
@@ -60,58 +53,88 @@ class Division:
 
 def divide(region: Region, groups: Iterable[Group], known: str, budget: Budget) -> Division | None:
     """Split a region, of which one name is ``known``; None where no group tells its names apart."""
-    telling: list[Group] = []
-    alone: dict[Pattern, str] = {}
-    others = [known]
-    for group in groups:
-        members = []
-        for one in group:
-            found, complete = _alone(region, one, known, budget)
-            if complete and True not in found:
-                continue
-            members.append(one)
-            if complete and False not in found:
-                members = []
-                break
-            if True in found:
-                alone[one] = found[True]
-            if False in found:
-                others.append(found[False])
-        if members:
-            telling.append(tuple(members))
-    if not telling:
+    groups = tuple(groups)
+    found = _divide(region, groups, known, budget)
+    if found and any(len(label) > MAX_LABEL for name in found.samples.values() for label in name.split(".")):
+        return _divide(region.measured(), groups, known, budget)
+    return found
+
+
+def _divide(region: Region, groups: Iterable[Group], known: str, budget: Budget) -> Division | None:
+    found = [members for group in groups if (members := _telling(region, group, known, budget))]
+    if not found:
         return None
-    division = Division(tuple(telling), {}, alone, {}, complete=False)
-    wanted = 1 << len(telling)
+    alone = {one: names[True] for members in found for one, names in members.items() if True in names}
+    division = Division(tuple(tuple(members) for members in found), {}, alone, {}, complete=False)
+    firsts = [next((alone[one] for one in group if one in alone), known) for group in division.groups]
+    others = [names[False] for members in found for names in members.values() if False in names]
+    _look_at(division, (*firsts, known, *others, *alone.values()), budget)
+    return replace(division, complete=_complete(region, division, budget))
+
+
+def _telling(region: Region, group: Group, known: str, budget: Budget) -> dict[Pattern, dict[bool, str]]:
+    """The patterns of a group that tell names apart, with a name for each side; none where one of them has all."""
+    members = {}
+    for one in group:
+        found, complete = _alone(region, one, known, budget)
+        if complete and False not in found:
+            return {}
+        if True in found or not complete:
+            members[one] = found
+    return members
+
+
+def _look_at(division: Division, names: Iterable[str], budget: Budget) -> None:
+    """Sort names by their memberships, the first ones become samples; takes half of the budget at most."""
     enough = budget.left // 2
-    matching = [[alone[one] for one in group if one in alone] for group in telling]
-    firsts = [names[0] for names in matching if names]
-    for name in dict.fromkeys((*firsts, *others, *(name for names in matching for name in names))):
-        if (len(telling) == 1 and len(division.samples) == wanted) or budget.left <= enough:
-            break
-        budget.left -= NAME_COSTS * sum(len(group) for group in telling)
+    for name in dict.fromkeys(names):
+        if budget.left <= enough or (len(division.groups) == 1 and len(division.samples) == division.most):
+            return
+        budget.left -= NAME_COSTS * sum(len(group) for group in division.groups)
         division.known[name] = division.of(name)
         division.samples.setdefault(division.known[name], name)
-    found_all = len(division.samples) == wanted
-    if not found_all or len(telling) > 1:
-        shortest, complete = search(region, telling, budget)
-        division.samples.update(shortest)
-        found_all = found_all or complete
-    return replace(division, complete=found_all)
+
+
+def _complete(region: Region, division: Division, budget: Budget) -> bool:
+    """Look for the memberships that were not found yet; whether there are no others."""
+    groups = division.groups
+    complete = len(division.samples) == division.most
+    together = MAX_SINGLE if len(groups) > MAX_GROUPS else MAX_TOGETHER
+    if sum(len(group) for group in groups) <= together and not (complete and len(groups) == 1):
+        some = Budget(budget.left if division.most > MAX_KINDS else budget.left // 2)
+        budget.left -= some.left
+        samples, found_all = search(region, groups, some)
+        budget.left += some.left
+        division.samples.update(samples)  # these are the shortest
+        complete = complete or found_all
+    if complete or division.most > MAX_KINDS:
+        return complete
+    settled = True
+    for goal in product((False, True), repeat=len(groups)):
+        if goal not in division.samples:
+            name, certain = pursue(region, groups, goal, budget)
+            settled = settled and certain
+            if name is not None:
+                division.samples[goal] = name
+    return settled
 
 
 def _alone(region: Region, one: Pattern, known: str, budget: Budget) -> tuple[dict[bool, str], bool]:
     """The memberships in one pattern, and whether these are all."""
+    if budget.left <= 0:
+        return {}, False
+    before = one.automaton.work
     state = one.automaton.run(one.start, region.ending)
     if state is MATCHED or state is DEAD:
+        budget.left -= NAME_COSTS + one.automaton.work - before
         return {(state is MATCHED) is not one.inverted: known}, True
     if one.automaton.example is None:
         one.automaton.example = shortest(one.tree)[:MAX_NAME].strip(".")
     guesses: dict[bool, str] = {}
     for name in (one.automaton.example + region.ending, known):
-        budget.left -= len(name)
         if name is known or region.holds(name):
             guesses.setdefault(name in one, name)
+    budget.left -= 2 * NAME_COSTS + one.automaton.work - before
     if len(guesses) > 1:
         return guesses, True
     found, complete = search(region, [(one,)], budget)
@@ -119,66 +142,3 @@ def _alone(region: Region, one: Pattern, known: str, budget: Budget) -> tuple[di
         if belongs is not one.inverted:
             one.automaton.example = name[: len(name) - len(region.ending)]
     return {memberships[0]: name for memberships, name in found.items()}, complete
-
-
-def search(region: Region, groups: list[Group], budget: Budget) -> tuple[dict[Memberships, str], bool]:
-    """Give all memberships that names of a region have, with the first of their shortest names; and whether all are."""
-    patterns = [one for group in groups for one in group]
-    automata = [one.automaton for one in patterns]
-    symbols = _symbols(region, patterns)
-    found: dict[Memberships, str] = {}
-    start = region.start, tuple(one.automaton.run(one.start, region.ending) for one in patterns)
-    seen: set[tuple[Place, tuple[State, ...]]] = {start}
-    waiting = deque([(*start, region.ending)])
-    wanted = min(1 << len(groups), MAX_KINDS)
-    before = sum(one.work for one in automata)
-    while waiting:
-        place, states, text = waiting.popleft()
-        decided = all(state is MATCHED or state is DEAD for state in states)
-        if decided or region.ends(place):
-            memberships = _memberships(groups, states)
-            if memberships in found and decided:
-                continue
-            if region.ends(place) and memberships not in found:
-                found[memberships] = text
-                if len(found) == wanted:
-                    return found, wanted == 1 << len(groups)
-        if len(text) >= MAX_NAME:
-            continue
-        now = sum(one.work for one in automata)
-        budget.left -= len(symbols) * len(patterns) + now - before
-        before = now
-        if budget.left <= 0:
-            return found, False
-        for char, index in symbols:
-            there = region.step(place, char)
-            if there is None:
-                continue
-            after = tuple(
-                one.step(state, index) if (found_state := state.moves.get(index)) is None else found_state
-                for one, state in zip(automata, states, strict=True)
-            )
-            if (there, after) not in seen:
-                seen.add((there, after))
-                waiting.append((there, after, char + text))
-    return found, True
-
-
-def _memberships(groups: list[Group], states: tuple[State, ...]) -> Memberships:
-    at = 0
-    found = []
-    for group in groups:
-        found.append(any(one.ends(states[at + i]) is not one.inverted for i, one in enumerate(group)))
-        at += len(group)
-    return tuple(found)
-
-
-def _symbols(region: Region, patterns: list[Pattern]) -> list[tuple[str, int]]:
-    """One character for all that neither the patterns nor the region tell apart."""
-    masks = frozenset[int]().union(*(one.automaton.masks for one in patterns))
-    kinds: dict[tuple[object, ...], str] = {}
-    for char in ALPHABET:
-        index = index_of(char)
-        alike = tuple(mask >> index & 1 for mask in masks)
-        kinds.setdefault((char if char in region.letters or char in "-." else "", alike), char)
-    return [(char, index_of(char)) for char in kinds.values()]

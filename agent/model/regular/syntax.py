@@ -154,6 +154,19 @@ def repeated(body: Node, low: int, high: int | None) -> Node:
     return Repeat(body, low, high)
 
 
+def has_spots(node: Node) -> bool:
+    """Whether something in a pattern depends on what stands beside it."""
+    match node:
+        case Spot():
+            return True
+        case Seq(parts) | Either(parts):
+            return any(has_spots(part) for part in parts)
+        case Repeat(body):
+            return has_spots(body)
+        case _:
+            return False
+
+
 @record
 class _Size:
     """Of an automaton: ways into it, ways out of it, steps inside, and whether it can be passed without a character."""

@@ -30,7 +30,7 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     for program in present(snapshot, NAME, DEFAULT):
         from agent.resolvers.dnsmasq.files import load  # noqa: PLC0415 - see above
 
-        yield from load(snapshot, program.arguments, NONE).wants
+        yield from load(snapshot, program, NONE).wants
 
 
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
@@ -42,7 +42,7 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     from agent.resolvers.dnsmasq.rules import resolver  # noqa: PLC0415
 
     names = Interest(interest)
-    found = tuple(resolver(load(snapshot, one.arguments, names), names, one.listeners) for one in programs)
+    found = tuple(resolver(load(snapshot, one, names), names, one) for one in programs)
     return Piece(resolvers=found, gaps=tuple(gap for one in found for gap in one.gaps))
 
 

@@ -13,10 +13,11 @@ from agent.snapshot.following import Following
 from agent.snapshot.programs import ARTIFACT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from agent.model.names import Interest
     from agent.snapshot import Artifact, Snapshot, Want
+    from agent.snapshot.programs import Program
 
 SYSTEM_HOSTS: Final = "/etc/hosts"
 SYSTEM_RESOLV: Final = "/etc/resolv.conf"
@@ -42,11 +43,11 @@ class Configuration:
         return any(one.name == name for one in self.options)
 
 
-def load(snapshot: Snapshot, arguments: Sequence[str], interest: Interest) -> Configuration:
+def load(snapshot: Snapshot, program: Program, interest: Interest) -> Configuration:
     """Follow all files from a command line; what is not there is wanted, or a gap. Lists are searched for names."""
-    following = Following(snapshot, "dnsmasq")
+    following = Following.of(snapshot, "dnsmasq", program)
     gaps: list[Gap] = []
-    options = tuple(_expanded(on_command_line(arguments, ARTIFACT), interest, following, gaps))
+    options = tuple(_expanded(on_command_line(program.arguments, ARTIFACT), interest, following, gaps))
     config = Configuration(options, (), (), (), ())
     hosts: list[Artifact | None] = []
     if not config.has("no-hosts"):

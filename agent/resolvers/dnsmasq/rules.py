@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agent.model.names import Interest
     from agent.resolvers.dnsmasq.files import Configuration
     from agent.resolvers.dnsmasq.lines import Option
+    from agent.snapshot.programs import Program
 
 NULL: Final = frozenset({(4, 0), (6, 0)})
 OTHER_RECORDS: Final = (
@@ -50,7 +51,7 @@ class _Entry:
     wildcard: bool = False
 
 
-def resolver(config: Configuration, interest: Interest, listeners: tuple[Listener, ...]) -> Resolver:
+def resolver(config: Configuration, interest: Interest, program: Program) -> Resolver:
     """Give the resolver, with rules for the names of interest (empty: all) alone."""
     reader = _Reader(config, interest)
     gaps = (*config.gaps, *reader.gaps)
@@ -64,7 +65,8 @@ def resolver(config: Configuration, interest: Interest, listeners: tuple[Listene
         otherwise = unknown
     source = next((option.source for option in config.options), None)
     views = (View((RuleList(rules),), otherwise),)
-    return Resolver("dnsmasq", views, listeners or _listeners(config), source, gaps, safety=_safety(config))
+    listeners = program.listeners or _listeners(config)
+    return Resolver("dnsmasq", views, listeners, source, gaps, program.addresses, safety=_safety(config))
 
 
 def _safety(config: Configuration) -> Safety:

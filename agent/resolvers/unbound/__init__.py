@@ -50,10 +50,11 @@ def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Resolver, F
     from agent.resolvers.unbound.views import resolver  # noqa: PLC0415
 
     for program in programs:
-        following = Following(snapshot, NAME)
+        following = Following.of(snapshot, NAME, program)
         written, gaps = clauses(_file(program), following, interest)
         found = resolver(written, following, gaps, interest)
-        yield replace(found, listeners=program.listeners or found.listeners), following
+        listeners = program.listeners or found.listeners
+        yield replace(found, listeners=listeners, addresses=program.addresses), following
 
 
 def _file(program: Program) -> str:

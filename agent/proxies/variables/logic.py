@@ -1,0 +1,41 @@
+"""Joining tests, without those that say nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.model.proxy import ALWAYS, NEVER, AllOf, AnyOf, Not
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agent.model.proxy import Test
+
+
+def every(tests: Iterable[Test]) -> Test:
+    """All of them hold."""
+    kept: list[Test] = []
+    for one in tests:
+        if one == NEVER:
+            return NEVER
+        if one != ALWAYS and one not in kept:
+            kept += one.tests if isinstance(one, AllOf) else (one,)
+    return kept[0] if len(kept) == 1 else AllOf(tuple(kept))
+
+
+def some(tests: Iterable[Test]) -> Test:
+    """One of them holds."""
+    kept: list[Test] = []
+    for one in tests:
+        if one == ALWAYS:
+            return ALWAYS
+        if one != NEVER and one not in kept:
+            kept += one.tests if isinstance(one, AnyOf) else (one,)
+    return kept[0] if len(kept) == 1 else AnyOf(tuple(kept))
+
+
+def opposite(test: Test) -> Test:
+    """It does not hold."""
+    if test in (ALWAYS, NEVER):
+        return NEVER if test == ALWAYS else ALWAYS
+    return test.test if isinstance(test, Not) else Not(test)

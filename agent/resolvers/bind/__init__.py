@@ -1,0 +1,60 @@
+"""BIND: views, access lists, zones, forwarding, response policies (named.conf(5), version 9.18).
+
+What reads it is loaded where there is one, as it is long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from agent.kind import Kind, Piece
+from agent.model.names import Interest
+from agent.snapshot import Files, Want
+from agent.snapshot.following import Following
+from agent.snapshot.programs import present, unit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agent.model.resolver import Resolver
+    from agent.snapshot import Snapshot
+
+NAME: Final = "named"
+NONE: Final = Interest({"invalid"})
+"""Zones are named whatever the names of interest are."""
+DEFAULT: Final = "/etc/bind/named.conf"
+
+
+def wants(snapshot: Snapshot) -> Iterable[Want]:
+    """The files of each named that runs or starts at boot."""
+    if f"files{unit_of(NAME)}" not in snapshot.artifacts:
+        yield Want("files", Files(unit_of(NAME)))
+    for program in present(snapshot, NAME, DEFAULT):
+        from agent.resolvers.bind.configuration import configuration  # noqa: PLC0415 - see above
+
+        following = Following(snapshot, NAME)
+        for path in configuration(program.arguments, following, NONE).files:
+            following.file(path)
+        yield from following.wants
+
+
+def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
+    """One resolver for each."""
+    found = tuple(_resolvers(snapshot, Interest(interest)))
+    return Piece(resolvers=found, gaps=tuple(gap for one in found for gap in one.gaps))
+
+
+def _resolvers(snapshot: Snapshot, interest: Interest) -> Iterator[Resolver]:
+    programs = present(snapshot, NAME, DEFAULT)
+    if not programs:
+        return
+    from agent.resolvers.bind.resolver import resolver  # noqa: PLC0415 - see above
+
+    for program in programs:
+        following = Following(snapshot, NAME)
+        found = resolver(program.arguments, snapshot, following, interest)
+        yield replace(found, listeners=program.listeners or found.listeners)
+
+
+KIND = Kind(NAME, wants, read)

@@ -1,0 +1,1 @@
+"""What resolvers that filter names have in common."""
