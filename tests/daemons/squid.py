@@ -169,8 +169,9 @@ class Config:
                 self.nameless += [name] * ("none" in entries)
                 lines = self._listed(name, "dstdomain", random.choice(("", "", "-n ")), entries)
             case 3 | 4:
-                patterns = random.sample(PATTERNS, random.randrange(1, 4))
-                lines = self._listed(name, "dstdom_regex", random.choice(("", "-n ", "-i ")), patterns)
+                patterns, option = random.sample(PATTERNS, random.randrange(1, 4)), random.choice(("", "-n ", "-i "))
+                self.nameless += [name] * (option != "-n " and "^[^.]+$" in patterns)
+                lines = self._listed(name, "dstdom_regex", option, patterns)
             case 5:
                 patterns = random.sample(PATTERNS, random.randrange(1, 3))
                 lines = self._listed(name, "ssl::server_name_regex", "--client-requested ", patterns)
@@ -314,7 +315,7 @@ def settled(course: tuple[ProxyStage, ...], ask: Ask, config: Config, newest: TL
         if isinstance(one, Open) and not one.key.startswith(UNSURE):
             pattern = SPELLED.fullmatch(one.key)
             fits = pattern and re.search(pattern[1], url, re.IGNORECASE if pattern[2] == "True" else 0)
-            known.setdefault(one.key, bool(fits))
+            known.setdefault(one.key, bool(fits) or one.key.startswith("path in"))
     return known
 
 

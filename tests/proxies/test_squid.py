@@ -8,7 +8,8 @@ import pytest
 
 from agent.model.course import Ask, walk
 from agent.model.intervals import address_value
-from agent.model.proxy import SAME_ADDRESS, Act, Form
+from agent.model.proxy import SAME_ADDRESS, Act, Form, Names
+from agent.model.resolver import NameSet, Scope
 from agent.proxies import squid
 from agent.snapshot import Files
 from tests.daemons.snapshots import snapshot
@@ -132,6 +133,20 @@ def test_headers_and_sizes_matter_to_pages() -> None:
     assert acts(f"{ALLOW}reply_body_max_size 100 MB\nrequest_header_access Via deny all\n", Form.GET) == {Act.ALLOW}
 
 
+def test_of_a_long_list_only_what_touches_the_names_is_kept() -> None:
+    names = "\n".join(f".host{number}.example.com" for number in range(200_000))
+    found = read(
+        'http_port 3128\nacl x dstdomain "/l"\nhttp_access deny x\nhttp_access allow all\n',
+        {"/l": f"{names}\n.cdn.livechat.com # why\n.COM \n"},
+    )
+    tests = [rule.test for stage in found.doors[0].courses[0][1] for rule in stage.rules]
+    (kept,) = (test for test in tests if isinstance(test, Names))
+    assert {(one.scope, one.text) for one in kept.sets if isinstance(one, NameSet)} == {
+        (Scope.SUBTREE, "cdn.livechat.com"),
+        (Scope.SUBTREE, "com"),
+    }
+
+
 def test_a_list_that_is_missing_opens_only_its_own_element() -> None:
     text = 'http_port 3128\nacl x dstdomain "/etc/squid/list"\nhttp_access deny x\nhttp_access allow all\n'
     assert acts(text) == {Act.ALLOW, Act.DENY}
@@ -157,7 +172,10 @@ def test_groups_that_hold_each_other_end() -> None:
 
 def test_users_of_a_zone_log_in_and_those_by_name_are_open() -> None:
     users = "auth_param basic program /x\nacl in proxy_auth REQUIRED\nacl one proxy_auth anna\n"
-    assert acts(f"http_port 3128\n{users}http_access allow in\n") == {Act.ALLOW}
+    text = f"http_port 3128\n{users}http_access allow in\n"
+    assert acts(text) == {Act.ALLOW}
+    notes = squid.read(snapshot({MAIN: text}, [RUNNING]), INTEREST).notes
+    assert notes[0] == "users are taken to log in to Squid (/etc/squid/squid.conf: acl in)"
     assert acts(f"http_port 3128\n{users}http_access allow one\n") == {Act.ALLOW, Act.DENY}
 
 

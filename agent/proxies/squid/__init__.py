@@ -47,7 +47,9 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     names = Interest(interest)
     found = [proxy(path, Following(snapshot, NAME), names, dict(macros)) for path, macros in programs]
     found = [one for at, one in enumerate(found) if one not in found[:at]]
-    return Piece(proxies=tuple(found), gaps=tuple(dict.fromkeys(gap for one in found for gap in one.gaps)))
+    gaps = tuple(dict.fromkeys(gap for one, _ in found for gap in one.gaps))
+    notes = tuple(dict.fromkeys(note for _, notes in found for note in notes))
+    return Piece(proxies=tuple(one for one, _ in found), gaps=gaps, notes=notes)
 
 
 def _programs(snapshot: Snapshot) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:

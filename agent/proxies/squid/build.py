@@ -9,7 +9,7 @@ from agent.model.proxy import Proxy
 from agent.model.source import Gap, Source
 from agent.proxies.squid.acls import DOMAINS, acls
 from agent.proxies.squid.configuration import Configuration
-from agent.proxies.squid.doors import door
+from agent.proxies.squid.doors import REVERSE_PROXY, door
 from agent.proxies.squid.elements import Elements
 from agent.proxies.squid.lines import PROGRAM, lines
 from agent.proxies.squid.mistakes import conflicts, mistakes
@@ -30,8 +30,10 @@ def follow(path: str, following: Following, macros: Mapping[str, str]) -> None:
     acls(found, following, NOTHING)
 
 
-def proxy(path: str, following: Following, interest: Interest, macros: Mapping[str, str]) -> Proxy:
-    """Read a configuration file and all that it names."""
+def proxy(
+    path: str, following: Following, interest: Interest, macros: Mapping[str, str]
+) -> tuple[Proxy, tuple[str, ...]]:
+    """Read a configuration file and all that it names; what an administrator should know comes with it."""
     source = Source(f"files{path}", "")
     found, refused = lines(path, following, macros)
     elements, trouble = acls(found, following, interest)
@@ -43,11 +45,14 @@ def proxy(path: str, following: Following, interest: Interest, macros: Mapping[s
     )
     config = Configuration(found, Elements(elements), (*refused, *trouble, *both), source)
     listening = tuple(ports(found))
-    return Proxy(
+    reverse = tuple(Gap(PROGRAM, REVERSE_PROXY, port.source) for port in listening if port.reverse)
+    read = Proxy(
         PROGRAM,
         tuple(door(config, port) for port in listening),
         source,
         tuple(f"{word}#53" for line in config.all("dns_nameservers") for word in line.texts()),
         mistakes=mistakes(config, listening, interest),
-        gaps=tuple(dict.fromkeys((*following.gaps, *(doubt.gap for doubt in config.doubts)))),
+        gaps=tuple(dict.fromkeys((*following.gaps, *(doubt.gap for doubt in config.doubts), *reverse))),
     )
+    users = (name for name, acl in elements.items() if acl.type == "proxy_auth")
+    return read, tuple(f"users are taken to log in to Squid ({path}: acl {name})" for name in users)
