@@ -225,7 +225,8 @@ class Config:
 
     def _some(self) -> str:
         chosen = self.random.sample(self._elements, min(len(self._elements), self.random.choice((0, 1, 1, 2))))
-        return " ".join(self.random.choice(("", "", "!")) + one for one in chosen or ["all"])
+        names = [self.random.choice((one, one, one.upper())) for one in chosen or ["all"]]
+        return " ".join(self.random.choice(("", "", "!")) + one for one in names)
 
     def _access(self, directive: str, count: int) -> list[str]:
         random = self.random

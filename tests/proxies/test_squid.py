@@ -88,7 +88,7 @@ def test_without_any_rule_nobody_may_ask() -> None:
         (f"{ALLOW}ssl_bump allow localhost\nssl_bump bump all\n", "ssl_bump has words of version 3.1"),
         (f"{ALLOW}acl x\n", "an acl without name or type"),
         (f"{ALLOW}acl x src 10.0.0.0/8\nacl x dst 10.0.0.0/8\n", "acl x has two types: src and dst"),
-        (f"{ALLOW}acl x dstdomain api.livechat.com .livechat.com\n", "Squid does not start with api.livechat.com"),
+        (f"{ALLOW}acl x dstdomain api.livechat.com .livechat.com\n", "acl x lists api.livechat.com and .livechat.com"),
         (f"{ALLOW}if maybe\nendif\n", "a condition is not understood: maybe"),
         (f"{ALLOW}if true\n", "if without endif"),
         (f"{ALLOW}else\n", "else without if"),

@@ -66,17 +66,6 @@ def of_line(line: Line) -> tuple[Rule, ...]:
     return rules((line,), (*ACTIONS, line.first), skip=int(line.name in NAMED))
 
 
-def undefined(lines: Iterable[Line], built_in: Iterable[str]) -> Iterator[tuple[str, Line]]:
-    """The elements that access lists name before anybody defines them, with the lines."""
-    known = set(built_in)
-    for line in lines:
-        if line.name == "acl":
-            known.add(line.text.partition(" ")[0].strip())
-        elif line.name in LISTS:
-            names = (name.removeprefix("!") for rule in of_line(line) for name in rule.elements)
-            yield from ((name, line) for name in names if name not in known)
-
-
 def decided(found: Iterable[Rule], elements: Elements, moment: Moment) -> Iterator[tuple[Test, Rule]]:
     """The rules that may fit, up to one that always does."""
     for rule in found:

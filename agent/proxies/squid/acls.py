@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from agent.model.names import Interest
+    from agent.proxies.squid.words import Word
     from agent.snapshot import Artifact
     from agent.snapshot.following import Following
 
@@ -47,6 +48,8 @@ OPTIONS: Final = {
     "ssl::server_name_regex": ("--client-requested", "--server-provided", "--consensus"),
     "annotate_transaction": ("-m",), "annotate_client": ("-m",),
 }  # fmt: skip
+FREE: Final = frozenset({"time", "external", "random"})
+"""Types of which words may begin with a dash."""
 RENAMED: Final = {"myip": "localip", "myport": "localport", "clientside_mark": "client_connection_mark"}
 MAX_LISTED: Final = 2_000
 """Patterns of one list file."""
@@ -108,7 +111,7 @@ class Acl:
 
 
 def acls(lines: Iterable[Line], following: Following, interest: Interest) -> tuple[dict[str, Acl], tuple[Gap, ...]]:
-    """The elements by name, domains of other names left out, and what Squid would not start with."""
+    """The elements by name in lower case, domains of other names left out, and what Squid would not start with."""
     reader = _Reader(following, interest)
     for text in BUILT_IN:
         reader.line(Line("acl", text, Source(PROGRAM, f"acl {text}")))
@@ -118,14 +121,13 @@ def acls(lines: Iterable[Line], following: Following, interest: Interest) -> tup
                 reader.line(line)
             except Malformed as error:
                 reader.gaps.append(Gap(PROGRAM, str(error), line.source))
-    found = {name: Acl(name, kind, tuple(entries)) for name, (kind, entries) in reader.found.items()}
-    return found, tuple(reader.gaps)
+    return {key: Acl(name, kind, tuple(lines)) for key, (name, kind, lines) in reader.found.items()}, tuple(reader.gaps)
 
 
 class _Reader:
     def __init__(self, following: Following, interest: Interest) -> None:
-        self.found: dict[str, tuple[str, list[Entry]]] = {}
-        """Name to type and lines."""
+        self.found: dict[str, tuple[str, str, list[Entry]]] = {}
+        """Name in lower case to name, type and lines."""
         self.gaps: list[Gap] = []
         self._following = following
         self._interest = interest
@@ -143,27 +145,21 @@ class _Reader:
         name, kind = heads[0], RENAMED.get(heads[1], heads[1])
         if name == "manager" and kind == "proto":
             return  # from before it was built in
-        before, entries = self.found.get(name, (kind, []))
+        name, before, entries = self.found.setdefault(name.lower(), (name, kind, []))
         if before != kind:
             raise Malformed(f"acl {name} has two types: {before} and {kind}")
         text = heads[2] if len(heads) > 2 else ""
         if not (entries and kind in DOMAINS and _NAME.fullmatch(text) and not self._interest.touches(_bare(text))):
             entries.append(self._entry(kind, text, line))
-        self.found.setdefault(name, (kind, entries))
 
     def _entry(self, kind: str, text: str, line: Line) -> Entry:
         found = [*words(text, quotes=line.quotes, pattern=kind in PATTERNS and not line.quotes)]
-        options: set[str] = set()
-        while found and (found[0].text.partition("=")[0] in (*OPTIONS.get(kind, ()), "--")):
-            option = found.pop(0).text
-            if option == "--":
-                break
-            options.add(option)
+        options = tuple(_options(kind, found))
         count = FIRST_WORDS.get(kind, 0)
         first = tuple(word.text for word in found[:count])
         values: list[Value] = []
         lists: list[tuple[Artifact, bool]] = []
-        ignore_case = False
+        ignore_case = "-i" in options
         trouble = ""
         unread: tuple[str, ...] = ()
         for at, word in enumerate(found[count:], count + 1):
@@ -203,6 +199,26 @@ class _Reader:
         """Whether a pattern is not plainly about the end of other names."""
         found = _PLAIN_END.fullmatch(text)
         return found is None or self._interest.ends_in(found[1].replace("\\.", ".").lower().lstrip("."))
+
+
+def _options(kind: str, found: list[Word]) -> Iterator[str]:
+    """Take the options in front away, letters that stand together apart; raises Malformed."""
+    able = OPTIONS.get(kind, ()) + (("-i", "+i") if kind in PATTERNS else ())
+    while found and found[0].text[0] in "-+":
+        option = found[0].text
+        letters = [f"{option[0]}{letter}" for letter in option[1:]]
+        if option == "--":
+            found.pop(0)
+            return
+        if option.partition("=")[0] in able:
+            yield option
+        elif letters and all(letter in able for letter in letters):
+            yield from letters
+        elif option[0] == "-" and kind not in FREE:
+            raise Malformed(f"acl of type {kind} has no option {option}")
+        else:
+            return
+        found.pop(0)
 
 
 def _bare(text: str) -> str:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 from agent.model.names import Interest
 from agent.model.proxy import Proxy
 from agent.model.source import Gap, Source
-from agent.proxies.squid.acls import DOMAINS, acls
+from agent.proxies.squid.acls import acls
 from agent.proxies.squid.configuration import Configuration
 from agent.proxies.squid.doors import REVERSE_PROXY, door
 from agent.proxies.squid.elements import Elements
 from agent.proxies.squid.lines import PROGRAM, lines
-from agent.proxies.squid.mistakes import conflicts, mistakes
+from agent.proxies.squid.mistakes import mistakes
 from agent.proxies.squid.ports import ports
+from agent.proxies.squid.refusals import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,13 +38,8 @@ def proxy(
     source = Source(f"files{path}", "")
     found, refused = lines(path, following, macros)
     elements, trouble = acls(found, following, interest)
-    both = tuple(
-        Gap(PROGRAM, f"Squid does not start with {one.text} and {other.text} in acl {acl.name}", other.source)
-        for acl in elements.values()
-        if acl.type in DOMAINS
-        for one, other in conflicts(acl)
-    )
-    config = Configuration(found, Elements(elements), (*refused, *trouble, *both), source)
+    refused = (*refused, *trouble, *refusals(found, elements))
+    config = Configuration(found, Elements(elements), refused, source)
     listening = tuple(ports(found))
     reverse = tuple(Gap(PROGRAM, REVERSE_PROXY, port.source) for port in listening if port.reverse)
     read = Proxy(
@@ -54,5 +50,5 @@ def proxy(
         mistakes=mistakes(config, listening, interest),
         gaps=tuple(dict.fromkeys((*following.gaps, *(doubt.gap for doubt in config.doubts), *reverse))),
     )
-    users = (name for name, acl in elements.items() if acl.type == "proxy_auth")
+    users = (acl.name for acl in elements.values() if acl.type == "proxy_auth")
     return read, tuple(f"users are taken to log in to Squid ({path}: acl {name})" for name in users)

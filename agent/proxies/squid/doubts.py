@@ -10,13 +10,11 @@ from agent.errors import Malformed
 from agent.model.proxy import ALWAYS, NEVER
 from agent.model.record import record
 from agent.model.source import Gap
-from agent.proxies.squid.access import ACTIONS, Rule, allowed, rules, undefined
-from agent.proxies.squid.acls import BUILT_IN
+from agent.proxies.squid.access import Rule, allowed, rules
 from agent.proxies.squid.directives import KNOWN, OPEN
 from agent.proxies.squid.lines import PROGRAM
 from agent.proxies.squid.logic import any_of
 from agent.proxies.squid.moments import Phase
-from agent.proxies.squid.ports import DIVERTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -80,37 +78,12 @@ class Doubt:
 def doubts(config: Configuration) -> tuple[Doubt, ...]:
     """All of them, in the order of the lines."""
     found = [Doubt(gap.reason, gap.source or config.source) for gap in config.refused]
-    for name, line in undefined(config.lines, (text.partition(" ")[0] for text in BUILT_IN)):
-        found.append(Doubt(f"acl {name} is not defined", line.source))
-    found += _refused(config)
     for line in config.lines:
-        if line.quotes and (trouble := _trouble(line)):
-            found.append(Doubt(trouble, line.source))
         if line.name not in KNOWN:
             found.append(Doubt(f"the directive {line.name} is not known", line.source))
         elif line.name in OPEN:
             found += _OF[line.name](config, line)
     return tuple(dict.fromkeys(found))
-
-
-def _refused(config: Configuration) -> Iterator[Doubt]:
-    """Lines with which Squid does not start."""
-    for line in config.all("https_port"):
-        options = frozenset(line.text.split())
-        if options & DIVERTED and "ssl-bump" not in options:
-            yield Doubt("Squid does not start where a diverted https_port has no ssl-bump", line.source)
-    bumps = config.all("ssl_bump")
-    old = [line for line in bumps if line.first in ACTIONS]
-    if old and len(old) < len(bumps):
-        yield Doubt("Squid does not start where ssl_bump has words of version 3.1 and others", old[0].source)
-
-
-def _trouble(line: Line) -> str:
-    try:
-        line.words()
-    except Malformed as error:
-        return str(error)
-    return ""
 
 
 def _certain(config: Configuration, line: Line) -> Iterator[Doubt]:

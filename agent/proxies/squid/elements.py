@@ -50,10 +50,11 @@ OPEN: Final = {
     "user_cert": "it depends on the client's certificate",
 }
 """Types that configuration does not decide."""
+KNOWN_TYPES: Final = TYPES.keys() | requests.ADDRESSES.keys() | GROUPS | OPEN.keys()
 
 
 class Elements:
-    """All elements; gives the test of each at a moment."""
+    """All elements, by their names in lower case; gives the test of each at a moment."""
 
     def __init__(self, acls: Mapping[str, Acl]) -> None:
         self.acls = acls
@@ -64,12 +65,12 @@ class Elements:
         """Give what ``name`` or ``!name`` tests."""
         if name.startswith("!"):
             return none_of(self.test(name[1:], moment, depth))
-        acl = self.acls.get(name)
+        acl = self.acls.get(name.lower())
         if acl is None:
             return Open(f"acl {name}", f"acl {name} is not defined")
         if depth > MAX_DEPTH:
             return Open(f"acl {name}", f"acl {name} is part of itself")
-        key = (name, moment)
+        key = (acl.name, moment)
         if key not in self._made:
             found = self._test(acl, moment, depth)
             self._made[key] = any_of((found, Open(f"acl {name}", acl.trouble))) if acl.trouble else found

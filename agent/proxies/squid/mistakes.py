@@ -15,13 +15,14 @@ from agent.proxies.squid.acls import DOMAINS, NAME_PATTERNS
 from agent.proxies.squid.moments import Moment, Phase
 from agent.proxies.squid.names import REVERSE, name_set
 from agent.proxies.squid.patterns import compiled
+from agent.proxies.squid.refusals import conflicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agent.model.names import Interest
     from agent.proxies.squid.access import Rule
-    from agent.proxies.squid.acls import Acl, Value
+    from agent.proxies.squid.acls import Acl
     from agent.proxies.squid.configuration import Configuration
     from agent.proxies.squid.ports import Port
 
@@ -33,7 +34,7 @@ _HOST: Final = re.compile(r"(?:[a-z]+:/*)?([^/:]+)")
 def mistakes(config: Configuration, ports: Sequence[Port], interest: Interest) -> tuple[Mistake, ...]:
     """All of them, each once."""
     found: list[Mistake] = []
-    used = {name.removeprefix("!") for line in config.lists for rule in line for name in rule.elements}
+    used = {name.removeprefix("!").lower() for line in config.lists for rule in line for name in rule.elements}
     for name, acl in config.elements.acls.items():
         if acl.type in DOMAINS:
             found += _spellings(acl, interest)
@@ -50,25 +51,6 @@ def mistakes(config: Configuration, ports: Sequence[Port], interest: Interest) -
     found += _confused(config, listed)
     found += _too_early(config, listed, ports)
     return tuple(dict.fromkeys(found))
-
-
-def conflicts(acl: Acl) -> Iterator[tuple[Value, Value]]:
-    """Pairs of which Squid says that the first is a subdomain of the second, and ends (``aclDomainCompare``)."""
-    seen: dict[str, tuple[Value, NameSet]] = {}
-    below: dict[str, Value] = {}
-    for value in acl.values:
-        mine = name_set(value.text)
-        if mine is None:
-            continue
-        other, its = seen.get(mine.text, (value, mine))
-        if mine.scope is not its.scope:
-            yield (value, other) if mine.scope is Scope.SUBTREE else (other, value)
-        elif mine.scope is Scope.SUBTREE and mine.text in below:
-            yield below[mine.text], value
-        seen.setdefault(mine.text, (value, mine))
-        labels = mine.text.split(".")
-        for at in range(1, len(labels)):
-            below.setdefault(".".join(labels[at:]), value)
 
 
 # ---- lists of domains ----
@@ -212,7 +194,7 @@ def _confused(config: Configuration, listed: Sequence[Rule]) -> Iterator[Mistake
     """The addresses of clients where those of servers are asked for."""
     for rule in listed:
         for name in rule.elements if rule.allows else ():
-            acl = config.elements.acls.get(name)
+            acl = config.elements.acls.get(name.lower())
             if acl is None or acl.type != "dst" or len(rule.elements) != 1:
                 continue
             found = config.elements.addresses(acl)
