@@ -206,6 +206,12 @@ def test_diverted_tls_without_rules_is_decrypted() -> None:
     assert (way.ruling.act, way.decrypted_by) == (Act.ALLOW, found.doors[0].source)
 
 
+def test_of_diverted_connections_the_address_may_be_listed_among_names() -> None:
+    text = f'{BUMPS}ssl_bump splice all\nacl x dstdomain -n "/l"\nhttp_access deny x\nhttp_access allow all\n'
+    found = read(text, {"/l": "www.example.org\n23.40.1.2 # theirs\n"})
+    assert [one.ruling.act for one in asked(found, Form.TLS)] == [Act.DENY]
+
+
 def test_a_reverse_proxy_is_left_open() -> None:
     found = read("http_port 80 accel defaultsite=www.example.org\nhttp_access allow all\n")
     assert {one.ruling.act for one in asked(found, Form.HTTP)} == {Act.OPEN}

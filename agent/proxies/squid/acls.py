@@ -52,7 +52,9 @@ FREE: Final = frozenset({"time", "external", "random"})
 """Types of which words may begin with a dash."""
 RENAMED: Final = {"myip": "localip", "myport": "localport", "clientside_mark": "client_connection_mark"}
 MAX_LISTED: Final = 2_000
-"""Patterns of one list file."""
+"""Patterns of one line, or of its list file."""
+MAX_VALUES: Final = 50_000
+"""Other values that touch the names of interest."""
 
 
 @record
@@ -135,7 +137,9 @@ class _Reader:
         above = {name.split(".", depth)[-1] for name in names for depth in range(name.count(".") + 1)}
         self._about = names | {name for name in above if "." in name}
         tops = "|".join(re.escape(name) for name in sorted(above - self._about))
-        self._tops = re.compile(rf"^[ \t]*\.?(?:{tops})(?![^\s])".encode(), re.IGNORECASE | re.MULTILINE)
+        short = rf"^[ \t]*(?:\.?(?:{tops})|none|[0-9.]+|[0-9a-f:]*:[0-9a-f:]*)(?![^\s])"
+        self._short = re.compile(short.encode(), re.IGNORECASE | re.MULTILINE)
+        """Top-level domains above the names, and what may stand where there is no name: addresses, ``none``."""
 
     def line(self, line: Line) -> None:
         """Take one line; raises Malformed."""
@@ -178,14 +182,15 @@ class _Reader:
                 ignore_case = word.text == "-i"
             else:
                 values.append(Value(word.text, line.source, ignore_case))
-        if len(values) > MAX_LISTED and kind in PATTERNS:
-            values, trouble = values[:MAX_LISTED], f"more than {MAX_LISTED} patterns"
+        most = MAX_LISTED if kind in PATTERNS else MAX_VALUES
+        if len(values) > most:
+            values, trouble = values[:most], f"more than {most} values that may matter"
         return Entry(tuple(values), first, frozenset(options), line.source, tuple(lists), unread, trouble)
 
     def _listed(self, kind: str, artifact: Artifact, named_by: Line, *, ignore_case: bool) -> Iterator[Value]:
         """The values of a list file; of domains those that touch the names of interest."""
         if kind in DOMAINS and self._interest.names:
-            found = sorted({*lines_about(artifact.data, self._about), *_matched(self._tops, artifact.data)})
+            found = sorted({*lines_about(artifact.data, self._about), *_matched(self._short, artifact.data)})
         else:
             found = list(lines_about(artifact.data, ()))
         for number, line in found:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Irregular, Malformed
+from agent.model.intervals import as_address
 from agent.model.naming import Mistake
 from agent.model.proxy import ALWAYS, Names, Open, leaves
 from agent.model.public import PUBLIC
@@ -62,7 +63,7 @@ def _spellings(acl: Acl, interest: Interest) -> Iterator[Mistake]:
         text = value.text.lower()
         host = _HOST.match(text)
         bare = (host[1] if host else text).strip("*.").split(" ")[0]
-        if name_set(value.text) is not None or not bare or not interest.touches(bare):
+        if name_set(value.text) is not None or not bare or as_address(text) or not interest.touches(bare):
             continue
         if "*" in text:
             what, right = f"in {acl.type} the * of {value.text} stands for itself, and no name has one", f".{bare}"

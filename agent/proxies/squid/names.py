@@ -31,7 +31,7 @@ def name_set(text: str) -> NameSet | None:
     """The names of one word (``matchDomainName``): a dot in front adds all below; None where no name is like it."""
     bare = text.lower().removeprefix(".")
     try:
-        if bare != normalise(bare) or _NOT_NAMED.search(bare):
+        if bare != normalise(bare) or _NOT_NAMED.search(bare) or as_address(bare):
             return None
     except ValueError:
         return None

@@ -115,7 +115,7 @@ def _url_regex(acl: Acl, moment: Moment) -> Test:
 
 
 def _urlpath_regex(acl: Acl, moment: Moment) -> Test:
-    if moment.phase is Phase.CONNECT:
+    if moment.phase in (Phase.CONNECT, Phase.BARE):
         return NEVER
     if moment.phase in (Phase.ADDRESSED, Phase.NAMED):
         return of_text(acl.values, "/")
