@@ -212,6 +212,15 @@ def test_of_diverted_connections_the_address_may_be_listed_among_names() -> None
     assert [one.ruling.act for one in asked(found, Form.TLS)] == [Act.DENY]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "open_"), [("facebook", False), ("^(ads|track)[.]", False), ("face", True), (".", True)]
+)
+def test_patterns_of_urls_that_no_address_fits(pattern: str, open_: bool) -> None:
+    text = f"{BUMPS}ssl_bump splice all\nacl x url_regex -i {pattern}\nhttp_access deny x s1\nhttp_access allow all\n"
+    same = {SAME_ADDRESS: True}
+    assert (len(asked(read(text), Form.TLS, known=same)) > 1) is open_
+
+
 def test_a_reverse_proxy_is_left_open() -> None:
     found = read("http_port 80 accel defaultsite=www.example.org\nhttp_access allow all\n")
     assert {one.ruling.act for one in asked(found, Form.HTTP)} == {Act.OPEN}

@@ -8,7 +8,7 @@ from agent.model.intervals import Intervals, as_address
 from agent.model.proxy import ALWAYS, NEVER, Clients, Methods, Open, Ports, Targets
 from agent.proxies.squid.logic import any_of
 from agent.proxies.squid.moments import Phase
-from agent.proxies.squid.patterns import of_agents, of_authority, of_text, of_url
+from agent.proxies.squid.patterns import of_address, of_agents, of_authority, of_text, of_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,7 +109,8 @@ def _url_regex(acl: Acl, moment: Moment) -> Test:
     if moment.phase is Phase.NAMED:
         return of_authority(acl.values, hello=True)
     if moment.nameless:
-        return Open(f"address in {acl.name}", f"acl {acl.name}: patterns are compared with the server's address")
+        because = f"acl {acl.name}: patterns are compared with the server's address"
+        return of_address(acl.values, f"address in {acl.name}", because)
     scheme, port = ("https", 443) if moment.phase is Phase.INNER else ("http", 80)
     return of_url(acl.values, scheme, port, hello=moment.hello)
 
@@ -176,6 +177,11 @@ def _of_reply(acl: Acl, moment: Moment) -> Test:
     return Open(f"acl {acl.name}", f"acl {acl.name}: it depends on the server's answer")
 
 
+def _annotate_client(acl: Acl, moment: Moment) -> Test:
+    del acl
+    return _known(moment.phase is not Phase.BARE)
+
+
 def _always(acl: Acl, moment: Moment) -> Test:
     del acl, moment
     return ALWAYS
@@ -205,7 +211,7 @@ TYPES: Final[Mapping[str, Callable[[Acl, Moment], Test]]] = {
     "urllogin": _never, "browser": _browser, "req_header": _header, "referer_regex": _of_page,
     "req_mime_type": _of_page, "at_step": _at_step, "connections_encrypted": _connections_encrypted,
     "proxy_auth": _proxy_auth, "has": _has, "transaction_initiator": _transaction_initiator,
-    "annotate_transaction": _always, "annotate_client": _always, "snmp_community": _never,
+    "annotate_transaction": _always, "annotate_client": _annotate_client, "snmp_community": _never,
     "rep_mime_type": _of_reply, "rep_header": _of_reply, "http_status": _of_reply, "peername": _of_reply,
     "peername_regex": _of_reply,
 }  # fmt: skip
