@@ -131,7 +131,7 @@ def test_an_audit_names_the_line_that_denies_a_domain(tmp_path: Path) -> None:
         "acl x dstdomain .x.com x.com", "acl x src all\nacl x dst all", "http_access allow nope", "http_access allow !!all",
         "http_access allow later\nacl later src all", "ssl_bump foo all", "ssl_bump allow all\nssl_bump peek all",
         "http_port", "http_port foo", "http_port 99999", "https_port 3130 intercept tls-cert=/x", "bogus on", "endif",
-        "if true", "if maybe\nendif", "include /nonexistent", "include /nonexistent/*.conf",
+        "if true", "if maybe\nendif", "include /nonexistent", "include /dev/null # why", f"acl x dstdomain {' a.com' * 1400}", "include /nonexistent/*.conf",
         "configuration_includes_quoted_values on\nacl x dstdomain a*b",
         'configuration_includes_quoted_values on\nacl x dstdomain "a',
     ],

@@ -168,9 +168,10 @@ class _Reader:
         unread: tuple[str, ...] = ()
         for at, word in enumerate(found[count:], count + 1):
             if word.file:
-                artifact = self._following.file(word.file, line.source)
+                absolute = word.file.startswith("/")
+                artifact = self._following.file(word.file, line.source) if absolute else None
                 if artifact is None:
-                    trouble = f"{word.file} is not there"
+                    trouble = f"{word.file} is not there" if absolute else f"where {word.file} is is not known"
                 elif kind in ADDRESSES:
                     lists.append((artifact, line.quotes))
                 else:
