@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.model.course import Ask, walk
 from agent.model.intervals import address_value
@@ -290,3 +292,32 @@ def test_a_name_is_asked_for_too_early() -> None:
     found = read(text)
     assert {one.ruling.act for one in asked(found, Form.TLS)} == {Act.ALLOW, Act.DENY}
     assert "before their name is read" in found.mistakes[0].what
+
+
+WORDS = st.sampled_from(
+    [
+        "http_port 3128", "https_port 3130 intercept ssl-bump", "http_port 3129 intercept", "acl x", "dstdomain", "src", "dst",
+        "dstdom_regex", "url_regex", "ssl::server_name", "any-of x", "at_step SslBump2", "port 1-", "http_access", "allow x",
+        "deny all", "ssl_bump", "peek", "bump all", "terminate x", "cache_peer a parent 80 0", "name=a", "never_direct",
+        "always_direct deny x", "miss_access", '"/l"', "'/l'", 'parameters("/l")', "include /l", "include /c", "if 1 = 1",
+        "else", "endif", "configuration_includes_quoted_values on", "\\", "#", "\n", "\r\n", "\0", "-i", "+i", "-n", "--", "!x",
+        "10.0.0.0/8", "10.1.0.0-10.0.0.0/8", "::/0", "ipv4", "9" * 5000, "(" * 100, "a{1,9999}", "[", "\xff", "\u0663",
+        ".livechat.com", "*.livechat.com", "proxy_auth REQUIRED", "auth_param", "url_rewrite_program x", "icap_enable on",
+        "icap_service", "reply_body_max_size", "tls_outgoing_options", "tcp_outgoing_mark", "${process_number}", " ", "\t",
+    ]
+)  # fmt: skip
+TEXTS = st.one_of(
+    st.text(max_size=60), st.lists(WORDS, max_size=25).map(" ".join), st.lists(WORDS, max_size=25).map("\n".join)
+)
+
+
+@given(TEXTS, TEXTS)
+def test_whatever_stands_in_the_files_has_an_end(main: str, listed: str) -> None:
+    files: dict[str, str | bytes] = {"/l": listed, "/c": main}
+    text = main.encode(errors="surrogateescape")
+    taken = snapshot({MAIN: text, **files}, [RUNNING])
+    list(squid.wants(taken))
+    for proxy in squid.read(taken, INTEREST).proxies:
+        for door in proxy.doors:
+            for form, course in door.courses:
+                assert walk(course, Ask(form, "cdn.livechat.com", 443, client=CLIENT, target=SERVER))

@@ -39,7 +39,7 @@ SPARED: Final = frozenset({
 """Headers without which a page comes all the same."""
 TRUSTED: Final = frozenset({"cafile", "capath", "cert", "key", "sslcert", "sslkey", "flags", "sslflags", "domain"})
 """Options of TLS to servers that do not keep good servers out."""
-_SIZE: Final = re.compile(r"(\d+)\s*([a-z]*)", re.IGNORECASE)
+_SIZE: Final = re.compile(r"(\d{1,18})\s*([a-z]*)", re.IGNORECASE)
 
 
 class Reach(Enum):

@@ -28,7 +28,7 @@ QUOTES: Final = "configuration_includes_quoted_values"
 _STATEMENT: Final = re.compile(r"(if|else|endif)(?:\s+(.*)|)$")
 _INCLUDE: Final = re.compile(r"include[ \t]+(.+)")
 _PATHS: Final = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
-_INTEGERS: Final = re.compile(r"\s*(-?\d+)\s*=\s*(-?\d+)\s*")
+_INTEGERS: Final = re.compile(r"\s*(-?\d{1,18})\s*=\s*(-?\d{1,18})\s*")
 
 
 @record

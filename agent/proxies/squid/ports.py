@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agent.model.source import Source
     from agent.proxies.squid.lines import Line
 
-_ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]:|([^:\[\]]+):|)(\d+)")
+_ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]:|([^:\[\]]+):|)(\d{1,5})")
 DIVERTED: Final = frozenset({"intercept", "tproxy", "transparent"})
 REVERSE: Final = frozenset({"accel", "vhost", "defaultsite", "vport"})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import Intervals, as_address
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from agent.proxies.squid.addresses import Addresses
     from agent.proxies.squid.moments import Moment
 
+_RANGE: Final = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
 # ---- addresses ----
 
@@ -65,12 +67,8 @@ def _port(acl: Acl, moment: Moment) -> Test:
 
 
 def _numbers(acl: Acl) -> Intervals:
-    spans = []
-    for value in acl.values:
-        low, _, high = value.text.partition("-")
-        if low.isdecimal() and (not high or high.isdecimal()):
-            spans.append((int(low), int(high or low)))
-    return Intervals.of(spans)
+    found = (_RANGE.fullmatch(value.text) for value in acl.values)
+    return Intervals.of((int(one[1]), int(one[2] or one[1])) for one in found if one)
 
 
 def _localport(acl: Acl, moment: Moment) -> Test:
