@@ -192,6 +192,12 @@ def test_users_of_a_zone_log_in_and_those_by_name_are_open() -> None:
     assert acts(f"http_port 3128\n{users}http_access allow one\n") == {Act.ALLOW, Act.DENY}
 
 
+def test_who_is_decrypted_was_asked_to_log_in_by_the_connect_or_never() -> None:
+    text = "http_port 3128 ssl-bump tls-cert=/x\nauth_param basic program /x\nacl in proxy_auth REQUIRED\nssl_bump bump all\n"
+    assert acts(f"{text}http_access allow in\n") == {Act.ALLOW}
+    assert acts(f"{text}http_access allow CONNECT\nhttp_access allow in\nhttp_access deny all\n") == {Act.DENY}
+
+
 BUMPS = (
     "http_port 3128\nhttps_port 3130 intercept ssl-bump tls-cert=/x\nacl s1 at_step SslBump1\nssl_bump peek s1\n"
     "acl mine ssl::server_name .livechat.com\n"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from agent.model.names import Interest
 from agent.model.proxy import Proxy
 from agent.model.source import Gap, Source
+from agent.proxies.squid.access import rules
 from agent.proxies.squid.acls import acls
 from agent.proxies.squid.configuration import Configuration
 from agent.proxies.squid.doors import REVERSE_PROXY, door
@@ -39,7 +40,8 @@ def proxy(
     found, refused = lines(path, following, macros)
     elements, trouble = acls(found, following, interest)
     refused = (*refused, *trouble, *refusals(found, elements))
-    config = Configuration(found, Elements(elements), refused, source)
+    http_access = rules(line for line in found if line.name == "http_access")
+    config = Configuration(found, Elements(elements, http_access), refused, source)
     listening = tuple(ports(found))
     reverse = tuple(Gap(PROGRAM, REVERSE_PROXY, port.source) for port in listening if port.reverse)
     read = Proxy(
