@@ -320,7 +320,11 @@ def _secured(sock: socket.socket, name: str) -> tuple[ssl.SSLSocket, bytes]:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     secured = context.wrap_socket(sock, server_hostname=name or None)
-    return secured, secured.getpeercert(binary_form=True) or b""
+    try:
+        return secured, secured.getpeercert(binary_form=True) or b""
+    except ValueError:  # the other side was gone before the handshake began
+        secured.close()
+        raise
 
 
 def _exchange(sock: socket.socket, line: str, host: str, headers: Sequence[str]) -> str:

@@ -40,7 +40,9 @@ backend out
 
 
 def read(text: str, listed: str | bytes = "", interest: frozenset[str] = NAMES) -> Proxy:
-    (found,) = haproxy.read(snapshot({"/h.cfg": text, "/names": listed}, [RUNNING]), interest).proxies
+    (found,) = haproxy.read(
+        snapshot({"/h.cfg": text, "/names": listed, "/spaced": "\ntext.com \n"}, [RUNNING]), interest
+    ).proxies
     return found
 
 
@@ -273,6 +275,7 @@ MISTAKEN = "frontend f\n bind :1\n tcp-request inspect-delay 5s\n acl a {acl}\n 
         ("req.ssl_sni -m sub livechat.com", "also fits names of others", "-m end .livechat.com"),
         ("req.ssl_sni -m reg livechat.com$", "stands for any character", r"'livechat\.com$'"),
         ("req.ssl_sni -f /names", "* is no wildcard", "-m end .livechat.com"),
+        ("req.ssl_sni -f /spaced", "the spaces at the end of the line", "text.com without"),
     ],
 )
 def test_mistakes(acl: str, what: str, remedy: str) -> None:
@@ -280,7 +283,7 @@ def test_mistakes(acl: str, what: str, remedy: str) -> None:
     assert what in found.what
     assert remedy in found.remedy
     assert found.names
-    assert found.source.line == (2 if "/names" in acl else 4)
+    assert found.source.line == (2 if "-f" in acl else 4)
 
 
 @pytest.mark.parametrize(

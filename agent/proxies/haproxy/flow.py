@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from agent.model.proxy import ALWAYS, Form
 from agent.model.source import Gap
 from agent.proxies.haproxy.lists import Narrow, listed
-from agent.proxies.haproxy.samples import each, host_of
-from agent.proxies.variables.values import Agent, Cases, Found, Missing, Port, Target, Unknown, instead
+from agent.proxies.haproxy.samples import host_of
+from agent.proxies.variables.values import Agent, Cases, Found, Missing, Port, Target, Unknown, each, instead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -82,9 +82,10 @@ def endings(section: Section, flow: Flow) -> ProxyStage:
     if not usable:
         return ProxyStage("server", (), nothing, section.source)
     rules = [*_chosen(section, usable, flow)]
-    for at, server in enumerate(usable):
+    shared = [one for one in usable if " weight 0 " not in f" {' '.join(one.words)} "]
+    for at, server in enumerate(shared):
         doubt = Open(f"balance {section.name} {at}", "several servers share the requests")
-        rules += _to(server, flow, ALWAYS if at == len(usable) - 1 else doubt)
+        rules += _to(server, flow, ALWAYS if at == len(shared) - 1 else doubt)
     return ProxyStage("server", tuple(rules), nothing, usable[-1].source)
 
 
