@@ -178,6 +178,14 @@ def test_absurd_patterns_end(pattern: str) -> None:
     assert acts(text) & {Act.ALLOW, Act.OPEN}
 
 
+def test_groups_of_groups_end() -> None:
+    chain = "".join(f"acl g{at + 1} any-of g{at} !g{at}\n" for at in range(2000))
+    text = f"http_port 3128\nacl g0 dstdomain .livechat.com\n{chain}http_access deny g2000\nhttp_access allow all\n"
+    assert acts(text) == {Act.ALLOW, Act.DENY}
+    assert acts(text.replace("deny g2000", "deny g9")) == {Act.DENY}
+    assert acts(f"http_port 3128\nacl a any-of all\nacl a any-of a a a\nhttp_access allow {'!' * 5000}a\n")
+
+
 def test_groups_that_hold_each_other_end() -> None:
     groups = "acl a any-of all\nacl a any-of a\nacl b all-of b\n"
     assert acts(f"http_port 3128\n{groups}http_access deny b\nhttp_access allow all\n")
@@ -303,7 +311,7 @@ def test_a_name_is_asked_for_too_early() -> None:
 WORDS = st.sampled_from(
     [
         "http_port 3128", "https_port 3130 intercept ssl-bump", "http_port 3129 intercept", "acl x", "dstdomain", "src", "dst",
-        "dstdom_regex", "url_regex", "ssl::server_name", "any-of x", "at_step SslBump2", "port 1-", "http_access", "allow x",
+        "dstdom_regex", "url_regex", "ssl::server_name", "any-of x x", "at_step SslBump2", "port 1-", "http_access", "allow x",
         "deny all", "ssl_bump", "peek", "bump all", "terminate x", "cache_peer a parent 80 0", "name=a", "never_direct",
         "always_direct deny x", "miss_access", '"/l"', "'/l'", 'parameters("/l")', "include /l", "include /c", "if 1 = 1",
         "else", "endif", "configuration_includes_quoted_values on", "\\", "#", "\n", "\r\n", "\0", "-i", "+i", "-n", "--", "!x",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 32
 """Groups within groups."""
+MAX_SIZE: Final = 10_000
+"""Elements of a group, and of the groups in it."""
 LOGINS: Final = frozenset({"proxy_auth", "proxy_auth_regex"})
 GROUPS: Final = frozenset({"any-of", "all-of"})
 TYPES: Final = {**names.TYPES, **requests.TYPES}
@@ -63,22 +65,38 @@ class Elements:
         self.acls = acls
         self._http_access = http_access
         self._addresses: dict[str, Addresses] = {}
-        self._made: dict[tuple[str, Moment], Test] = {}
+        self._made: dict[tuple[str, Moment], Test | None] = {}
+        self._sizes: dict[str, int] = {}
 
     def test(self, name: str, moment: Moment, depth: int = 0) -> Test:
         """Give what ``name`` or ``!name`` tests."""
-        if name.startswith("!"):
-            return none_of(self.test(name[1:], moment, depth))
-        acl = self.acls.get(name.lower())
+        plain = name.removeprefix("!")
+        acl = self.acls.get(plain.lower())
         if acl is None:
-            return Open(f"acl {name}", f"acl {name} is not defined")
-        if depth > MAX_DEPTH:
-            return Open(f"acl {name}", f"acl {name} is part of itself")
+            return Open(f"acl {plain}", f"acl {plain} is not defined")
         key = (acl.name, moment)
-        if key not in self._made:
-            found = self._test(acl, moment, depth)
-            self._made[key] = any_of((found, Open(f"acl {name}", acl.trouble))) if acl.trouble else found
-        return self._made[key]
+        made: Test | None = None
+        if self._size(acl, depth) <= MAX_SIZE:
+            if key not in self._made:
+                self._made[key] = None  # until it is known
+                found = self._test(acl, moment, depth)
+                self._made[key] = any_of((found, Open(f"acl {acl.name}", acl.trouble))) if acl.trouble else found
+            made = self._made[key]
+        if made is None:
+            made = Open(f"acl {acl.name}", f"acl {acl.name} is part of itself, or made of too many others")
+        return none_of(made) if plain != name else made
+
+    def _size(self, acl: Acl, depth: int) -> int:
+        """How many elements it is made of; more than ``MAX_SIZE`` where groups are too deep."""
+        if acl.type not in GROUPS:
+            return 1
+        if depth > MAX_DEPTH:
+            return MAX_SIZE + 1
+        if acl.name not in self._sizes:
+            self._sizes[acl.name] = MAX_SIZE + 1  # until it is known
+            members = (self.acls.get(value.text.removeprefix("!").lower()) for value in acl.values)
+            self._sizes[acl.name] = sum(self._size(one, depth + 1) for one in members if one is not None)
+        return self._sizes[acl.name]
 
     def _logged_in(self, moment: Moment) -> Test:
         """Whether the client was asked to log in by a CONNECT: later requests of it are not."""
