@@ -72,6 +72,16 @@ def test_the_file_that_the_command_line_names(arguments: list[str]) -> None:
     assert Files("/srv/a.conf") in asks
 
 
+@pytest.mark.parametrize(
+    ("written", "address", "gaps"),
+    [("3128", "::", 0), ("192.168.7.1:3128", "192.168.7.1", 0), ("[fd00::1]:3128", "fd00::1", 0),
+     ("localhost:3128", "127.0.0.1", 0), ("gw.example.org:3128", "::", 1)],
+)  # fmt: skip
+def test_where_it_listens(written: str, address: str, gaps: int) -> None:
+    found = read(f"http_port {written}\nhttp_access allow all\n")
+    assert (found.doors[0].listener.address, len(found.gaps)) == (address, gaps)
+
+
 def test_without_any_rule_nobody_may_ask() -> None:
     assert acts("http_port 3128\n") == {Act.DENY}
 

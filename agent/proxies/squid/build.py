@@ -10,7 +10,7 @@ from agent.model.source import Gap, Source
 from agent.proxies.squid.access import rules
 from agent.proxies.squid.acls import acls
 from agent.proxies.squid.configuration import Configuration
-from agent.proxies.squid.doors import REVERSE_PROXY, door
+from agent.proxies.squid.doors import door
 from agent.proxies.squid.elements import Elements
 from agent.proxies.squid.lines import PROGRAM, lines
 from agent.proxies.squid.mistakes import mistakes
@@ -43,14 +43,14 @@ def proxy(
     http_access = rules(line for line in found if line.name == "http_access")
     config = Configuration(found, Elements(elements, http_access), refused, source)
     listening = tuple(ports(found))
-    reverse = tuple(Gap(PROGRAM, REVERSE_PROXY, port.source) for port in listening if port.reverse)
+    blurred = tuple(Gap(PROGRAM, port.trouble, port.source) for port in listening if port.trouble)
     read = Proxy(
         PROGRAM,
         tuple(door(config, port) for port in listening),
         source,
         tuple(f"{word}#53" for line in config.all("dns_nameservers") for word in line.texts()),
         mistakes=mistakes(config, listening, interest),
-        gaps=tuple(dict.fromkeys((*following.gaps, *(doubt.gap for doubt in config.doubts), *reverse))),
+        gaps=tuple(dict.fromkeys((*following.gaps, *(doubt.gap for doubt in config.doubts), *blurred))),
     )
     users = (acl.name for acl in elements.values() if acl.type == "proxy_auth")
     return read, tuple(f"users are taken to log in to Squid ({path}: acl {name})" for name in users)
