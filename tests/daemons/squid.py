@@ -11,7 +11,7 @@ from random import Random
 from ssl import TLSVersion
 from typing import TYPE_CHECKING, Final
 
-from agent.model.course import Ask, Decision, walk
+from agent.model.course import BROWSERS, Ask, Decision, walk
 from agent.model.intervals import address_text, address_value
 from agent.model.proxy import SAME_ADDRESS, Act, Form, Open, leaves
 from agent.proxies import squid
@@ -56,6 +56,7 @@ FIXED: Final = (
     "has response", "transaction_initiator client", "connections_encrypted", "browser Mozilla", "browser -i firefox",
     "browser curl/", "urlpath_regex ^/$", "annotate_client seen=yes", "annotate_transaction seen=yes", "rep_mime_type -i text/plain", "at_step SslBump1",
     "at_step SslBump2", "at_step SslBump3", "dst -n 127.0.0.20-127.0.0.23", "peername up", "urllogin .", "localip 127.0.0.1",
+    "proxy_auth REQUIRED",
 )  # fmt: skip
 EXPLICIT, PLAIN, TLS = 3128, 3129, 3130
 UP, OTHER = "127.0.0.60", "127.0.0.61"
@@ -74,6 +75,8 @@ connect_timeout 2 seconds
 via off
 visible_hostname proxy.test
 """
+LOGIN: Final = "/usr/lib/squid/basic_fake_auth"
+LOGGED_IN: Final = (f"User-Agent: {BROWSERS[0]}", "Proxy-Authorization: Basic YW5uYTp4")
 HELPER: Final = "/usr/lib/squid/security_file_certgen"
 
 
@@ -129,6 +132,8 @@ class Config:
         if self.bumps:
             lines += self._bump()
         self.body = self._spread(lines)
+        if any("proxy_auth" in line for line in lines):
+            self.body[:0] = [f"auth_param basic program {LOGIN}", "auth_param basic children 1"]
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -390,4 +395,6 @@ def request(world: World, door: int, ask: Ask) -> Reply:
         client=address_text(ask.client[1], 4),
         target=address_text(ask.target[1], 4),
         method=ask.method,
+        headers=LOGGED_IN if ask.form is Form.GET else LOGGED_IN[:1],
+        connect_headers=LOGGED_IN,
     )

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.model.proxy import Form
+from agent.model.course import Ask, walk
+from agent.model.intervals import address_value
+from agent.model.proxy import Act, Form
 from agent.proxies import squid
 from agent.proxies.squid.directives import HARMLESS, MODELLED, OPEN
 from agent.proxies.squid.elements import GROUPS, TYPES
@@ -20,7 +22,7 @@ from agent.proxies.squid.elements import OPEN as OPEN_TYPES
 from agent.proxies.squid.requests import ADDRESSES
 from tests.daemons.internet import needs
 from tests.daemons.snapshots import snapshot
-from tests.daemons.squid import Config, World, disagreements, outcomes, world
+from tests.daemons.squid import BEGIN, Config, World, disagreements, outcomes, world
 from tests.kernel.needs import PATH, gateway
 
 if TYPE_CHECKING:
@@ -167,3 +169,27 @@ def taken(line: str, folder: Path) -> tuple[bool, bool]:
     program = {"name": "squid", "pid": 7, "arguments": ["squid", "-f", str(main)], "listeners": []}
     (ours,) = squid.read(snapshot({str(main): text}, [program]), frozenset()).proxies
     return done.returncode == 0, not ours.gaps
+
+
+ADDRESS_WORDS = (
+    "0/0", "0.0.0.0/0", "::/0", "0.0.0.0/1", "ipv6", "ipv6 0/0", "0/0 ipv6", "::1 0/0", "::1 all", "::1 0.0.0.0/1",
+    "::/0 0/0", "2000::/3 0/0", "127.1.0.1 ::/0", "::/1 127.1.0.1", "::/1 0/0", "127.1", "127.1.0.1/32 all",
+    "127.1.0.0-127.1.0.255/24", "127.0.0.5-127.1.0.9/255.255.0.0", "127.1.0.0/16 127.0.0.0/8", "127.0.0.0/8 127.1.0.0/16",
+)  # fmt: skip
+
+
+@needs("squid", "nft", "openssl")
+def test_lists_of_addresses(tmp_path: Path, modern: World) -> None:
+    main = tmp_path / "squid.conf"
+    for words in ADDRESS_WORDS:
+        text = f"{BEGIN}http_port 3128\nacl x src {words}\nhttp_access deny x\nhttp_access allow all\n"
+        main.write_text(text)
+        program = {"name": "squid", "pid": 7, "arguments": ["squid", "-N", "-f", str(main)], "listeners": []}
+        (ours,) = squid.read(snapshot({str(main): text}, [program]), frozenset()).proxies
+        course = ours.doors[0].course(Form.GET)
+        assert course is not None
+        with modern.running(("squid", "-N", "-f", str(main)), 3128):
+            for client, proxy in (("127.1.0.1", "127.0.0.1"), ("127.2.0.9", "127.0.0.1"), ("::1", "::1")):
+                theirs = modern.ask(Form.GET, "text.com", 80, (proxy, 3128), client=client)
+                ways = walk(course, Ask(Form.GET, "text.com", 80, client=address_value(client)))
+                assert [way.ruling.act is Act.ALLOW for way in ways] == [theirs.reached], (words, client)

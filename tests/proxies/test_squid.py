@@ -72,6 +72,16 @@ def test_the_file_that_the_command_line_names(arguments: list[str]) -> None:
     assert Files("/srv/a.conf") in asks
 
 
+@pytest.mark.parametrize(
+    ("written", "address", "gaps"),
+    [("3128", "::", 0), ("192.168.7.1:3128", "192.168.7.1", 0), ("[fd00::1]:3128", "fd00::1", 0),
+     ("localhost:3128", "127.0.0.1", 0), ("gw.example.org:3128", "::", 1)],
+)  # fmt: skip
+def test_where_it_listens(written: str, address: str, gaps: int) -> None:
+    found = read(f"http_port {written}\nhttp_access allow all\n")
+    assert (found.doors[0].listener.address, len(found.gaps)) == (address, gaps)
+
+
 def test_without_any_rule_nobody_may_ask() -> None:
     assert acts("http_port 3128\n") == {Act.DENY}
 
@@ -178,6 +188,14 @@ def test_absurd_patterns_end(pattern: str) -> None:
     assert acts(text) & {Act.ALLOW, Act.OPEN}
 
 
+def test_groups_of_groups_end() -> None:
+    chain = "".join(f"acl g{at + 1} any-of g{at} !g{at}\n" for at in range(2000))
+    text = f"http_port 3128\nacl g0 dstdomain .livechat.com\n{chain}http_access deny g2000\nhttp_access allow all\n"
+    assert acts(text) == {Act.ALLOW, Act.DENY}
+    assert acts(text.replace("deny g2000", "deny g9")) == {Act.DENY}
+    assert acts(f"http_port 3128\nacl a any-of all\nacl a any-of a a a\nhttp_access allow {'!' * 5000}a\n")
+
+
 def test_groups_that_hold_each_other_end() -> None:
     groups = "acl a any-of all\nacl a any-of a\nacl b all-of b\n"
     assert acts(f"http_port 3128\n{groups}http_access deny b\nhttp_access allow all\n")
@@ -190,6 +208,12 @@ def test_users_of_a_zone_log_in_and_those_by_name_are_open() -> None:
     notes = squid.read(snapshot({MAIN: text}, [RUNNING]), INTEREST).notes
     assert notes[0] == "users are taken to log in to Squid (/etc/squid/squid.conf: acl in)"
     assert acts(f"http_port 3128\n{users}http_access allow one\n") == {Act.ALLOW, Act.DENY}
+
+
+def test_who_is_decrypted_was_asked_to_log_in_by_the_connect_or_never() -> None:
+    text = "http_port 3128 ssl-bump tls-cert=/x\nauth_param basic program /x\nacl in proxy_auth REQUIRED\nssl_bump bump all\n"
+    assert acts(f"{text}http_access allow in\n") == {Act.ALLOW}
+    assert acts(f"{text}http_access allow CONNECT\nhttp_access allow in\nhttp_access deny all\n") == {Act.DENY}
 
 
 BUMPS = (
@@ -297,7 +321,7 @@ def test_a_name_is_asked_for_too_early() -> None:
 WORDS = st.sampled_from(
     [
         "http_port 3128", "https_port 3130 intercept ssl-bump", "http_port 3129 intercept", "acl x", "dstdomain", "src", "dst",
-        "dstdom_regex", "url_regex", "ssl::server_name", "any-of x", "at_step SslBump2", "port 1-", "http_access", "allow x",
+        "dstdom_regex", "url_regex", "ssl::server_name", "any-of x x", "at_step SslBump2", "port 1-", "http_access", "allow x",
         "deny all", "ssl_bump", "peek", "bump all", "terminate x", "cache_peer a parent 80 0", "name=a", "never_direct",
         "always_direct deny x", "miss_access", '"/l"', "'/l'", 'parameters("/l")', "include /l", "include /c", "if 1 = 1",
         "else", "endif", "configuration_includes_quoted_values on", "\\", "#", "\n", "\r\n", "\0", "-i", "+i", "-n", "--", "!x",

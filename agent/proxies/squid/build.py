@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 from agent.model.names import Interest
 from agent.model.proxy import Proxy
 from agent.model.source import Gap, Source
+from agent.proxies.squid.access import rules
 from agent.proxies.squid.acls import acls
 from agent.proxies.squid.configuration import Configuration
-from agent.proxies.squid.doors import REVERSE_PROXY, door
+from agent.proxies.squid.doors import door
 from agent.proxies.squid.elements import Elements
 from agent.proxies.squid.lines import PROGRAM, lines
 from agent.proxies.squid.mistakes import mistakes
@@ -39,16 +40,17 @@ def proxy(
     found, refused = lines(path, following, macros)
     elements, trouble = acls(found, following, interest)
     refused = (*refused, *trouble, *refusals(found, elements))
-    config = Configuration(found, Elements(elements), refused, source)
+    http_access = rules(line for line in found if line.name == "http_access")
+    config = Configuration(found, Elements(elements, http_access), refused, source)
     listening = tuple(ports(found))
-    reverse = tuple(Gap(PROGRAM, REVERSE_PROXY, port.source) for port in listening if port.reverse)
+    blurred = tuple(Gap(PROGRAM, port.trouble, port.source) for port in listening if port.trouble)
     read = Proxy(
         PROGRAM,
         tuple(door(config, port) for port in listening),
         source,
         tuple(f"{word}#53" for line in config.all("dns_nameservers") for word in line.texts()),
         mistakes=mistakes(config, listening, interest),
-        gaps=tuple(dict.fromkeys((*following.gaps, *(doubt.gap for doubt in config.doubts), *reverse))),
+        gaps=tuple(dict.fromkeys((*following.gaps, *(doubt.gap for doubt in config.doubts), *blurred))),
     )
     users = (acl.name for acl in elements.values() if acl.type == "proxy_auth")
     return read, tuple(f"users are taken to log in to Squid ({path}: acl {name})" for name in users)

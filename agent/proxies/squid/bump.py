@@ -44,7 +44,10 @@ def bumped(config: Configuration, moment: Moment) -> Iterator[Draft]:
             **dict.fromkeys(("peek", "stare"), "step2"),
         }
         yield _step(config, moment, "step1", to, Go("tunnel"))
-        yield from _later_steps(config, moment, "tunnel")
+        yield from _later_steps(config, moment, "again")
+        second = Moment(Phase.NAMED, moment.port, step=2, hello=True)  # what is spliced now is asked about anew
+        yield from named("again", access(config, second, "again-"))
+        yield from forwarded(config, second, "again-out")
     yield from forwarded(config, moment, "tunnel")
     yield from _insides(config, moment)
 

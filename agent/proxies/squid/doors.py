@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from agent.model.proxy import Act, Door, Form, Ruling
 from agent.proxies.squid.bump import bumped, diverted
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from agent.proxies.squid.configuration import Configuration
     from agent.proxies.squid.ports import Port
 
-REVERSE_PROXY: Final = "a reverse proxy is not followed"
-
 
 def door(config: Configuration, port: Port) -> Door:
     """One socket with the forms that it serves."""
@@ -31,7 +29,7 @@ def door(config: Configuration, port: Port) -> Door:
 
 def _courses(config: Configuration, port: Port) -> Iterator[tuple[Form, tuple[ProxyStage, ...]]]:
     if port.reverse:
-        stage = Draft("reverse", "http_port", (), Ruling(Act.OPEN, REVERSE_PROXY), port.source)
+        stage = Draft("reverse", "http_port", (), Ruling(Act.OPEN, port.trouble), port.source)
         yield Form.TLS if port.tls else Form.HTTP, linked((stage,))
     elif port.has("require-proxy-header"):
         return  # clients do not speak the PROXY protocol

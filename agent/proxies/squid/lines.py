@@ -22,7 +22,9 @@ MAX_DEPTH: Final = 16
 """Files that include each other; Squid ends beyond it."""
 MAX_LINE: Final = 8190
 """Bytes of a line (``BUFSIZ``): Squid takes what follows for another."""
-MAX_FILES: Final = 10_000
+MAX_FILES: Final = 1_000
+MAX_BYTES: Final = 256 << 20
+"""Of all files together, each as often as it is included."""
 PROGRAM: Final = "squid"
 QUOTES: Final = "configuration_includes_quoted_values"
 _STATEMENT: Final = re.compile(r"(if|else|endif)(?:\s+(.*)|)$")
@@ -72,15 +74,19 @@ class _Reader:
         self._following = following
         self._macros = macros
         self._quotes = False
-        self._files = 0
+        self._files = self._bytes = 0
+        self._ended = False
 
     def file(self, path: str, named_by: Source | None, depth: int) -> None:
         if path.startswith(("!", "|")):
             self.gaps.append(Gap(PROGRAM, f"a program writes the configuration: {path}", named_by))
             return
-        if depth > MAX_DEPTH or self._files > MAX_FILES:
-            if not any("too deeply" in gap.reason for gap in self.gaps):
-                self.gaps.append(Gap(PROGRAM, f"includes are nested too deeply: {path}", named_by))
+        if self._ended:
+            return
+        if depth > MAX_DEPTH or self._files > MAX_FILES or self._bytes > MAX_BYTES:
+            self._ended = True  # as Squid does where it is too deep
+            reason = "includes are nested too deeply" if depth > MAX_DEPTH else "too many files are included"
+            self.gaps.append(Gap(PROGRAM, f"{reason}: {path}", named_by))
             return
         if not path.startswith("/"):
             self.gaps.append(Gap(PROGRAM, f"where {path} is depends on where Squid was started", named_by))
@@ -92,6 +98,7 @@ class _Reader:
         for artifact in found:
             if artifact is not None:
                 self._files += 1
+                self._bytes += len(artifact.data)
                 self._text(artifact, depth)
 
     def _text(self, artifact: Artifact, depth: int) -> None:

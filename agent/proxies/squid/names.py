@@ -46,14 +46,14 @@ def _sets(acl: Acl, *, hello: bool) -> Test:
 def _dstdomain(acl: Acl, moment: Moment) -> Test:
     if moment.nameless:
         return any_of((_addresses(acl), _reverse(acl)))
-    return _sets(acl, hello=moment.phase is Phase.NAMED)
+    return _sets(acl, hello=moment.phase is Phase.NAMED and moment.diverted)
 
 
 def _dstdom_regex(acl: Acl, moment: Moment) -> Test:
     if moment.nameless:
         because = f"acl {acl.name}: of a diverted connection the address alone is known"
         return any_of((of_address(acl.values, f"address in {acl.name}", because), _reverse(acl)))
-    return of_names(acl.values, hello=moment.phase is Phase.NAMED)
+    return of_names(acl.values, hello=moment.phase is Phase.NAMED and moment.diverted)
 
 
 def _addresses(acl: Acl) -> Test:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from agent.model.intervals import as_address
 from agent.model.network import Listener
 from agent.model.record import record
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from agent.proxies.squid.lines import Line
 
 _ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]:|([^:\[\]]+):|)(\d{1,5})")
+EVERYWHERE: Final = "::"
+"""Squid listens in both families where it is told no address."""
 DIVERTED: Final = frozenset({"intercept", "tproxy", "transparent"})
 REVERSE: Final = frozenset({"accel", "vhost", "defaultsite", "vport"})
 
@@ -40,6 +43,15 @@ class Port:
         return dict(self.options).get("name", self.written)
 
     @property
+    def trouble(self) -> str:
+        """What of it is not followed."""
+        if self.reverse:
+            return "a reverse proxy is not followed"
+        host = self.written.rpartition(":")[0].strip("[]")
+        known = not host or as_address(host) or host.lower() == "localhost"
+        return "" if known else f"the address of {host} is not known"
+
+    @property
     def diverted(self) -> bool:
         """Whether clients' connections to servers are led here."""
         return self.has(*DIVERTED)
@@ -48,6 +60,13 @@ class Port:
     def reverse(self) -> bool:
         """Whether it is a web server to its clients."""
         return self.has(*REVERSE)
+
+
+def _place(host: str) -> str:
+    """Where it listens; a name may have any address of this host."""
+    if as_address(host):
+        return host
+    return "127.0.0.1" if host.lower() == "localhost" else EVERYWHERE
 
 
 def is_port(text: str) -> bool:
@@ -63,7 +82,6 @@ def ports(lines: Iterable[Line]) -> Iterator[Port]:
             first, *rest = line.text.split() or ("",)
             found = _ADDRESS.fullmatch(first)
             if found and is_port(first):
-                # Squid listens in both families where it is told no address
-                listener = Listener("tcp", found[1] or found[2] or "::", int(found[3]))
+                listener = Listener("tcp", _place(found[1] or found[2] or EVERYWHERE), int(found[3]))
                 options = tuple((name, value) for name, _, value in (word.partition("=") for word in rest))
                 yield Port(first, listener, line.name == "https_port", options, line.source)

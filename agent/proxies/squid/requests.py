@@ -105,7 +105,7 @@ def _url_regex(acl: Acl, moment: Moment) -> Test:
     if moment.phase is Phase.CONNECT:
         return of_authority(acl.values, hello=False)
     if moment.phase is Phase.NAMED:
-        return of_authority(acl.values, hello=True)
+        return of_authority(acl.values, hello=moment.diverted)
     if moment.nameless:
         because = f"acl {acl.name}: patterns are compared with the server's address"
         return of_address(acl.values, f"address in {acl.name}", because)
