@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RUNNING = {"name": "haproxy", "pid": 7, "arguments": ["haproxy", "-f", "/h.cfg"], "listeners": []}
 NAMES = frozenset({"livechat.com", "api.livechat.com", "text.com"})
+SERVER = (4, 0xC6336401)
 FILTER = """
 defaults
     mode tcp
@@ -51,6 +52,7 @@ def ways(
 ) -> tuple[Decision, ...]:
     course = found.doors[door].course(form)
     assert course is not None
+    more.setdefault("target", SERVER)
     return walk(course, Ask(form, name, 80 if form in (Form.HTTP, Form.GET) else 443, **more))  # type: ignore[arg-type]  # fields by name
 
 
@@ -130,6 +132,14 @@ def test_a_filter_by_the_name_in_the_hello() -> None:
     (way,) = ways(found, Form.TLS, "livechat.com")
     assert way.source
     assert way.source.text == "tcp-request content reject unless known"
+
+
+def test_servers_of_ipv6_are_only_seen_by_transparent_sockets() -> None:
+    six = (6, 1 << 100)
+    assert act(read(FILTER), name="api.livechat.com", target=six) is Act.ALLOW
+    found = read(FILTER.replace(" transparent", ""))
+    assert act(found, name="api.livechat.com") is Act.ALLOW
+    assert act(found, name="api.livechat.com", target=six) is Act.DROP
 
 
 def test_a_master_and_its_workers_are_one_proxy() -> None:

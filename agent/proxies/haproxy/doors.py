@@ -83,6 +83,7 @@ class _Reader:
         for form in FORMS:
             flow = Flow(form, self._lists, self._files.environment, looked_up)
             flow.late = NO_DELAY
+            flow.tproxy = bind.transparent
             try:
                 made = Course(front, bind, flow).stages()
             except Malformed as error:

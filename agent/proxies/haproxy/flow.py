@@ -57,6 +57,8 @@ class Flow:
         self.http = False
         """It is taken for HTTP."""
         self.decrypted: bool = False
+        self.tproxy = False
+        """The socket takes packets for any address, so that the server's is seen in IPv6 too."""
         self.inner = False
         """TLS ended before it came here."""
         self.late = ""
