@@ -104,7 +104,7 @@ def named_files(arguments: Sequence[str]) -> tuple[str, ...]:
         if word == "--":
             return (*found, *words)
         if word in ("-sf", "-st"):
-            while words and words[0].isdigit():
+            while words and words[0].isdecimal():
                 words.pop(0)
         elif word in WITH_VALUE and words:
             value = words.pop(0)

@@ -159,7 +159,7 @@ def _towards(where: object, flow: Flow, port: str, *, ssl: bool) -> Iterator[tup
         yield ALWAYS, nothing  # CONNECT is passed on to a server that is no proxy
         return
     if port or len(known) == len(ports) == 1:
-        only = int(port or known[0]) if (port or known[0]).isdigit() else 0
+        only = int(port or known[0]) if (port or known[0]).isdecimal() else 0
         asked = Ports(Intervals.single(only))
         yield opposite(asked), Ruling(Act.OPEN, f"it is sent to port {only} of the server")
     elif flow.explicit:
