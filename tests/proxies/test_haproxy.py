@@ -332,3 +332,16 @@ def test_damaged_files_are_gaps_and_nothing_else(seed: int) -> None:
     for door in found.doors:
         for form, course in door.courses:
             assert walk(course, Ask(form, "livechat.com", 443))
+
+
+@pytest.mark.parametrize("condition", [")", "&&", "²", "1 &&", "defined()"])
+def test_conditions_of_signs_alone_are_not_known(condition: str) -> None:
+    with pytest.raises(Malformed):
+        holds(condition, {})
+
+
+@pytest.mark.parametrize(
+    "line", ["acl", "acl a", "use_backend", "http-request", "http-request deny if", "stats uri", "bind"]
+)
+def test_lines_without_words_harm_nobody(line: str) -> None:
+    assert ways(read(NOT_FOLLOWED.replace("{line}", line)), Form.HTTP)

@@ -254,3 +254,8 @@ def test_damaged_files_are_gaps_and_nothing_else(seed: int) -> None:
     for door in found.doors:
         for form, course in door.courses:
             assert walk(course, Ask(form, "livechat.com", 443))
+
+
+@pytest.mark.parametrize("line", ["if { return 403; }", "if () { return 403; }", "return;", "set;", "rewrite;", "map;"])
+def test_directives_without_words_harm_nobody(line: str) -> None:
+    assert ways(read(HTTP.format(line=line)), Form.HTTP)
