@@ -91,7 +91,7 @@ def test_it_audits_reloads_refuses_and_ends(tmp_path: Path) -> None:
     assert "line 1" in log
     assert "Traceback" not in log
     state = json.loads((tmp_path / "state" / "findings.json").read_text())
-    assert len(state["findings"]) == 15
+    assert len(state["findings"]) == 17
     assert (tmp_path / "state" / "findings.json").stat().st_mode & 0o777 == 0o640
 
 
@@ -116,4 +116,4 @@ def test_a_kill_loses_no_event_and_makes_none_twice(tmp_path: Path, seed: int) -
     events = [json.loads(line) for line in (tmp_path / "state" / "findings.jsonl").read_text().splitlines()]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert {event["event"] for event in events} == {"opened"}
-    assert len({event["finding"]["uid"] for event in events}) == len(events) == 15
+    assert len({event["finding"]["uid"] for event in events}) == len(events) == 17

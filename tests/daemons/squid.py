@@ -54,7 +54,7 @@ FIXED: Final = (
     "port 443", "port 1-100", "port 80 8000-9000", "localport 3128", "localport 443", "myportname plain",
     "myportname 3130", "myportname 127.0.0.1:3128", "method GET", "method POST HEAD", "method CONNECT", "proto HTTP", "proto HTTPS NONE", "has request",
     "has response", "transaction_initiator client", "connections_encrypted", "browser Mozilla", "browser -i firefox",
-    "browser curl/", "urlpath_regex ^/$", "annotate_client seen=yes", "rep_mime_type -i text/plain", "at_step SslBump1",
+    "browser curl/", "urlpath_regex ^/$", "annotate_client seen=yes", "annotate_transaction seen=yes", "rep_mime_type -i text/plain", "at_step SslBump1",
     "at_step SslBump2", "at_step SslBump3", "dst -n 127.0.0.20-127.0.0.23", "peername up", "urllogin .", "localip 127.0.0.1",
 )  # fmt: skip
 EXPLICIT, PLAIN, TLS = 3128, 3129, 3130
@@ -169,8 +169,9 @@ class Config:
                 self.nameless += [name] * ("none" in entries)
                 lines = self._listed(name, "dstdomain", random.choice(("", "", "-n ")), entries)
             case 3 | 4:
-                patterns = random.sample(PATTERNS, random.randrange(1, 4))
-                lines = self._listed(name, "dstdom_regex", random.choice(("", "-n ", "-i ")), patterns)
+                patterns, option = random.sample(PATTERNS, random.randrange(1, 4)), random.choice(("", "-n ", "-i "))
+                self.nameless += [name] * (option != "-n " and "^[^.]+$" in patterns)
+                lines = self._listed(name, "dstdom_regex", option, patterns)
             case 5:
                 patterns = random.sample(PATTERNS, random.randrange(1, 3))
                 lines = self._listed(name, "ssl::server_name_regex", "--client-requested ", patterns)
@@ -224,7 +225,8 @@ class Config:
 
     def _some(self) -> str:
         chosen = self.random.sample(self._elements, min(len(self._elements), self.random.choice((0, 1, 1, 2))))
-        return " ".join(self.random.choice(("", "", "!")) + one for one in chosen or ["all"])
+        names = [self.random.choice((one, one, one.upper())) for one in chosen or ["all"]]
+        return " ".join(self.random.choice(("", "", "!")) + one for one in names)
 
     def _access(self, directive: str, count: int) -> list[str]:
         random = self.random
@@ -314,7 +316,7 @@ def settled(course: tuple[ProxyStage, ...], ask: Ask, config: Config, newest: TL
         if isinstance(one, Open) and not one.key.startswith(UNSURE):
             pattern = SPELLED.fullmatch(one.key)
             fits = pattern and re.search(pattern[1], url, re.IGNORECASE if pattern[2] == "True" else 0)
-            known.setdefault(one.key, bool(fits))
+            known.setdefault(one.key, bool(fits) or one.key.startswith("path in"))
     return known
 
 

@@ -114,7 +114,6 @@ STORY = f".Include<{SHIPPED}/common.story>\n"
     [
         ("frobnicate = on\n", "", {}, Form.CONNECT, "unknown option frobnicate"),
         ("usexforwardedfor = on\n", "", {}, Form.CONNECT, "clients say their own addresses"),
-        ("icapport = 1344\n", "", {}, Form.CONNECT, "icapport"),
         (
             "authplugin = '/a'\n",
             "",
@@ -170,6 +169,13 @@ def test_what_cannot_be_followed_leaves_names_open(
     act, because = fate(read(main, group, files), form)
     assert act is Act.OPEN
     assert reason in because
+
+
+@INSTALLED
+def test_what_it_tells_other_proxies_leaves_its_own_doors_as_they_are() -> None:
+    found = read("icapport = 1344\n")
+    assert "icapport" in found.gaps[0].reason
+    assert fate(found)[0] is Act.ALLOW
 
 
 @INSTALLED

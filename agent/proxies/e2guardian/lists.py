@@ -33,7 +33,7 @@ MAX_LINES: Final = 5_000
 """Lines of lists that have to be read whole, as patterns and blocks of addresses."""
 _FIELD: Final = re.compile(r"(?:^|,)(name|path)=([^,]*)")
 _PORT: Final = re.compile(r":[0-9]+/")
-_INCLUDE: Final = re.compile(r"\.Include<([^>]*)>")
+_INCLUDE: Final = re.compile(r"\.Include<(?:([^>]*)>)?")
 _LONGEST: Final = 2048
 
 
@@ -113,7 +113,10 @@ class Lists:
         for number, line in chain(lines_about(artifact.data, words), endings):
             source = Source(artifact.name, line.strip(), number)
             text = _cleaned(line)
-            if included := _INCLUDE.match(text):
+            included = _INCLUDE.match(text)
+            if included and not included[1]:
+                self.gaps.append(Gap(NAME, f"{path} is not read for an .Include<> without a file", source))
+            elif included:
                 yield from self._file(included[1], source, words, own, depth + 1)
             elif text:
                 yield Entry(text, source, own)
@@ -165,10 +168,14 @@ def site(text: str) -> NameSet | None:
     return NameSet(Scope.SUBTREE, name) if "." in name and not set(name) & set("/:*?") else None
 
 
+def shortened(text: str) -> str:
+    """A line without what the program takes from lines of every list, patterns too: a last slash, and ``ftp://``."""
+    return text.removesuffix("/").removeprefix("ftp://")
+
+
 def tidied(text: str) -> str:
     """A line of a list of sites or URLs as the program compares it."""
-    text = text.removesuffix("/")
-    text = text.removeprefix("ftp://")
+    text = shortened(text)
     if ":" in text.partition("/")[0] and _PORT.search(text):
         text = f"{text.partition(':')[0]}/{text.partition('/')[2]}"
     return text.lower()

@@ -17,7 +17,7 @@ NAME: Final = "e2guardian"
 MAX_DEPTH: Final = 20
 """Files that include each other; the program itself has no bound and ends."""
 _INCLUDE: Final = re.compile(r"\.Include<([^>]+)>")
-_NUMBER: Final = re.compile(r"\s*([+-]?\d+)")
+_NUMBER: Final = re.compile(r"\s*([+-]?\d{1,18})")
 
 
 @record

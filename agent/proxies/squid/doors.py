@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.model.proxy import Act, Door, Form, Ruling
 from agent.proxies.squid.bump import bumped, diverted
@@ -17,16 +17,21 @@ if TYPE_CHECKING:
     from agent.proxies.squid.configuration import Configuration
     from agent.proxies.squid.ports import Port
 
+REVERSE_PROXY: Final = "a reverse proxy is not followed"
+
 
 def door(config: Configuration, port: Port) -> Door:
     """One socket with the forms that it serves."""
-    return Door(port.listener, tuple(_courses(config, port)), port.source)
+    looks_up = {Form.CONNECT, Form.GET}
+    if not config.switch("client_dst_passthru", default=True):
+        looks_up |= {Form.HTTP, Form.TLS}
+    courses = tuple(_courses(config, port))
+    return Door(port.listener, courses, port.source, port.has("tproxy"), frozenset(looks_up))
 
 
 def _courses(config: Configuration, port: Port) -> Iterator[tuple[Form, tuple[ProxyStage, ...]]]:
     if port.reverse:
-        because = "a reverse proxy is not followed"
-        stage = Draft("reverse", "http_port", (), Ruling(Act.OPEN, because), port.source)
+        stage = Draft("reverse", "http_port", (), Ruling(Act.OPEN, REVERSE_PROXY), port.source)
         yield Form.TLS if port.tls else Form.HTTP, linked((stage,))
     elif port.has("require-proxy-header"):
         return  # clients do not speak the PROXY protocol

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.proxy import Open
 from agent.proxies.squid import names, requests
+from agent.proxies.squid.addresses import Addresses, addresses
 from agent.proxies.squid.logic import all_of, any_of, none_of
 
 if TYPE_CHECKING:
@@ -49,29 +50,37 @@ OPEN: Final = {
     "user_cert": "it depends on the client's certificate",
 }
 """Types that configuration does not decide."""
+KNOWN_TYPES: Final = TYPES.keys() | requests.ADDRESSES.keys() | GROUPS | OPEN.keys()
 
 
 class Elements:
-    """All elements; gives the test of each at a moment."""
+    """All elements, by their names in lower case; gives the test of each at a moment."""
 
     def __init__(self, acls: Mapping[str, Acl]) -> None:
         self.acls = acls
+        self._addresses: dict[str, Addresses] = {}
         self._made: dict[tuple[str, Moment], Test] = {}
 
     def test(self, name: str, moment: Moment, depth: int = 0) -> Test:
         """Give what ``name`` or ``!name`` tests."""
         if name.startswith("!"):
             return none_of(self.test(name[1:], moment, depth))
-        acl = self.acls.get(name)
+        acl = self.acls.get(name.lower())
         if acl is None:
             return Open(f"acl {name}", f"acl {name} is not defined")
         if depth > MAX_DEPTH:
             return Open(f"acl {name}", f"acl {name} is part of itself")
-        key = (name, moment)
+        key = (acl.name, moment)
         if key not in self._made:
             found = self._test(acl, moment, depth)
             self._made[key] = any_of((found, Open(f"acl {name}", acl.trouble))) if acl.trouble else found
         return self._made[key]
+
+    def addresses(self, acl: Acl) -> Addresses:
+        """Give the addresses that an element lists."""
+        if acl.name not in self._addresses:
+            self._addresses[acl.name] = addresses(acl)
+        return self._addresses[acl.name]
 
     def _test(self, acl: Acl, moment: Moment, depth: int) -> Test:
         if acl.type == "any-of":
@@ -80,6 +89,8 @@ class Elements:
             return any_of(
                 all_of(self.test(value.text, moment, depth + 1) for value in entry.values) for entry in acl.entries
             )
+        if acl.type in requests.ADDRESSES:
+            return requests.ADDRESSES[acl.type](acl, self.addresses(acl), moment)
         known = TYPES.get(acl.type)
         if known is not None:
             return known(acl, moment)

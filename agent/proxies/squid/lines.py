@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 16
 """Files that include each other; Squid ends beyond it."""
+MAX_LINE: Final = 8190
+"""Bytes of a line (``BUFSIZ``): Squid takes what follows for another."""
 MAX_FILES: Final = 10_000
 PROGRAM: Final = "squid"
 QUOTES: Final = "configuration_includes_quoted_values"
 _STATEMENT: Final = re.compile(r"(if|else|endif)(?:\s+(.*)|)$")
 _INCLUDE: Final = re.compile(r"include[ \t]+(.+)")
-_INTEGERS: Final = re.compile(r"\s*(-?\d+)\s*=\s*(-?\d+)\s*")
+_PATHS: Final = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
+_INTEGERS: Final = re.compile(r"\s*(-?\d{1,18})\s*=\s*(-?\d{1,18})\s*")
 
 
 @record
@@ -93,6 +96,8 @@ class _Reader:
 
     def _text(self, artifact: Artifact, depth: int) -> None:
         states: list[bool] = []
+        if any(len(line) > MAX_LINE for line in artifact.data.split(b"\n")):
+            self.gaps.append(Gap(PROGRAM, "a line is longer than Squid reads", Source(artifact.name, "")))
         for text, source in _logical(artifact):
             line = text
             for macro, value in self._macros.items():
@@ -109,8 +114,8 @@ class _Reader:
             self.gaps.append(Gap(PROGRAM, "if without endif", Source(artifact.name, "")))
 
     def _include(self, text: str, source: Source, depth: int) -> None:
-        for word in text.split():
-            self.file(word.strip("\"'"), source, depth + 1)
+        for quoted, single, plain in _PATHS.findall(text):
+            self.file(quoted or single or plain, source, depth + 1)
 
     def _condition(self, word: str, expression: str, states: list[bool], source: Source) -> None:
         if word == "if":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agent.model.source import Source
     from agent.proxies.squid.lines import Line
 
-_ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]:|([^:\[\]]+):|)(\d+)")
+_ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]:|([^:\[\]]+):|)(\d{1,5})")
 DIVERTED: Final = frozenset({"intercept", "tproxy", "transparent"})
 REVERSE: Final = frozenset({"accel", "vhost", "defaultsite", "vport"})
 
@@ -50,13 +50,19 @@ class Port:
         return self.has(*REVERSE)
 
 
+def is_port(text: str) -> bool:
+    """Whether a word is a place to listen at."""
+    found = _ADDRESS.fullmatch(text)
+    return found is not None and 0 < int(found[3]) < 1 << 16
+
+
 def ports(lines: Iterable[Line]) -> Iterator[Port]:
     """The sockets in order; what has no port number is left out."""
     for line in lines:
         if line.name in ("http_port", "https_port"):
-            first, *rest = line.texts() or ("",)
+            first, *rest = line.text.split() or ("",)
             found = _ADDRESS.fullmatch(first)
-            if found and int(found[3]) < 1 << 16:
+            if found and is_port(first):
                 # Squid listens in both families where it is told no address
                 listener = Listener("tcp", found[1] or found[2] or "::", int(found[3]))
                 options = tuple((name, value) for name, _, value in (word.partition("=") for word in rest))
