@@ -16,6 +16,7 @@ from agent.proxies.haproxy.blocks import holds
 from agent.proxies.haproxy.expressions import Call, Expression, expression, format_parts
 from agent.proxies.haproxy.sections import named_files
 from agent.proxies.haproxy.words import words_of
+from agent.snapshot import Files
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
@@ -345,3 +346,11 @@ def test_conditions_of_signs_alone_are_not_known(condition: str) -> None:
 )
 def test_lines_without_words_harm_nobody(line: str) -> None:
     assert ways(read(NOT_FOLLOWED.replace("{line}", line)), Form.HTTP)
+
+
+def test_what_is_asked_for() -> None:
+    empty = snapshot({}, [RUNNING])
+    assert [want.ask for want in haproxy.wants(empty)] == [Files("/h.cfg")]
+    taken = snapshot({"/h.cfg": FILTER + ' use_backend %[req.ssl_sni,map(/map)]\n bind "$X"\n'}, [RUNNING])
+    assert {want.ask for want in haproxy.wants(taken)} == {Files("/names"), Files("/etc/default/haproxy")}
+    assert not list(haproxy.wants(snapshot({}, [])))[1:]
