@@ -149,6 +149,9 @@ STORY = f".Include<{SHIPPED}/common.story>\n"
             Form.CONNECT,
             "too many lists",
         ),
+        ("", "sitelist = 'name=banned,path=/b'\n", {"/b": ".Include</b>\n" * 9}, Form.CONNECT, "too many lists"),
+        ("", "storyboard = '/s'\n", {"/s": ".Include</s>\n" * 9}, Form.GET, "too many files include each other"),
+        ("", ".Include</g>\n" * 9, {"/g": ".Include</g>\n" * 9}, Form.GET, "too many files include each other"),
         ("", "urllist = 'name=banned,path=/b'\n", {"/b": "livechat.com/page\n"}, Form.GET, "path of the URL"),
         ("", "regexpboollist = 'name=banned,path=/b'\n", {"/b": "(chat\n"}, Form.CONNECT, "a group is not closed"),
         (
