@@ -175,6 +175,15 @@ def test_what_cannot_be_followed_leaves_names_open(
 
 
 @INSTALLED
+@pytest.mark.parametrize("form", [Form.CONNECT, Form.GET])
+def test_what_no_storyboard_marks_is_not_passed_on(form: Form) -> None:
+    files: dict[str, str | bytes] = {"/s": STORY + "function(checkrequest)\nif(true) true\nfunction(checkresponse)\n"}
+    assert fate(read(group="storyboard = '/s'\n", files=files), form)[0] is Act.DROP
+    files = {"/s": STORY + "function(checkrequest)\nif(true) setgrey\n"}
+    assert fate(read(group="storyboard = '/s'\n", files=files), form)[0] is Act.ALLOW
+
+
+@INSTALLED
 def test_what_it_tells_other_proxies_leaves_its_own_doors_as_they_are() -> None:
     found = read("icapport = 1344\n")
     assert "icapport" in found.gaps[0].reason
