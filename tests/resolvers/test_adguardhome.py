@@ -92,7 +92,7 @@ CASES: Final[tuple[tuple[tuple[str, ...], dict[str, str]], ...]] = (
     (("-x.livechat.com^",), {"livechat.com": "passed-on", "a-x.livechat.com": NULL, "a.livechat.com": "passed-on"}),
     (("/^livechat\\.com$/",), {"livechat.com": NULL, "a.livechat.com": "passed-on"}),
     (("/(^|\\.)livechat\\.com$/",), {"livechat.com": NULL, "a.livechat.com": NULL}),
-    (("/ad[0-9]\\.livechat\\.com$/",), {"livechat.com": "passed-on", "ad1.livechat.com": "0.0.0.0"}),
+    (("/ad[0-9]\\.livechat\\.com$/",), {"livechat.com": "passed-on", "ad1.livechat.com": NULL}),
     (("*",), PASSES),
     (("||",), PASSES),
     (("127.0.0.1 livechat.com www.livechat.com # x",), {"livechat.com": "127.0.0.1", "www.livechat.com": "127.0.0.1"}),

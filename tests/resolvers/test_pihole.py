@@ -110,7 +110,7 @@ CASES: Final[tuple[tuple[tuple[Statement, ...], dict[str, str]], ...]] = (
         (listed(DENY, "a.livechat.com"), listed(ALLOW_REGEX, "^a\\.livechat\\.com$;invert"), in_gravity("||livechat.com^")),
         {"livechat.com": "passed-on", "a.livechat.com": NULL, "b.livechat.com": "passed-on"},
     ),
-    ((listed(DENY_REGEX, "^ad[0-9]+\\.cdn\\.livechat\\.com$"),), {"livechat.com": "passed-on", "ad1.cdn.livechat.com": "0.0.0.0"}),
+    ((listed(DENY_REGEX, "^ad[0-9]+\\.cdn\\.livechat\\.com$"),), {"livechat.com": "passed-on", "ad1.cdn.livechat.com": NULL}),
     ((listed(ALLOW_REGEX, "^ad[0-9]+\\.cdn\\.livechat\\.com$"),), {"ad1.cdn.livechat.com": "passed-on"}),
     (
         (listed(ALLOW_REGEX, "^[a-z]*\\.livechat\\.com$"), in_gravity("cdn.livechat.com"), in_gravity("www.livechat.com")),

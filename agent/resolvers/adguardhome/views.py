@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from agent.errors import Malformed
 from agent.model.intervals import Intervals
 from agent.model.network import Listener
-from agent.model.resolver import Fate, NameRule, Outcome, Resolver, RuleList, View
+from agent.model.resolver import Fate, NameRule, Outcome, Resolver, RuleList, Safety, View
 from agent.model.source import Gap, Source
 from agent.resolvers.adguardhome import NONE
 from agent.resolvers.adguardhome.answers import Answers
@@ -65,7 +65,10 @@ def resolver(snapshot: Snapshot, program: Program, interest: Interest) -> Resolv
     if gaps:
         views = tuple(_doubted(view, str(gaps[0]), gaps[0].source) for view in views)
     listeners = program.listeners or tuple(_listeners(settings))
-    return Resolver(NAME, views, listeners, Source(artifact.name, ""), (*gaps, *doubts), program.addresses)
+    asks = settings.yes(settings.get("dns.enable_dnssec"), otherwise=False)
+    safety = Safety(asks, settings.source(f"enable_dnssec: {str(asks).lower()}"))  # its servers validate then
+    source = Source(artifact.name, "")
+    return Resolver(NAME, views, listeners, source, (*gaps, *doubts), program.addresses, safety=safety)
 
 
 def _places(arguments: Sequence[str]) -> tuple[str, str]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.network import Listener
 from agent.model.record import record
-from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Resolver, RuleList, Scope, View
+from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Resolver, RuleList, Safety, Scope, View
 from agent.model.source import Gap, Source
 from agent.resolvers.filtering.hosts import rules_of
 from agent.resolvers.filtering.regexes import EVERY
-from agent.resolvers.resolved.ini import TRUE, Settings, read
+from agent.resolvers.resolved.ini import FALSE, TRUE, Settings, read
 from agent.resolvers.resolved.options import doubt_about
 from agent.resolvers.resolved.scopes import STUBS, scopes
 from agent.snapshot.following import Following
@@ -57,7 +57,13 @@ def load(snapshot: Snapshot, program: Program, interest: Interest) -> Found:
     source = next((one.source for one in settings), Source("files/etc/systemd/resolved.conf", ""))
     view = View((refused, known, passing), otherwise)
     listeners = program.listeners or tuple(_listeners(settings))
-    return Found(Resolver(NAME, (view,), listeners, source, gaps), following.wants)
+    return Found(Resolver(NAME, (view,), listeners, source, gaps, safety=_safety(settings)), following.wants)
+
+
+def _safety(settings: Settings) -> Safety:
+    """What ``DNSSEC=`` says; without it distributions differ."""
+    said = next((one for one in reversed(tuple(settings)) if one.key == "DNSSEC" and one.value), None)
+    return Safety(None if said is None else said.value.lower() not in FALSE, said.source if said else None)
 
 
 def _doubts(settings: Settings) -> Iterator[Gap]:
