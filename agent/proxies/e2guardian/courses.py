@@ -125,4 +125,7 @@ def _ruling(flags: Flags, group: Group, request: Request) -> Ruling:
         return allowed
     if flags.decrypt:
         return Ruling(Act.NEXT, decrypts=True)
+    if not flags.grey and not request.diverted_tls:
+        # what no board has marked is neither refused nor passed on: a tunnel stays silent, a page has no body
+        return DROPPED
     return allowed

@@ -212,7 +212,7 @@ def _number(value: Value, held: Intervals) -> Test:
             return NEVER
         case Port():
             return Ports(held)
-        case Const(text) if text.lstrip("-").isdigit():
+        case Const(text) if text.lstrip("-").isdecimal():
             return ALWAYS if int(text) in held else NEVER
         case Const():
             return NEVER

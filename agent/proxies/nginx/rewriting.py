@@ -85,7 +85,7 @@ class Rewriting:
             self._end(test, Ruling(Act.OPEN, "the request is sent to another location"), line)
 
     def _condition(self, line: Directive) -> Test:
-        words = list(line.words)
+        words = list(line.words) or [""]
         words[0] = words[0].removeprefix("(")
         words[-1] = words[-1].removesuffix(")")
         words = [word for at, word in enumerate(words) if word or 0 < at < len(words) - 1]

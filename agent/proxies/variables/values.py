@@ -185,7 +185,7 @@ def _ports(patterns: Sequence[Texts]) -> Iterator[int]:
     words = {str(number): number for number in range(65536)} if len(patterns) > 1 else {}
     for one in patterns:
         text = getattr(one, "text", "")
-        if text.isdigit() and text in one:
+        if text.isdecimal() and text in one:
             yield int(text)
         elif not text:
             yield from (number for word, number in words.items() if word in one)
