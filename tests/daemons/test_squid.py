@@ -22,7 +22,8 @@ from agent.proxies.squid.elements import OPEN as OPEN_TYPES
 from agent.proxies.squid.requests import ADDRESSES
 from tests.daemons.internet import needs
 from tests.daemons.snapshots import snapshot
-from tests.daemons.squid import BEGIN, Config, World, disagreements, outcomes, world
+from tests.daemons.squid import World, disagreements, outcomes, world
+from tests.daemons.squid_files import BEGIN, Config
 from tests.kernel.needs import PATH, gateway
 
 if TYPE_CHECKING:

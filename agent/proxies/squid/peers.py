@@ -24,7 +24,7 @@ CHOSEN: Final = frozenset({"sourcehash", "userhash", "carp", "round-robin", "wei
 NEAR: Final = Open("near", "a server that Squid has found to be near is asked directly")
 SAME: Final = Open(
     SAME_ADDRESS,
-    "Squid may find another address for the name than the client did, then it refuses (409): have both ask one resolver",
+    "Squid may find another address for the name than the client did, and then refuses (409): have both ask one server",
 )
 
 
