@@ -33,6 +33,15 @@ class Program:
     """Those of its network namespace, where that is another than this host's."""
     container: str = ""
 
+    def option(self, flag: str, default: str) -> str:
+        """Give what follows a flag of one letter, apart or not."""
+        for at, argument in enumerate(self.arguments):
+            if argument == flag and at + 1 < len(self.arguments):
+                return self.arguments[at + 1]
+            if argument.startswith(flag) and len(argument) > len(flag) == 2:
+                return argument[2:]
+        return default
+
     @property
     def place(self) -> str:
         """What to call where it runs, if that is not here."""

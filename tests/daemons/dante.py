@@ -157,7 +157,7 @@ def disagreements(config: Config, world: Web, outcomes: set[str] | None = None) 
         config.files, [{"name": "danted", "pid": 7, "arguments": ["danted", "-f", config.main], "listeners": []}]
     )
     taken.artifacts["ip-addr.json"] = snapshot({"/": LOOPBACK}, []).artifacts["files/"]  # type: ignore[index]  # a dict in tests
-    (proxy,) = dante.read(taken, frozenset(name.lower() for name in NAMES)).proxies
+    (proxy,) = dante.KIND.read(taken, frozenset(name.lower() for name in NAMES)).proxies
     assert not proxy.gaps, proxy.gaps
     course = proxy.doors[0].course(Form.SOCKS)
     assert course is not None

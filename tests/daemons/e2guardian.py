@@ -221,7 +221,7 @@ def disagreements(config: Config, place: Web, outcomes: set[str] | None = None) 
     taken = snapshot({**shipped(), **config.files}, running)
     gone = f"files{config.root}/not-there"
     taken = replace(taken, artifacts={**taken.artifacts, gone: Artifact(gone, Status.ABSENT)})
-    (proxy,) = e2guardian.read(taken, frozenset(name.lower() for name in NAMES)).proxies
+    (proxy,) = e2guardian.KIND.read(taken, frozenset(name.lower() for name in NAMES)).proxies
     assert not proxy.gaps, proxy.gaps
     found: list[str] = []
     with place.running(config.argv, PORT):

@@ -337,7 +337,7 @@ def disagreements(config: Config, made: Web, outcomes: set[Act] | None = None) -
     config.write()
     program = {"name": "haproxy", "pid": 7, "arguments": config.argv, "listeners": []}
     taken = snapshot(config.files, [program])
-    piece = haproxy.read(taken, frozenset())
+    piece = haproxy.KIND.read(taken, frozenset())
     doors = {door.listener.port: door for proxy in piece.proxies for door in proxy.doors}
     found = [f"gap: {gap}" for gap in piece.gaps]
     with running(made, config.argv, doors):

@@ -251,7 +251,7 @@ def disagreements(config: Config, made: Web, outcomes: set[Act] | None = None) -
     config.write()
     program = {"name": "nginx", "pid": 7, "arguments": config.argv, "listeners": []}
     taken = snapshot(config.files, [program])
-    piece = nginx.read(taken, frozenset())
+    piece = nginx.KIND.read(taken, frozenset())
     doors = {door.listener.port: door for proxy in piece.proxies for door in proxy.doors}
     found = [f"gap: {gap}" for gap in piece.gaps]
     with running(made, config.argv, doors):

@@ -248,7 +248,7 @@ def disagreements(config: Config, world: Web, seen: Counter[str] | None = None) 
     config.write(world)
     files = dict.fromkeys((f"{config.root}/CA/ca.pem", f"{config.root}/CA/trusted.pem"), "") | config.files
     taken = snapshot(files, [{"name": "privoxy", "pid": 7, "arguments": list(config.argv), "listeners": []}])
-    piece = privoxy.read(taken, frozenset())
+    piece = privoxy.KIND.read(taken, frozenset())
     assert not piece.gaps, (piece.gaps, config.files)
     (proxy,) = piece.proxies
     found: list[str] = []

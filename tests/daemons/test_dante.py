@@ -57,7 +57,7 @@ def read(text: str, interest: frozenset[str] = frozenset({"livechat.com"})) -> P
         {"name": "danted", "pid": 7, "arguments": ["/usr/sbin/danted", "-D"], "listeners": []},
         {"name": "danted", "pid": 8, "arguments": ["danted: request-chil"], "listeners": []},
     ]
-    (found,) = dante.read(snapshot({"/etc/danted.conf": text}, running), interest).proxies
+    (found,) = dante.KIND.read(snapshot({"/etc/danted.conf": text}, running), interest).proxies
     return found
 
 
@@ -169,7 +169,7 @@ def test_names_of_no_interest_make_no_mistakes() -> None:
 def test_bytes_of_another_encoding_do_not_matter_in_comments() -> None:
     running = [{"name": "danted", "pid": 7, "arguments": ["danted", "-f/x.conf"], "listeners": []}]
     data = b"# caf\xe9\n" + HEAD.encode() + PASS.encode() + b"}\n"
-    (found,) = dante.read(snapshot({"/x.conf": data}, running), frozenset()).proxies
+    (found,) = dante.KIND.read(snapshot({"/x.conf": data}, running), frozenset()).proxies
     assert not found.gaps
 
 

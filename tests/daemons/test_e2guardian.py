@@ -55,7 +55,7 @@ def read(main: str = "", group: str = "", files: dict[str, str | bytes] | None =
         f"{SHIPPED}/e2guardianf1.conf": GROUP + group,
         **(files or {}),
     }
-    (found,) = e2guardian.read(snapshot(here, [RUNNING]), frozenset({"livechat.com", "chat.livechat.com"})).proxies
+    (found,) = e2guardian.KIND.read(snapshot(here, [RUNNING]), frozenset({"livechat.com", "chat.livechat.com"})).proxies
     return found
 
 

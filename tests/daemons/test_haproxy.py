@@ -135,7 +135,9 @@ def test_what_passes_requests_on_to_itself(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     argv = ["haproxy", "-db", "-f", str(path)]
     taken = snapshot({str(path): text}, [{"name": "haproxy", "pid": 7, "arguments": argv, "listeners": []}])
-    doors = {door.listener.port: door for proxy in haproxy.read(taken, frozenset()).proxies for door in proxy.doors}
+    doors = {
+        door.listener.port: door for proxy in haproxy.KIND.read(taken, frozenset()).proxies for door in proxy.doors
+    }
     acts: set[Act] = set()
     with world() as made, running(made, argv, doors):
         for form, door in ((Form.TLS, 9443), (Form.HTTP, 9080)):

@@ -69,7 +69,7 @@ def test_what_passes_requests_on_to_itself(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     argv = ["nginx", "-e", "/dev/null", "-c", str(path), "-g", "daemon off; master_process off;"]
     taken = snapshot({str(path): text}, [{"name": "nginx", "pid": 7, "arguments": argv, "listeners": []}])
-    doors = {door.listener.port: door for proxy in nginx.read(taken, frozenset()).proxies for door in proxy.doors}
+    doors = {door.listener.port: door for proxy in nginx.KIND.read(taken, frozenset()).proxies for door in proxy.doors}
     acts: set[Act] = set()
     with world() as made, running(made, argv, doors):
         for form, door in ((Form.TLS, 9443), (Form.HTTP, 9080)):

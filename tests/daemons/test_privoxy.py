@@ -101,7 +101,7 @@ def read(
     config: str | bytes, files: dict[str, str | bytes] | None = None, interest: tuple[str, ...] = ("livechat.com",)
 ) -> Proxy:
     taken = snapshot({MAIN: config, **(files or {})}, [RUNNING])
-    (found,) = privoxy.read(taken, frozenset(interest)).proxies
+    (found,) = privoxy.KIND.read(taken, frozenset(interest)).proxies
     return found
 
 
@@ -133,7 +133,7 @@ AS_INSTALLED = (
 def test_the_files_as_installed_are_understood_and_agree(tmp_path: Path) -> None:
     names_of = [one.name for one in INSTALLED.iterdir() if one.suffix in (".action", ".filter")] + ["config"]
     files: dict[str, str | bytes] = {f"/etc/privoxy/{name}": (INSTALLED / name).read_bytes() for name in names_of}
-    (found,) = privoxy.read(
+    (found,) = privoxy.KIND.read(
         snapshot(files, [RUNNING]), frozenset({"livechat.com", "liveperson.net", "torproject.org"})
     ).proxies
     assert not found.gaps

@@ -80,7 +80,7 @@ def test_every_documented_directive_is_in_one_table() -> None:
 def read(
     text: str | bytes, files: dict[str, str | bytes] | None = None, names: frozenset[str] = frozenset({"livechat.com"})
 ) -> Proxy:
-    (found,) = tinyproxy.read(snapshot({MAIN: text, **(files or {})}, [RUNNING]), names).proxies
+    (found,) = tinyproxy.KIND.read(snapshot({MAIN: text, **(files or {})}, [RUNNING]), names).proxies
     return found
 
 
@@ -172,7 +172,7 @@ def test_nobody_is_served_where_no_client_may_be() -> None:
 
 def test_options_may_stand_in_one_word() -> None:
     running = RUNNING | {"arguments": ["tinyproxy", "-dc", "/x.conf"]}
-    (found,) = tinyproxy.read(snapshot({"/x.conf": "Port 3128\nBind 192.0.2.1\n"}, [running]), frozenset()).proxies
+    (found,) = tinyproxy.KIND.read(snapshot({"/x.conf": "Port 3128\nBind 192.0.2.1\n"}, [running]), frozenset()).proxies
     assert found.doors[0].listener.port == 3128
     assert found.families == {4}
 

@@ -43,7 +43,7 @@ NOT_ATTRIBUTES = {"fields", "default", "example", "http", "https", "note", "file
 
 
 def read(files: dict[str, str | bytes]) -> Resolver:
-    (found,) = unbound.read(snapshot(files, [RUNNING]), frozenset({"livechat.com"})).resolvers
+    (found,) = unbound.KIND.read(snapshot(files, [RUNNING]), frozenset({"livechat.com"})).resolvers
     return found
 
 

@@ -227,7 +227,7 @@ def disagreements(config: Config, world: Web, seen: Counter[str] | None = None) 
     """Where the program and our reading of its files say different things; raises RuntimeError where it does not start."""
     config.write()
     taken = snapshot(config.files, [{"name": "tinyproxy", "pid": 7, "arguments": list(config.argv), "listeners": []}])
-    piece = tinyproxy.read(taken, frozenset())
+    piece = tinyproxy.KIND.read(taken, frozenset())
     assert not piece.gaps, (piece.gaps, config.files)
     (proxy,) = piece.proxies
     found: list[str] = []

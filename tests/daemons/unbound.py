@@ -187,7 +187,7 @@ def disagreements(config: Config, world: Internet) -> list[str]:
     """Where the program and our reading of its files say different things; raises RuntimeError where it does not start."""
     config.write()
     taken = snapshot(config.files, [{"name": "unbound", "pid": 7, "arguments": list(config.argv), "listeners": []}])
-    piece = unbound.read(taken, frozenset())
+    piece = unbound.KIND.read(taken, frozenset())
     assert not piece.gaps, piece.gaps
     (resolver,) = piece.resolvers
     found: list[str] = []

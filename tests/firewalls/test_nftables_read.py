@@ -132,7 +132,7 @@ def test_rules_are_read_one_by_one_wherever_they_stand() -> None:
     assert found == shape(json.dumps({"nftables": turned}).encode())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 2000), st.sampled_from([None, 1]))
 def test_a_listing_that_was_cut_off_is_refused(cut: int, indent: int | None) -> None:
     data = json.dumps({"nftables": two_tables()}, indent=indent).encode()

@@ -25,7 +25,7 @@ IFNAME = meta("iifname", "lan1")
 SOURCE = match("ip", "saddr", {"prefix": {"addr": "192.168.8.0", "len": 24}})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_alike_is_the_same_answer(seed: int) -> None:
     random = Random(seed)

@@ -130,7 +130,7 @@ def verdict_of(reach: Reach, address: int) -> str:
     return verdict
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.integers(0, 2**32))
 @example(498560295)
 def test_reach_agrees_with_trace_at_every_boundary(seed: int) -> None:

@@ -55,7 +55,7 @@ def expected(one: Gateway, address: int) -> str:
     return back.pop().value if len(back) == 1 else "unknown"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32))
 @example(306)
 def test_proof_agrees_with_single_packets_at_every_boundary(seed: int) -> None:
@@ -90,7 +90,7 @@ def test_proof_agrees_with_single_packets_at_every_boundary(seed: int) -> None:
 CLIENTS = (None, "192.168.7.20", "192.168.7.21", "8.1.2.3", "64.0.0.9", "200.7.1.4")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_what_was_asked_before_changes_no_answer(seed: int) -> None:
     random = Random(seed)

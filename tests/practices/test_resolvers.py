@@ -40,7 +40,7 @@ def of(*resolvers: Resolver) -> Case:
 def read(kind: Any, name: str, path: str, text: str) -> Resolver:
     program = {"name": name, "pid": 7, "arguments": [name], "listeners": []}
     files = {path: text, "/etc/hosts": "", "/etc/resolv.conf": ""}
-    (found,) = kind.read(snapshot(files, [program]), frozenset({"livechat.com"})).resolvers
+    (found,) = kind.KIND.read(snapshot(files, [program]), frozenset({"livechat.com"})).resolvers
     return found  # type: ignore[no-any-return] # kind is a module
 
 

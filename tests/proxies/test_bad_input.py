@@ -27,13 +27,13 @@ TEXTS = st.one_of(
 
 def read_tinyproxy(main: bytes, listed: bytes) -> Proxy:
     running = {"name": "tinyproxy", "pid": 7, "arguments": ["tinyproxy", "-c", "/c"], "listeners": []}
-    (found,) = tinyproxy.read(snapshot({"/c": main, "/f": listed}, [running]), INTEREST).proxies
+    (found,) = tinyproxy.KIND.read(snapshot({"/c": main, "/f": listed}, [running]), INTEREST).proxies
     return found
 
 
 def read_privoxy(main: bytes, listed: bytes) -> Proxy:
     running = {"name": "privoxy", "pid": 7, "arguments": ["privoxy", "/c"], "listeners": []}
-    (found,) = privoxy.read(snapshot({"/c": main, "/a": listed, "/t": listed}, [running]), INTEREST).proxies
+    (found,) = privoxy.KIND.read(snapshot({"/c": main, "/a": listed, "/t": listed}, [running]), INTEREST).proxies
     return found
 
 
@@ -84,7 +84,7 @@ def test_any_trust_file_of_privoxy(listed: bytes) -> None:
 def test_without_its_file_everything_is_open(kind: object) -> None:
     module = tinyproxy if kind is tinyproxy else privoxy
     running = {"name": module.NAME, "pid": 7, "arguments": [module.NAME, "/nowhere"], "listeners": []}
-    (found,) = module.read(snapshot({}, [running]), INTEREST).proxies
+    (found,) = module.KIND.read(snapshot({}, [running]), INTEREST).proxies
     assert found.gaps
     (way,) = walk(found.doors[0].course(Form.CONNECT) or (), Ask(Form.CONNECT, "livechat.com", 443))
     assert way.ruling.act is Act.OPEN
@@ -100,7 +100,7 @@ def test_in_a_container_its_own_files_count(kind: object) -> None:
     arguments = ["tinyproxy", "-c", "/etc/p/c"] if kind is tinyproxy else ["privoxy", "/etc/p/c"]
     running = {"name": module.NAME, "pid": 7, "arguments": arguments, "namespace": "8", "root": "/proc/7/root"}
     files = {"/proc/7/root/etc/p/c": text, "/proc/7/root/etc/p/a": "{+block{x}}\nlivechat.com\n"}
-    (found,) = module.read(
+    (found,) = module.KIND.read(
         snapshot(files, [running | {"addresses": ["172.17.0.2"], "listeners": []}]), INTEREST
     ).proxies
     assert not found.gaps

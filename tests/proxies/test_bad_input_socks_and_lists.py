@@ -45,7 +45,7 @@ def followed(found: Proxy) -> None:
 @example(b"internal: 10.0.0.1 port = 1080\nsocks pass { from: 0/0 to: 0/" + b"9" * 5000 + b" }")
 def test_any_configuration_of_dante(text: bytes) -> None:
     running = {"name": "danted", "pid": 7, "arguments": ["danted", "-f", "/c"], "listeners": []}
-    (found,) = dante.read(snapshot({"/c": text}, [running]), INTEREST).proxies
+    (found,) = dante.KIND.read(snapshot({"/c": text}, [running]), INTEREST).proxies
     followed(found)
 
 
@@ -60,7 +60,7 @@ def test_any_configuration_of_dante(text: bytes) -> None:
 )
 def test_any_configuration_of_e2guardian(main: bytes, group: bytes, other: bytes) -> None:
     running = {"name": "e2guardian", "pid": 7, "arguments": ["e2guardian", "-c", "/e.conf"], "listeners": []}
-    (found,) = e2guardian.read(
+    (found,) = e2guardian.KIND.read(
         snapshot({"/e.conf": main, "/ef1.conf": group, "/f": other}, [running]), INTEREST
     ).proxies
     followed(found)

@@ -42,7 +42,7 @@ backend out
 
 
 def read(text: str, listed: str | bytes = "", interest: frozenset[str] = NAMES) -> Proxy:
-    (found,) = haproxy.read(
+    (found,) = haproxy.KIND.read(
         snapshot({"/h.cfg": text, "/names": listed, "/spaced": "\ntext.com \n"}, [RUNNING]), interest
     ).proxies
     return found
@@ -145,7 +145,7 @@ def test_servers_of_ipv6_are_only_seen_by_transparent_sockets() -> None:
 
 def test_a_master_and_its_workers_are_one_proxy() -> None:
     taken = snapshot({"/h.cfg": FILTER, "/names": ""}, [RUNNING, RUNNING | {"pid": 8}])
-    assert len(haproxy.read(taken, NAMES).proxies) == 1
+    assert len(haproxy.KIND.read(taken, NAMES).proxies) == 1
 
 
 def test_without_a_delay_chance_decides() -> None:
@@ -350,7 +350,7 @@ def test_lines_without_words_harm_nobody(line: str) -> None:
 
 def test_what_is_asked_for() -> None:
     empty = snapshot({}, [RUNNING])
-    assert [want.ask for want in haproxy.wants(empty)] == [Files("/h.cfg")]
+    assert [want.ask for want in haproxy.KIND.wants(empty)] == [Files("/h.cfg")]
     taken = snapshot({"/h.cfg": FILTER + ' use_backend %[req.ssl_sni,map(/map)]\n bind "$X"\n'}, [RUNNING])
-    assert {want.ask for want in haproxy.wants(taken)} == {Files("/names"), Files("/etc/default/haproxy")}
-    assert not list(haproxy.wants(snapshot({}, [])))[1:]
+    assert {want.ask for want in haproxy.KIND.wants(taken)} == {Files("/names"), Files("/etc/default/haproxy")}
+    assert not list(haproxy.KIND.wants(snapshot({}, [])))[1:]

@@ -44,7 +44,7 @@ LISTED = ".livechat.com $ssl_preread_server_name:443;\ntext.com fixed.example:44
 
 
 def read(text: str, listed: str | bytes = "", interest: frozenset[str] = NAMES) -> Proxy:
-    (found,) = nginx.read(snapshot({"/n/n.conf": text, "/n/names": listed}, [RUNNING, WORKER]), interest).proxies
+    (found,) = nginx.KIND.read(snapshot({"/n/n.conf": text, "/n/names": listed}, [RUNNING, WORKER]), interest).proxies
     return found
 
 
@@ -263,6 +263,6 @@ def test_directives_without_words_harm_nobody(line: str) -> None:
 
 
 def test_what_is_asked_for() -> None:
-    assert [want.ask for want in nginx.wants(snapshot({}, [RUNNING, WORKER]))] == [Files("/n/n.conf")]
+    assert [want.ask for want in nginx.KIND.wants(snapshot({}, [RUNNING, WORKER]))] == [Files("/n/n.conf")]
     taken = snapshot({"/n/n.conf": "include modules/*.conf; " + FILTER}, [RUNNING])
-    assert {want.ask for want in nginx.wants(taken)} == {Files("/n/modules/*.conf"), Files("/n/names")}
+    assert {want.ask for want in nginx.KIND.wants(taken)} == {Files("/n/modules/*.conf"), Files("/n/names")}

@@ -90,7 +90,7 @@ def expected(blocking: list[str], allowing: list[str], name: str, family: int, w
     return "passed-on" if not isinstance(found, FilterRule) or found.exception else {4: NULL, 6: "::"}[family]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(lists, lists)
 def test_each_question_fares_as_in_urlfilter(blocking: list[str], allowing: list[str]) -> None:
     document = {

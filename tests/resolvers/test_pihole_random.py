@@ -92,7 +92,7 @@ def is_blocked(case: dict[str, Any], name: str, family: int, client: str) -> boo
     return not is_in("antigravity") and (is_in("gravity") or fits(3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases)
 def test_each_question_fares_as_in_ftl(case: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:

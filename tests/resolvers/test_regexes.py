@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.model.regular import Dialect
@@ -23,7 +23,6 @@ PIECES = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(deadline=None)
 @given(PIECES, NAMES)
 def test_a_plain_expression_fits_the_names_of_its_sets(text: str, name: str) -> None:
     try:
@@ -61,7 +60,6 @@ def test_which_expressions_are_plain(text: str, sets: list[str] | None) -> None:
     assert (None if found is None else told) == sets
 
 
-@settings(deadline=None)
 @given(PIECES, PIECES, NAMES)
 def test_sets_that_share_a_name_may_meet(one: str, other: str, name: str) -> None:
     for mine in name_pattern(one, Dialect.GO) or ():
@@ -97,7 +95,6 @@ PATTERNS = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None)
 @given(PATTERNS, NAMES)
 def test_a_pattern_fits_the_same_names_as_a_regular_expression(pattern: str, name: str) -> None:
     if len(pattern) < 3 or (pattern[0] == pattern[-1] == "/"):  # does not count; is one already
@@ -114,7 +111,6 @@ def test_a_pattern_fits_the_same_names_as_a_regular_expression(pattern: str, nam
     assert inside == fits if known else inside or not fits
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="ab.*^|@$#!/=,~\\'\" \t0:", max_size=24) | st.text(max_size=12))
 def test_no_line_is_too_much(text: str) -> None:
     parse(text, Source("list", text))

@@ -87,7 +87,7 @@ def test_resolved_findings_go_after_thirty_days() -> None:
     assert not state.findings
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sets(st.sampled_from("abc")), max_size=12))
 def test_seq_grows_and_first_seen_stays(history: list[set[str]]) -> None:
     state, first, last = State(), dict[str, datetime](), 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import warnings
+from contextlib import suppress
 from enum import StrEnum
 from typing import Final
 
@@ -85,10 +87,10 @@ def _path(text: str) -> tuple[Fit, Fit]:
 
 def _by_python(text: str) -> Fit:
     """Whether the root fits what looks around itself; one character is read alike by all who understand it."""
-    try:
+    with warnings.catch_warnings(), suppress(re.error):
+        warnings.simplefilter("ignore")  # about sets in sets, which another language has
         return Fit.ALL if re.match(text, "/", re.IGNORECASE) else Fit.NONE
-    except re.error:
-        return Fit.SOME
+    return Fit.SOME
 
 
 def port_list(text: str) -> Intervals:

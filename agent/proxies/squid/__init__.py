@@ -6,6 +6,7 @@ What reads it is loaded where there is one: that takes as long as reading a hund
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
@@ -17,6 +18,7 @@ from agent.snapshot.programs import present, unit_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from agent.model.proxy import Proxy
     from agent.snapshot import Snapshot
     from agent.snapshot.programs import Program
 
@@ -29,11 +31,11 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     """The files of each Squid that runs or starts at boot."""
     if f"files{unit_of(NAME)}" not in snapshot.artifacts:
         yield Want("files", Files(unit_of(NAME)))
-    for path, macros in _programs(snapshot):
+    for program in _programs(snapshot):
         from agent.proxies.squid.build import follow  # noqa: PLC0415 - see above
 
-        following = Following(snapshot, NAME)
-        follow(path, following, dict(macros))
+        following = Following.of(snapshot, NAME, program)
+        follow(program.option("-f", DEFAULT), following, _macros(program))
         yield from following.wants
 
 
@@ -45,39 +47,40 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     from agent.proxies.squid.build import proxy  # noqa: PLC0415 - see above
 
     names = Interest(interest)
-    found = [proxy(path, Following(snapshot, NAME), names, dict(macros)) for path, macros in programs]
-    found = [one for at, one in enumerate(found) if one not in found[:at]]
+    found: list[tuple[Proxy, tuple[str, ...]]] = []
+    for program in programs:
+        following = Following.of(snapshot, NAME, program)
+        one, notes = proxy(program.option("-f", DEFAULT), following, names, _macros(program))
+        one = replace(one, addresses=program.addresses)
+        if (one, notes) not in found:
+            found.append((one, notes))
     gaps = tuple(dict.fromkeys(gap for one, _ in found for gap in one.gaps))
     notes = tuple(dict.fromkeys(note for _, notes in found for note in notes))
     return Piece(proxies=tuple(one for one, _ in found), gaps=gaps, notes=notes)
 
 
-def _programs(snapshot: Snapshot) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-    """File and macros of each: a master and its workers are one unless the file tells them apart by number."""
+def _programs(snapshot: Snapshot) -> tuple[Program, ...]:
+    """One for each file and its macros: a master and its workers are one unless the file tells them apart by number."""
     found = present(snapshot, NAME, DEFAULT)
-    return tuple(dict.fromkeys((_option(one, "-f", DEFAULT), tuple(_macros(one).items())) for one in found))
+    alike = {(one.root, one.option("-f", DEFAULT), *_macros(one).values()): one for one in found}
+    return tuple(alike.values())
 
 
 def _macros(program: Program) -> dict[str, str]:
     """What ``${...}`` stands for: a worker knows its number from ``--kid squid-N``, the only one is number 1."""
-    kid = _KID.fullmatch(_option(program, "--kid", ""))
+    kid = _KID.fullmatch(_kid(program))
     number = kid[1] if kid else "0" if "-N" in program.arguments else "1"
     return {
-        "${service_name}": _option(program, "-n", NAME),
+        "${service_name}": program.option("-n", NAME),
         "${process_name}": f"squid-{number}",
         "${process_number}": number,
     }
 
 
-def _option(program: Program, option: str, default: str) -> str:
-    """What follows an option, apart or not."""
+def _kid(program: Program) -> str:
     arguments = program.arguments
-    for at, argument in enumerate(arguments):
-        if argument == option and at + 1 < len(arguments):
-            return arguments[at + 1]
-        if argument.startswith(option) and len(argument) > len(option) == 2:
-            return argument[2:]
-    return default
+    at = arguments.index("--kid") if "--kid" in arguments[:-1] else -1
+    return arguments[at + 1] if at >= 0 else ""
 
 
 KIND = Kind(NAME, wants, read)

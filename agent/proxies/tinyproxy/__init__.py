@@ -8,36 +8,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.kind import Kind, Piece
-from agent.model.names import Interest
-from agent.snapshot import Files, Want
+from agent.kind import of_programs
 from agent.snapshot.following import Following
-from agent.snapshot.programs import present, unit_of
+from agent.snapshot.programs import present
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
+    from agent.model.names import Interest
     from agent.model.proxy import Proxy
     from agent.snapshot import Snapshot
 
 NAME: Final = "tinyproxy"
 DEFAULT: Final = "/etc/tinyproxy/tinyproxy.conf"
-NONE: Final = Interest({"invalid"})
-"""Which files are named does not depend on names."""
-
-
-def wants(snapshot: Snapshot) -> Iterable[Want]:
-    """The files of each tinyproxy that runs or starts at boot."""
-    if f"files{unit_of(NAME)}" not in snapshot.artifacts:
-        yield Want("files", Files(unit_of(NAME)))
-    for _, following in _found(snapshot, NONE):
-        yield from following.wants
-
-
-def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
-    """One proxy for each."""
-    found = tuple(proxy for proxy, _ in _found(snapshot, Interest(interest)))
-    return Piece(proxies=found, gaps=tuple(gap for one in found for gap in one.gaps))
 
 
 def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Proxy, Following]]:
@@ -52,4 +35,4 @@ def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Proxy, Foll
         yield replace(proxy(program, following, interest), addresses=program.addresses), following
 
 
-KIND = Kind(NAME, wants, read)
+KIND = of_programs(NAME, (NAME,), _found)

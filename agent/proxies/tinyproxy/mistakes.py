@@ -57,7 +57,7 @@ def _misread(stages: Stages) -> Iterator[Mistake]:
 def _of_filter(entry: Entry, name: str, stages: Stages) -> tuple[str, str] | None:
     """What is wrong with a line about a name, and what to write."""
     fits = entry.fits
-    written = entry.text.split()[0].partition("#")[0]
+    written = entry.text.partition("#")[0]
     if fits is None or re.sub(r"[^a-z0-9.-]", "", written.lower()).strip(".-") != name:
         return _in_between(entry, name, stages)
     itself, below = name in fits, f"{PROBE}.{name}" in fits
@@ -79,7 +79,7 @@ def _of_filter(entry: Entry, name: str, stages: Stages) -> tuple[str, str] | Non
 
 def _in_between(entry: Entry, name: str, stages: Stages) -> tuple[str, str] | None:
     """A line that denies a name because of letters in the middle of a label."""
-    letters = re.fullmatch(r"((?:[a-z0-9-]|\\?\.)+)(\$?)", entry.text.split()[0].lower())
+    letters = re.fullmatch(r"((?:[a-z0-9-]|\\?\.)+)(\$?)", entry.text.lower())
     if stages.denies or entry.fits is None or not letters or stages.syntax is Syntax.FNMATCH or name not in entry.fits:
         return None
     meant = letters[1].replace("\\", "")

@@ -8,37 +8,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.kind import Kind, Piece
-from agent.model.names import Interest
-from agent.snapshot import Files, Want
+from agent.kind import of_programs
 from agent.snapshot.following import Following
-from agent.snapshot.programs import present, unit_of
+from agent.snapshot.programs import present
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
+    from agent.model.names import Interest
     from agent.model.resolver import Resolver
     from agent.snapshot import Snapshot
-    from agent.snapshot.programs import Program
 
 NAME: Final = "unbound"
-NONE: Final = Interest({"invalid"})
-"""Which files are named does not depend on names."""
 DEFAULT: Final = "/etc/unbound/unbound.conf"
-
-
-def wants(snapshot: Snapshot) -> Iterable[Want]:
-    """The files of each Unbound that runs or starts at boot."""
-    if f"files{unit_of(NAME)}" not in snapshot.artifacts:
-        yield Want("files", Files(unit_of(NAME)))
-    for _, following in _found(snapshot, NONE):
-        yield from following.wants
-
-
-def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
-    """One resolver for each."""
-    found = tuple(resolver for resolver, _ in _found(snapshot, Interest(interest)))
-    return Piece(resolvers=found, gaps=tuple(gap for one in found for gap in one.gaps))
 
 
 def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Resolver, Following]]:
@@ -51,21 +33,10 @@ def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Resolver, F
 
     for program in programs:
         following = Following.of(snapshot, NAME, program)
-        written, gaps = clauses(_file(program), following, interest)
+        written, gaps = clauses(program.option("-c", DEFAULT), following, interest)
         found = resolver(written, following, gaps, interest)
         listeners = program.listeners or found.listeners
         yield replace(found, listeners=listeners, addresses=program.addresses), following
 
 
-def _file(program: Program) -> str:
-    """The file that ``-c FILE`` names."""
-    arguments = program.arguments
-    for at, argument in enumerate(arguments):
-        if argument.startswith("-c") and len(argument) > 2:
-            return argument[2:]
-        if argument == "-c" and at + 1 < len(arguments):
-            return arguments[at + 1]
-    return DEFAULT
-
-
-KIND = Kind(NAME, wants, read)
+KIND = of_programs(NAME, (NAME,), _found)

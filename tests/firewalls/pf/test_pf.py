@@ -106,7 +106,7 @@ def answer(one: Gateway, packet: Packet, came: str = "em1", leaves: str = "em0")
 VERDICTS = {"pass": "accept", "block drop": "drop", "block return": "reject"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 2**32))
 def test_agrees_with_the_manual_page(seed: int) -> None:
     random = Random(seed)
@@ -132,7 +132,7 @@ def test_agrees_with_the_manual_page(seed: int) -> None:
         assert found.verdict == VERDICTS[reference.forward(packet, came, leaves)], (text, packet, came)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_the_proof_agrees_at_every_boundary(seed: int) -> None:
     random = Random(seed)
