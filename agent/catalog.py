@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from agent.errors import Malformed
+from agent.errors import Irregular, Malformed
 from agent.firewalls.merge import merge
 from agent.kind import Kind, Piece
 from agent.model.firewall import Dnat
 from agent.model.gateway import Gateway
 from agent.model.intervals import Intervals, address_value
-from agent.model.network import Network
+from agent.model.network import Listener, Network
+from agent.model.resolver import Fate, Outcome, Resolver, View
 from agent.model.source import Gap
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 FIREWALLS: Final = "agent.firewalls"
 ANYWHERE: Final = Intervals.span(0, (1 << 128) - 1)
-PACKAGES: Final = ("agent.facts", FIREWALLS, "agent.proxies", "agent.resolvers")
+RESOLVERS: Final = "agent.resolvers"
+PACKAGES: Final = ("agent.facts", FIREWALLS, "agent.proxies", RESOLVERS)
 
 
 @cache
@@ -59,6 +61,16 @@ def wants(snapshot: Snapshot) -> Iterator[Want]:
 def recognise(data: bytes) -> str | None:
     """The artifact name of a bare dump, or None where no kind knows it."""
     return next((name for kind in kinds() if (name := kind.recognise(data)) is not None), None)
+
+
+def _unread(package: str, kind: Kind, reason: str) -> Piece:
+    """A gap; what a resolver that cannot be read at all answers is not known, whoever asks."""
+    gap = Gap(kind.name, reason)
+    if package != RESOLVERS:
+        return Piece(gaps=(gap,))
+    listeners = tuple(Listener("udp", address, 53) for address in ("0.0.0.0", "::"))  # noqa: S104 - read, not bound
+    view = View((), Outcome(Fate.UNKNOWN, because=str(gap)))
+    return Piece(resolvers=(Resolver(kind.name, (view,), listeners, gaps=(gap,)),), gaps=(gap,))
 
 
 def _on_the_road(piece: Piece, tables: Sequence[Table]) -> Piece:
@@ -98,11 +110,13 @@ def _value(address: str) -> int:
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Gateway:
     """The gateway of a snapshot, without zones; ``interest`` are the names worth keeping (empty: all)."""
     pieces: list[tuple[str, Piece]] = []
-    for kind in kinds():
+    for package, kind in _found():
         try:
             pieces.append((kind.name, kind.read(snapshot, interest)))
-        except Malformed as error:
-            pieces.append((kind.name, Piece(gaps=(Gap(kind.name, str(error)),))))
+        except (Malformed, Irregular) as error:
+            pieces.append((kind.name, _unread(package, kind, str(error))))
+        except RecursionError:
+            pieces.append((kind.name, _unread(package, kind, "its configuration is nested too deeply")))
     filters = firewall_kinds()
     tables = [table for _, piece in pieces for table in piece.tables]
     pieces = [(name, _on_the_road(piece, tables)) for name, piece in pieces]

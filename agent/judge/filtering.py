@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,7 @@ from agent.judge.wording import SAMPLED, listed, some_prefixes
 from agent.model.course import Ask, walk
 from agent.model.explanation import Hop
 from agent.model.intervals import Intervals
-from agent.model.proxy import Act, Clients, Form, Methods, Names, Targets, leaves
+from agent.model.proxy import PORT, Act, Clients, Methods, Names, Targets, Urls, leaves
 from agent.model.public import PUBLIC
 from agent.model.record import record
 from agent.model.resolver import AnyOf, NameSet
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from agent.judge.namespace import Part
     from agent.model.course import Decision
-    from agent.model.proxy import Door, Proxy, ProxyStage
+    from agent.model.proxy import Door, Form, Proxy, ProxyStage, Test
     from agent.model.requirement import PortNeed, Requirement
     from agent.model.source import Source
 
@@ -94,9 +95,8 @@ def filtered(proxy: Proxy, door: Door, asked: Requests) -> Filtered:
 def _cases(stages: Sequence[ProxyStage], asked: Requests) -> Iterator[_Case]:
     """All requests, in groups that no test tells apart; raises ValueError where they are too many."""
     tests = [test for stage in stages for rule in stage.rules for test in leaves(rule.test)]
-    names = parts(
-        asked.requirement, dict.fromkeys(one for test in tests if isinstance(test, Names) for one in _sets(test))
-    )
+    sets = dict.fromkeys(one for test in tests for one in _sets(test, asked.port.port))
+    names = parts(asked.requirement, sets)
     clients = [
         (family, group)
         for family, addresses in asked.clients
@@ -115,10 +115,23 @@ def _cases(stages: Sequence[ProxyStage], asked: Requests) -> Iterator[_Case]:
         yield _Case(part, (family, group), target, method, walk(stages, ask, known))
 
 
-def _sets(test: Names) -> Iterator[NameSet | AnyOf]:
-    """What tells names apart: which pattern of one test matches does not matter."""
-    patterns = tuple(one for one in test.sets if not isinstance(one, NameSet))
-    yield from (one for one in test.sets if isinstance(one, NameSet))
+def _sets(test: Test, port: int) -> Iterator[NameSet | AnyOf]:
+    """What tells names apart: which pattern of one test matches does not matter.
+
+    Where a URL goes on after what is known of it, names that fit with an empty rest are told from those that do not.
+    """
+    if isinstance(test, Names):
+        patterns = tuple(one for one in test.sets if not isinstance(one, NameSet))
+        yield from (one for one in test.sets if isinstance(one, NameSet))
+    elif isinstance(test, Urls):
+        from agent.model.regular import Pattern  # noqa: PLC0415 - few proxies look at URLs
+
+        after = test.after.replace(PORT, str(port))
+        patterns = tuple(
+            replace(one, before=test.before, after=after) for one in test.patterns if isinstance(one, Pattern)
+        )
+    else:
+        return
     if patterns:
         yield AnyOf(patterns)
 

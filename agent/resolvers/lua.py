@@ -138,27 +138,30 @@ class _Reader:
     def __init__(self, artifact: Artifact) -> None:
         self._artifact = artifact
         self._lines = artifact.text.split("\n")
-        self._tokens = [*_tokens(artifact.text), _Token("end", "", len(self._lines))]
-        self._at = 0
+        self._end = _Token("end", "", len(self._lines))
+        self._rest = _tokens(artifact.text)
+        self._next = next(self._rest, self._end)
+        self._after = next(self._rest, self._end)
         self._known: dict[str, Value] = {}
         self._called: list[str] = []
 
-    @property
-    def _next(self) -> _Token:
-        return self._tokens[self._at]
+    def _go(self) -> None:
+        """Go past the next token; only two are held, as lists of names may have a million."""
+        self._next = self._after
+        self._after = next(self._rest, self._end)
 
     def _take(self, text: str = "") -> _Token:
         """Give the next token; raises Malformed where it is another or there is none."""
         token = self._next
         if token.kind == "end" or (text and token.text != text):
             raise Malformed(f"{token.text or 'the end'} instead of {text or 'a value'}", line=token.line)
-        self._at += 1
+        self._go()
         return token
 
     def _skip(self, text: str) -> bool:
         """Go past a token if it comes next."""
         if self._next.text == text and self._next.kind in ("sign", "word"):
-            self._at += 1
+            self._go()
             return True
         return False
 
@@ -212,7 +215,7 @@ class _Reader:
         """Go past ``if``, ``for``, ``function``... to its end, or past what stands behind ``return``."""
         begin = self._take()
         if begin.text in ("return", "goto", "break"):
-            self._at = len(self._tokens) - 1
+            self._rest, self._next, self._after = iter(()), self._end, self._end
             return Computed(begin.line)
         depth = int(begin.text in _OPENS)
         while depth or begin.text in ("for", "while"):
@@ -231,25 +234,25 @@ class _Reader:
             raise Malformed(f"more than {MAX_DEPTH} values within values", line=token.line)
         value: Value
         if token.text in ("not", "#", "-") and token.kind in ("word", "sign"):
-            self._at += 1
+            self._go()
             inner = self._value(depth + 1)
             number = token.text == "-" and isinstance(inner, float)
             return -inner if number and isinstance(inner, float) else Computed(token.line)
         if token.kind in ("string", "long"):
-            self._at += 1
+            self._go()
             value = _unquoted(token)
         elif token.kind == "number":
-            self._at += 1
+            self._go()
             value = float(int(token.text, 16)) if token.text[:2] in ("0x", "0X") else float(token.text)
         elif token.text == "{":
             value = self._table(depth)
         elif token.text == "function":
             value = self._block()
         elif token.text in _CONSTANTS:
-            self._at += 1
+            self._go()
             value = _CONSTANTS[token.text]
         elif token.text == "(":
-            self._at += 1
+            self._go()
             value = self._value(depth + 1)
             self._take(")")
         else:
@@ -257,7 +260,7 @@ class _Reader:
             if isinstance(value, Name):
                 value = self._known.get(value.path, value)
         if self._next.text in _OPERATORS and self._next.kind in ("sign", "word"):
-            self._at += 1
+            self._go()
             self._value(depth + 1)
             return Computed(token.line)
         return value
@@ -300,8 +303,7 @@ class _Reader:
         row: list[Value] = []
         fields: list[tuple[str, Value]] = []
         while not self._skip("}"):
-            following = self._tokens[min(self._at + 1, len(self._tokens) - 1)].text
-            if self._next.kind == "word" and following == "=":
+            if self._next.kind == "word" and self._after.text == "=":
                 name = self._take().text
                 self._take("=")
                 fields.append((name, self._value(depth + 1)))

@@ -68,7 +68,7 @@ class Config:
             )
         )
         hints = [line for _ in range(random.randrange(3)) for line in self._hints()]
-        if any(word in line for line in lines for word in ("PASS", "TC", " pass")):
+        if any(word in line for line in lines for word in ("PASS", "TC", " pass", "rpz(")):
             # without servers to ask, an alias of the same zone is taken as it comes in the answer
             hints = [line for line in hints if "cdn.example" not in line and "hosts" not in line]
         reroute = f"policy.add(policy.all(policy.REROUTE({{ ['198.51.100.{random.choice((11, 12))}/32'] = '10.0.0.7' }})), true)"

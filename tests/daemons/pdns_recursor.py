@@ -84,6 +84,8 @@ class Config:
         self.extra = random.choice(((), (), (), (f"--forward-zones=text.com={UPSTREAMS[2]}",), ("--allow-from+=::1",)))
         if "allow-from=" in (*lines, *more):
             self.extra = ()  # nothing to add to
+        if not any("rpz-client-ip" in text for text in self.files.values()) and random.random() < 0.5:
+            lines.remove("disable-packetcache=yes")  # kept answers are everybody's
         self.files[self.path("recursor.conf")] = "\n".join(lines) + "\n"
 
     @property

@@ -13,7 +13,7 @@ from agent.model.intervals import Intervals, address_value
 from agent.model.network import Listener
 from agent.model.resolver import Fate, NameSet, Resolver, View
 from agent.resolvers import pdns_recursor
-from agent.resolvers.pdns_recursor.options import DEFAULTS, HARMLESS, MODELLED, OPEN
+from agent.resolvers.pdns_recursor.options import DEFAULTS, HARMLESS, MODELLED, OPEN, OTHER_VERSIONS
 from agent.snapshot import Artifact, Status
 from agent.snapshot.programs import ARTIFACT, unit_of
 from tests.daemons.answers import followed
@@ -55,6 +55,7 @@ def test_every_setting_of_the_program_is_in_one_table() -> None:
     assert len(said) > 180
     tables = (MODELLED, HARMLESS, OPEN.keys())
     assert {name: sum(name in table for table in tables) for name in said} == dict.fromkeys(said, 1)
+    assert not OTHER_VERSIONS & said.keys()
     assert {name: said[name] for name in DEFAULTS if name in said} == {
         name: value for name, value in DEFAULTS.items() if name in said
     }
@@ -111,6 +112,13 @@ def test_clients_that_nobody_lets_in_are_dropped() -> None:
     assert not seen_by(found, "127.0.0.1").serves
     assert seen_by(read({"/r/recursor.conf": ""}), "10.1.2.3").serves
     assert not seen_by(read({"/r/recursor.conf": ""}), "203.0.113.1").serves
+
+
+def test_a_list_of_nobody_lets_everybody_in() -> None:
+    assert seen_by(read({"/r/recursor.conf": "allow-from=\n"}), "203.0.113.1").serves
+    assert seen_by(read({"/r/recursor.conf": "allow-from-file=/a\n", "/a": "# nobody\n"}), "203.0.113.1").serves
+    missing = seen_by(read({"/r/recursor.conf": "allow-from-file=/a\n"}), "203.0.113.1")
+    assert missing.answer("livechat.com", 4)[0].fate is Fate.UNKNOWN
 
 
 def test_where_it_listens_before_it_runs() -> None:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent import catalog
+from agent.errors import Irregular
 from agent.judge.zones import find_zones, uplinks
+from agent.kind import Kind, Piece
+from agent.model.resolver import Fate
 from agent.snapshot import Artifact, Snapshot, Status
 
 if TYPE_CHECKING:
@@ -124,3 +127,17 @@ def test_rules_that_nobody_can_list_are_a_gap() -> None:
     }
     found = catalog.read(Snapshot(datetime(2026, 1, 1, tzinfo=UTC), {}, artifacts), frozenset())
     assert any("nf_tables" in gap.reason for gap in found.firewall.gaps)
+
+
+def test_a_resolver_that_cannot_be_read_leaves_names_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody may take a reader that gave up for a resolver that lets everything pass."""
+
+    def broken(_snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
+        raise Irregular("too large")
+
+    kind = Kind("unbound", lambda _: (), broken)
+    monkeypatch.setattr(catalog, "_found", lambda: (("agent.resolvers", kind), ("agent.proxies", kind)))
+    found = gateway()
+    (resolver,) = found.resolvers
+    assert resolver.views[0].answer("livechat.com", 4)[0].fate is Fate.UNKNOWN
+    assert [str(gap) for gap in found.gaps] == ["unbound: too large"] * 2

@@ -26,6 +26,7 @@ from agent.model.proxy import (
     ProxyStage,
     Ruling,
     Targets,
+    Urls,
 )
 from agent.model.requirement import PortNeed, Requirement
 from agent.model.resolver import NameSet, Scope
@@ -192,3 +193,14 @@ def test_a_chain_of_proxies_here_is_followed() -> None:
     verdict, because = verdicts(one)["lan0", "proxy:192.168.7.1:8118"]
     assert verdict is Reach.BLOCKED
     assert "squid http_access" in because
+
+
+def test_names_are_told_apart_by_patterns_of_urls() -> None:
+    from agent.model.regular import Dialect, pattern  # noqa: PLC0415 - this test alone
+
+    ads = Urls((pattern("^http://ads", Dialect.POSIX_EXTENDED),), "http://", "/", path=True)
+    need = replace(NEED, ports=(PortNeed("tcp", 80),))
+    one = home(squid(Form.GET, ProxyRule(ads, DENIED, LIST), otherwise=PASS))
+    verdict, because = verdicts(one, need)["lan0", "proxy:192.168.7.1:3128"]
+    assert verdict is Reach.PARTIAL
+    assert "names like ads.livechat.com" in because

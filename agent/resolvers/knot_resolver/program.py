@@ -175,6 +175,8 @@ class Program:
             self._renumber(rule, source, later=later)
             return
         found = self._rules(rule, source)
+        if not found:
+            return
         if not later:
             self.policies.append(found)
             return

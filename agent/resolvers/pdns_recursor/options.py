@@ -53,10 +53,25 @@ HARMLESS: Final = _names("""
 """Cannot change whether a public name gets its addresses: transport, caches, limits, logs, statistics, NOTIFY, reverse
 names of private addresses, DNSSEC (names that do not validate fail for everybody), questions for ANY."""
 
+OTHER_VERSIONS: Final = _names("""
+    allow-no-rd auth-can-lower-ttl bypass-server-throttling-probability dnssec-disabled-algorithms enable-old-settings
+    max-chain-length max-cnames-followed new-domain-db-size new-domain-db-snapshot-interval new-domain-history-dir
+    new-domain-ignore-list new-domain-ignore-list-file new-domain-log new-domain-lookup new-domain-pb-tag
+    new-domain-tracking new-domain-whitelist packetcache-negative-ttl packetcache-shards qname-max-minimize-count
+    qname-minimize-one-label query-local-address6 serve-rfc6303 stack-cache-size system-resolver-interval
+    system-resolver-self-resolve-check system-resolver-ttl tcp-threads unique-response-db-size
+    unique-response-history-dir unique-response-ignore-list unique-response-ignore-list-file unique-response-log
+    unique-response-pb-tag unique-response-tracking
+""")
+"""As harmless, in versions or builds that are not Debian's."""
+
 OPEN: Final = {
     "api-config-dir": "zones are added over the REST API",
     "chroot": "files are named as seen from another root",
+    "delegation-only": "zones may only delegate",
     "lua-dns-script": "a Lua script changes questions and answers",
+    "proxy-protocol-exceptions": "clients are told apart by the address they ask",
+    "xpf-allow-from": "addresses of clients are taken from what a proxy says",
 }
 """Not followed, and why that may matter."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from agent.model.intervals import prefix_interval
 from agent.model.record import record
 from agent.model.source import Gap, Source
-from agent.resolvers.pdns_recursor.options import DEFAULTS, HARMLESS, MODELLED, OFF, OPEN
+from agent.resolvers.pdns_recursor.options import DEFAULTS, HARMLESS, MODELLED, OFF, OPEN, OTHER_VERSIONS
 from agent.snapshot.programs import ARTIFACT
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KIND: Final = "pdns_recursor"
 FOLDER: Final = "/etc/powerdns"
-KNOWN: Final = MODELLED | HARMLESS | OPEN.keys()
+KNOWN: Final = MODELLED | HARMLESS | OTHER_VERSIONS | OPEN.keys()
 _WORDS: Final = re.compile(r"[^ ,\t\r\n]+")
 
 

@@ -33,6 +33,7 @@ from agent.model.resolver import (
 )
 from agent.model.source import Gap, Source
 from agent.resolvers.pdns_recursor import NONE
+from agent.resolvers.pdns_recursor.clients import allowed, apart, proxied
 from agent.resolvers.pdns_recursor.policies import policies
 from agent.resolvers.pdns_recursor.rpz import AGAIN_OVER_TCP, CUSTOM, PASS, PolicyZone, look_up, policy_zone
 from agent.resolvers.pdns_recursor.settings import KIND, endpoint, settings
@@ -53,7 +54,6 @@ DROPPED: Final = Outcome(Fate.DROPPED)
 EVERY: Final = NameSet(Scope.SUBTREE, "")
 OF_OTHER_TYPE: Final = Outcome(Fate.UNKNOWN, because="no address for a name itself, all addresses for an alias")
 """For answers with some address, records of another type (``handlePolicyHit`` takes away what it replaces alone)."""
-WHOLE: Final = {4: Intervals.span(0, (1 << 32) - 1), 6: Intervals.span(0, (1 << 128) - 1)}
 MANY: Final = 1000
 """Triggers for addresses that become a rule each."""
 MAX_BLOCKS: Final = 1000
@@ -68,7 +68,7 @@ def load(arguments: Sequence[str], following: Following) -> tuple[Want, ...]:
     given = settings(arguments, following)
     policies(given, following)
     Domains(given, following, NONE)
-    _addresses(given, following)
+    allowed(given, following)
     return following.wants
 
 
@@ -86,65 +86,13 @@ def resolver(arguments: Sequence[str], following: Following, interest: Interest)
             gaps.append(Gap(KIND, f"a policy zone is not loaded: line {error.line}: {error}", source))
     domains = Domains(given, following, interest)
     onward = tuple(domains.rules())
-    addresses, odd = _addresses(given, following)
+    addresses, odd = allowed(given, following)
     gaps += [*domains.gaps, *odd, *_unasked(given), *_too_many(found), *following.gaps]
     doubt = Outcome(Fate.UNKNOWN, because=str(gaps[0])) if gaps else None
     maker = _Maker(found, onward, doubt, given)
-    views = tuple(_apart([*_proxied(given), *maker.views(addresses)]))
+    views = tuple(apart([*proxied(given), *maker.views(addresses)]))
     shut_out = View((), doubt if doubt and (odd or not given.source) else DROPPED)
     return Resolver(KIND, (*views, shut_out), tuple(_listeners(given)), given.source, tuple(gaps))
-
-
-def _apart(views: Sequence[View]) -> Iterator[View]:
-    """No client is in two: the first that has one keeps it."""
-    left = dict(WHOLE)
-    for view in views:
-        mine = tuple((family, addresses & left[family]) for family, addresses in view.clients or ())
-        for family, addresses in mine:
-            left[family] -= addresses
-        if any(addresses for _, addresses in mine):
-            yield replace(view, clients=mine)
-
-
-def _proxied(given: Settings) -> Iterator[View]:
-    """Those who say for whom they ask (PROXY protocol)."""
-    setting = given.get("proxy-protocol-from")
-    for word in setting.words:
-        try:
-            family, block = prefix_interval(word)
-        except ValueError:
-            continue
-        because = f"proxy-protocol-from: {word} asks for other clients"
-        yield View((), Outcome(Fate.UNKNOWN, because=because), ((family, Intervals.span(*block)),), setting.source)
-
-
-def _addresses(given: Settings, following: Following) -> tuple[dict[int, Intervals], list[Gap]]:
-    """Who is let in (the narrowest block decides, ``!`` shuts out), and what cannot be followed of that."""
-    gaps: list[Gap] = []
-    setting = given.get("allow-from")
-    words = list(setting.words)
-    named = given.get("allow-from-file")
-    if named.value:
-        artifact = following.file(named.value, named.source)
-        if artifact is None:
-            gaps.append(Gap(KIND, f"who is let in is not known: {named.value}", named.source))
-        lines = artifact.text.split("\n") if artifact else []
-        words = [text for line in lines if (text := line.partition("#")[0].strip())]
-    elif not words:
-        return dict(WHOLE), gaps
-    blocks: list[tuple[int, tuple[int, int], bool]] = []
-    for word in words:
-        try:
-            family, block = prefix_interval(word.removeprefix("!"))
-        except ValueError as error:
-            gaps.append(Gap(KIND, f"allow-from: {error}", named.source or setting.source))
-            continue
-        blocks.append((family, block, not word.startswith("!")))
-    allowed = {4: Intervals(), 6: Intervals()}
-    for family, block, let_in in sorted(blocks, key=lambda one: one[1][0] - one[1][1]):
-        span = Intervals.span(*block)
-        allowed[family] = allowed[family] | span if let_in else allowed[family] - span
-    return allowed, gaps
 
 
 def _too_many(zones: Sequence[PolicyZone]) -> Iterator[Gap]:
@@ -196,8 +144,8 @@ class _Maker:
         self._prefix = given.translation
         self._shares = not given.has("disable-packetcache")
 
-    def views(self, allowed: dict[int, Intervals]) -> Iterator[View]:
-        parts = list(self._parts(allowed))
+    def views(self, let_in: dict[int, Intervals]) -> Iterator[View]:
+        parts = list(self._parts(let_in))
         own = next((part.action for part in parts if part.action is not None), None)
         if own is not None and self._shares and self._doubt is None:
             # what one client got is kept for all who ask the same (packet cache)
@@ -217,7 +165,7 @@ class _Maker:
                 continue
             of_zones = zip(names[: part.zones], answers[: part.zones], strict=True)
             stages: list[Stage] = [each for pair in of_zones for each in pair]
-            last = RuleList(tuple(self._passed(EVERY, part.zones)))
+            last = RuleList(tuple(self._let_in(EVERY, part.zones, by_trigger=part.action is not None)))
             yield View((*stages, last), Outcome(Fate.PASSED_ON), clients, None, tuple(names[: part.zones]))
 
     def _of_client(self, action: Action) -> Iterator[NameRule]:
@@ -227,9 +175,9 @@ class _Maker:
             made = family == 6 and outcome.fate is Fate.NODATA and self._prefix is not None
             yield NameRule(EVERY, MADE if made else outcome, action.source, frozenset({family}))
 
-    def _parts(self, allowed: dict[int, Intervals]) -> Iterator[_Part]:
+    def _parts(self, let_in: dict[int, Intervals]) -> Iterator[_Part]:
         """Clients by the first policy zone with a trigger for them, in each zone by the narrowest block."""
-        left = dict(allowed)
+        left = dict(let_in)
         for at, zone in enumerate(self._zones):
             for family, block, action in zone.addresses.get("rpz-client-ip", ())[:MAX_BLOCKS]:
                 if mine := left[family] & Intervals.span(*block):
@@ -245,21 +193,18 @@ class _Maker:
             elif action.passes:
                 yield from self._passed(names, at)
             else:
-                yield from self._rules(names, action)
+                yield from _rules(names, action, self._prefix)
 
     def _again(self, names: NameSet) -> Iterator[NameRule]:
-        """What becomes of names that are asked for again, past all policy zones but in what DNS64 asks."""
-        for rule in self._passed(names, 0):
-            made = self._prefix is not None and rule.families == {6} and rule.outcome.fate is Fate.ADDRESSES
-            yield replace(rule, outcome=MADE if made else replace(rule.outcome, settled=True))
+        """What becomes of names that are asked for again, past all policy zones."""
+        for rule in self._let_in(names, 0, by_trigger=True):
+            yield replace(rule, outcome=replace(rule.outcome, settled=True))
 
-    def _rules(self, names: NameSet, action: Action) -> Iterator[NameRule]:
-        outcomes = {family: action.outcome(family, self._prefix) for family in (4, 6)}
-        if outcomes[4] == outcomes[6]:
-            yield NameRule(names, outcomes[4], action.source)
-            return
-        for family, outcome in outcomes.items():
-            yield NameRule(names, outcome, action.source, frozenset({family}))
+    def _let_in(self, names: NameSet, zones: int, *, by_trigger: bool) -> Iterator[NameRule]:
+        """What ``_passed`` says; a trigger that let a question through does not do so for what DNS64 asks."""
+        for rule in self._passed(names, zones):
+            asked = rule.families == {6} and rule.outcome.fate in (Fate.ADDRESSES, Fate.NODATA)
+            yield replace(rule, outcome=MADE) if by_trigger and asked and self._prefix is not None else rule
 
     def _passed(self, names: NameSet, zones: int) -> Iterator[NameRule]:
         """What becomes of names that are let through, with so many policy zones before that."""
@@ -273,7 +218,7 @@ class _Maker:
             elif (action := self._by_server(rule.outcome, zones)) and action.kind == AGAIN_OVER_TCP:
                 yield NameRule(both, DROPPED, action.source)  # over TCP there is an error of no meaning
             elif action:
-                yield from self._rules(both, action)
+                yield from _rules(both, action, None)  # past DNS64
             else:
                 yield replace(rule, names=both)
 
@@ -298,6 +243,16 @@ class _Maker:
             elif action.kind == CUSTOM and outcome.fate is Fate.NODATA:
                 outcome = OF_OTHER_TYPE
             yield AddressRule(family, Intervals.of(block for _, block, _ in some), outcome, action.source)
+
+
+def _rules(names: NameSet, action: Action, prefix: int | None) -> Iterator[NameRule]:
+    """What a trigger answers; ``prefix`` is that of DNS64."""
+    outcomes = {family: action.outcome(family, prefix) for family in (4, 6)}
+    if outcomes[4] == outcomes[6]:
+        yield NameRule(names, outcomes[4], action.source)
+        return
+    for family, outcome in outcomes.items():
+        yield NameRule(names, outcome, action.source, frozenset({family}))
 
 
 def _alike(one: tuple[int, Interval, Action]) -> tuple[int, int, str, tuple[tuple[str, str], ...]]:
