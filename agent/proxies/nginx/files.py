@@ -41,8 +41,8 @@ class Start:
 def started(arguments: Sequence[str]) -> Start | None:
     """What the command line says; None for workers. A master writes its title over its words."""
     words = list(arguments[1:])
-    title = arguments[0] if arguments else ""
-    if title.startswith("nginx: "):
+    title = " ".join(arguments)
+    if title.startswith("nginx: "):  # psutil makes words of it again
         if title.removeprefix("nginx: ").startswith(OTHERS):
             return None
         words = _retold(title.removeprefix("nginx: master process "))
