@@ -237,3 +237,14 @@ def test_a_name_is_asked_for_too_early() -> None:
     found = read(text)
     assert {one.ruling.act for one in asked(found, Form.TLS)} == {Act.ALLOW, Act.DENY}
     assert "before their name is read" in found.mistakes[0].what
+
+
+@pytest.mark.parametrize(
+    ("before", "mistaken"),
+    [("CONNECT", False), ("lan CONNECT", False), ("all", False), ("other CONNECT", True), ("!CONNECT", True)],
+)
+def test_a_name_is_not_asked_for_where_a_line_before_lets_the_same_clients_in(before: str, mistaken: bool) -> None:
+    clients = "acl lan src 192.168.7.0/24\nacl other src 192.168.8.0/24\nacl good dstdomain .livechat.com\n"
+    rules = f"http_access allow {before}\nhttp_access allow lan good\n{DENY}"
+    found = read(f"{BUMPS}ssl_bump splice all\n{clients}{rules}")
+    assert any("before their name is read" in one.what for one in found.mistakes) is mistaken
