@@ -89,7 +89,8 @@ class Relay:
         found = self.door(place) if place and depth <= MAX_CHAIN else None
         if found is None or place is None:
             return [opinion]
-        clients = zone.sources if zone else ((place.family, Intervals.single(address_value(place.address)[1])),)
+        own = (place.family, Intervals.single(address_value(place.address)[1]))
+        clients = zone.sources_of(place.family) if zone else (own,)
         form = form_for(found[1], asked.port)
         return self.through(*found, replace(asked, form=form, clients=clients, known=()), depth)
 

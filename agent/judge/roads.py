@@ -66,7 +66,8 @@ class Roads:
             yield self._by_itself(asked, zone)
             if zone.name != HOST and web:
                 for proxy, door, place in self._listening(zone):
-                    yield from self._asking(proxy, door, place, asked)
+                    clients = zone.sources_of(place.family)
+                    yield from self._asking(proxy, door, place, replace(asked, clients=clients))
 
     # ---- by NAT or by itself ----
 
@@ -91,7 +92,7 @@ class Roads:
         if found is None or form is None:
             because = f"sent to {place} instead; what decides there is not known"
             return (Opinion("proxy", Reach.UNKNOWN, because),)
-        clients = tuple((kin, some) for kin, some in zone.sources if kin == asked.family)
+        clients = zone.sources_of(asked.family)
         own = own_source(self._gateway, asked.family)
         if not clients and own is not None:
             clients = ((asked.family, Intervals.single(own)),)

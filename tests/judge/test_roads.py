@@ -10,6 +10,7 @@ from agent.judge.verdicts import judge
 from agent.model.gateway import Gateway, Zone
 from agent.model.intervals import Intervals, address_value
 from agent.model.network import Address, Interface, Listener, Network, Route
+from agent.model.pac import Pac, PacRule
 from agent.model.proxy import (
     ALLOWED,
     DENIED,
@@ -112,6 +113,17 @@ def test_an_explicit_proxy_is_a_road_of_its_own() -> None:
     proxy = squid(Form.CONNECT, ProxyRule(WHOLE, ALLOWED, LIST))
     found = verdicts(home(proxy, forward=False))
     assert found["lan0", "direct"][0] is Reach.BLOCKED
+    assert found["lan0", "proxy:192.168.7.1:3128"][0] is Reach.ALLOWED
+
+
+@pytest.mark.parametrize("by_script", [False, True])
+def test_clients_ask_a_proxy_from_addresses_of_its_family(by_script: bool) -> None:
+    lan = Clients(((4, Intervals.span(0xC0A80700, 0xC0A807FF)),))
+    one = home(squid(Form.CONNECT, ProxyRule(lan, ALLOWED, LIST)), forward=False)
+    zone = replace(one.zones[0], sources=(*one.zones[0].sources, (6, Intervals.span(1 << 100, (1 << 100) + 9))))
+    always = PacRule(NameSet(Scope.SUBTREE, ""), 443, ("PROXY 192.168.7.1:3128",))
+    pacs = (Pac(Source("files/var/www/html/wpad.dat", ""), (always,)),) if by_script else ()
+    found = verdicts(replace(one, zones=(zone, one.zones[1]), pacs=pacs))
     assert found["lan0", "proxy:192.168.7.1:3128"][0] is Reach.ALLOWED
 
 
