@@ -127,6 +127,32 @@ def test_clients_ask_a_proxy_from_addresses_of_its_family(by_script: bool) -> No
     assert found["lan0", "proxy:192.168.7.1:3128"][0] is Reach.ALLOWED
 
 
+@pytest.mark.parametrize(
+    ("forward", "ruling", "verdict"),
+    [
+        (True, ALLOWED, Reach.ALLOWED),
+        (False, ALLOWED, Reach.PARTIAL),
+        (True, DENIED, Reach.PARTIAL),
+        (False, DENIED, Reach.BLOCKED),
+    ],
+)
+def test_a_script_that_parts_names_closes_those_whose_way_is_closed(
+    forward: bool, ruling: Ruling, verdict: Reach
+) -> None:
+    script = Pac(
+        Source("files/var/www/html/wpad.dat", ""),
+        (
+            PacRule(NameSet(Scope.BELOW, "livechat.com"), 443, ("DIRECT",)),
+            PacRule(NameSet(Scope.SUBTREE, ""), 443, ("PROXY 192.168.7.1:3128",)),
+        ),
+    )
+    one = home(squid(Form.CONNECT, ProxyRule(WHOLE, ruling, LIST)), forward=forward)
+    ((_, found),) = [
+        (road, told[0]) for (zone, road), told in verdicts(replace(one, pacs=(script,))).items() if zone == "lan0"
+    ]
+    assert found is verdict
+
+
 def test_a_proxy_that_clients_cannot_reach_is_no_road() -> None:
     found = verdicts(home(squid(Form.CONNECT, ProxyRule(WHOLE, ALLOWED, LIST)), inside=False))
     assert {road for _, road in found} == {"direct"}
