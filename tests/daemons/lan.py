@@ -4,7 +4,7 @@
 
     client 192.168.7.20 --- lan0 192.168.7.1 (gateway) wan0 198.51.100.2 --- 198.51.100.1 (internet)
 
-In the internet every address answers on the ports of the web and says that it was reached; every name has an address.
+In the internet every name has an address of 203.0.112.0/20, and each of these answers on the ports of the web.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import zlib
 from contextlib import closing, contextmanager
@@ -24,6 +25,7 @@ import dns.message
 import dns.rdatatype
 import dns.rrset
 
+from tests.daemons.internet import daemon
 from tests.kernel.needs import PATH, ROOT
 from tests.kernel.netns import Namespace
 
@@ -33,12 +35,12 @@ if TYPE_CHECKING:
 GATEWAY: Final = "192.168.7.1"
 CLIENT: Final = "192.168.7.20"
 NAMESERVERS: Final = ("9.9.9.9", "198.51.100.53")
-"""Name servers in the internet."""
+"""Name servers in the internet (see BEYOND)."""
 PORTS: Final = (80, 443)
 PATIENCE: Final = 3.0
 """Seconds that the client waits for anything."""
 REACHED: Final = b"reached"
-IP_FREEBIND: Final = 15  # include/uapi/linux/in.h
+HIDDEN: Final = 'mount -t tmpfs none /etc/systemd; exec "$0" "$@"'
 LINKS: Final = """
 ip link set lo up
 ip link add lan0 address 02:00:00:00:07:01 type veth peer name eth0 address 02:00:00:00:07:14 netns {client}
@@ -69,13 +71,11 @@ ip link set lo up
 ip addr add 198.51.100.1/24 dev eth0
 ip -6 addr add 2001:db8:1::1/64 dev eth0 nodad
 ip link set eth0 up
-sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0
 ip route add 192.168.7.0/24 via 198.51.100.2
 ip -6 route add 2001:db8:7::/64 via 2001:db8:1::2
-ip route add local default dev lo table 100
-ip -6 route add local default dev lo table 100
-ip rule add iif eth0 lookup 100
-ip -6 rule add iif eth0 lookup 100
+ip route add local 203.0.112.0/20 dev lo
+ip addr add 9.9.9.9/32 dev lo
+ip addr add 198.51.100.53/32 dev lo
 """
 
 
@@ -101,7 +101,6 @@ class Lan:
         for one in web:
             threading.Thread(target=_accept, args=(one,), daemon=True).start()
         for one, own in zip(names, NAMESERVERS, strict=True):
-            one.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
             one.bind((own, 53))
             threading.Thread(target=_resolve, args=(one,), daemon=True).start()
         self._sockets += [*web, *names]
@@ -110,8 +109,16 @@ class Lan:
         """What a script prints on the gateway; raises ProgramFailed."""
         return self.gateway.run(("sh", "-euc", script))
 
-    def command(self, *argv: str) -> subprocess.CompletedProcess[str]:
-        """Run a program of this project on the gateway."""
+    @contextmanager
+    def running(self, argv: Sequence[str], proto: str, port: int) -> Iterator[None]:
+        """A program on the gateway, from when it listens until it has ended; raises RuntimeError with its words."""
+        listening = ("ss", "-Hln", f"--{proto}", f"sport = :{port}")
+        with daemon(self.gateway, argv, lambda: bool(self.gateway.run(listening))):
+            yield
+
+    def gateproof(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run gateproof on the gateway, where no program is enabled: those of this machine's packages are."""
+        argv = ("unshare", "--mount", "sh", "-euc", HIDDEN, sys.executable, "-m", "agent", *arguments)
         environment = {**os.environ, "PATH": PATH, "PYTHONPATH": str(ROOT)}
         with self.gateway.entered():
             return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120, env=environment)
@@ -152,7 +159,10 @@ class Lan:
                         if b" 200 " not in sock.recv(65535).partition(b"\r\n")[0]:
                             return False
                     sock.sendall(last)
-                    return REACHED in sock.recv(65535)
+                    found = b""
+                    while REACHED not in found and (more := sock.recv(65535)):
+                        found += more
+                    return REACHED in found
             except OSError:
                 return False
 
