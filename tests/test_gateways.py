@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from pathlib import Path
 
 import orjson
+import pytest
 
 from agent.config import Settings
 from agent.outputs import renderer
 from agent.packs import find_packs, select
 from agent.pipeline import audit
 from agent.snapshot import load
+from tests.gateways.compact import GATEWAYS, audited, compact
 
-GATEWAYS = Path(__file__).parent / "gateways"
+EXPECTED = sorted(path.parent.name for path in GATEWAYS.glob("*/expected.json"))
+RECORDED = sorted(path.parent.name for path in GATEWAYS.glob("*/host.toml"))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_recorded_host_is_judged_as_expected(name: str) -> None:
+    expected = json.loads((GATEWAYS / name / "expected.json").read_bytes())
+    assert compact(audited(GATEWAYS / name)) == expected
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_recorded_host_is_what_was_set_up(name: str) -> None:
+    taken = load(GATEWAYS / name)
+    files = tomllib.loads((GATEWAYS / name / "host.toml").read_text(encoding="utf-8"))["files"]
+    read = {path: taken.get(f"files{path}").text for path in files if f"files{path}" in taken.artifacts}
+    assert read == {path: files[path] for path in read}, f"python -m tests.gateways.record {name}"
+    assert len(read) > 1
+
+
+def test_every_recorded_host_has_expectations() -> None:
+    assert set(RECORDED) <= set(EXPECTED)
 
 
 def test_an_allow_list_of_addresses() -> None:

@@ -47,13 +47,13 @@ ip link add lan0 address 02:00:00:00:07:01 type veth peer name eth0 address 02:0
 ip link add wan0 address 02:00:00:00:64:02 type veth peer name eth0 address 02:00:00:00:64:01 netns {internet}
 ip addr add 192.168.7.1/24 dev lan0
 ip addr add 198.51.100.2/24 dev wan0
-ip -6 addr add 2001:db8:7::1/64 dev lan0 nodad
 ip link set lan0 up
 ip link set wan0 up
 ip route add default via 198.51.100.1
 sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.lan0.rp_filter=1 net.ipv4.conf.wan0.rp_filter=1
 """
 IPV6: Final = """
+ip -6 addr add 2001:db8:7::1/64 dev lan0 nodad
 ip -6 addr add 2001:db8:1::2/64 dev wan0 nodad
 ip -6 route add default via 2001:db8:1::1
 sysctl -qw net.ipv6.conf.all.forwarding=1

@@ -4,7 +4,7 @@
 
 ::
 
-    {"verdicts": {"lan0 direct tcp/443 IPv4": {"allowed": ["*.livechat.com"], "blocked at dns": ["*.chatbot.com"]},
+    {"verdicts": {"lan0 direct tcp/443 IPv4": {"allowed": "*.livechat.com, *.text.com", "blocked at dns": "*.chatbot.com"},
                   "host direct tcp/443 IPv4": "allowed"},
      "findings": ["critical required-domain-blocked, domain *.chatbot.com from lan0, at dns: address=/chatbot.com/"],
      "gaps": [], "notes": []}
@@ -41,7 +41,12 @@ def compact(report: Report) -> dict[str, Any]:
         road = roads.setdefault(f"{one.zone} {one.road} {one.port} IPv{one.family}", {})
         road.setdefault(_verdict(one), []).append(one.domain)
     return {
-        "verdicts": {road: next(iter(found)) if len(found) == 1 else found for road, found in roads.items()},
+        "verdicts": {
+            road: next(iter(found))
+            if len(found) == 1
+            else {verdict: ", ".join(domains) for verdict, domains in found.items()}
+            for road, found in roads.items()
+        },
         "findings": [_finding(one) for one in report.findings],
         "gaps": [f"{one.subject}: {one.reason}" for one in report.gaps],
         "notes": report.notes,
