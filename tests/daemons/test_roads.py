@@ -86,6 +86,19 @@ table ip forced {
   }
 }
 """
+BY_NAME = """
+table inet filter {{
+  set named {{
+    type ipv4_addr
+  }}
+  chain forward {{
+    type filter hook forward priority filter; policy {policy};
+    ct state established,related accept
+    udp dport 53 accept
+    ip daddr @named {action}
+  }}
+}}
+"""
 NO_WAY_OUT = """
 table inet filter {
   chain output {
@@ -246,6 +259,30 @@ def test_a_proxy_whose_resolver_blocks_a_name(gateway: Gateway) -> None:
     assert gateway.verdicts(LISTED) == {"direct": ("allowed", ()), BY_PROXY: ("blocked", ("dns",))}
     assert not network.tunnel(LISTED, PROXY)
     assert network.secure(LISTED, address(LISTED)), "clients ask others"
+
+
+@pytest.mark.parametrize(("policy", "action"), [("drop", "accept"), ("accept", "drop")])
+def test_a_set_that_dnsmasq_fills_holds_what_a_client_has_asked_for(policy: str, action: str, gateway: Gateway) -> None:
+    network = gateway.network
+    gateway.load(BY_NAME.format(policy=policy, action=action))
+    gateway.dnsmasq("nftset=/livechat.com/api.helpdesk.com/4#inet#filter#named")
+    stopped = ("blocked", ("firewall",))
+    within, without = (("allowed", ()), stopped) if action == "accept" else (stopped, ("allowed", ()))
+    assert gateway.verdicts(LISTED) == {"direct": within}
+    assert gateway.verdicts(UNLISTED) == {"direct": without}
+    assert gateway.verdicts("www.helpdesk.com") == {"direct": ("partial", ("firewall",))}
+    for name in (LISTED, UNLISTED):
+        assert network.look_up(name, GATEWAY) == (address(name),)
+    assert gateway.verdicts(LISTED) == {"direct": within}, "what the set holds just now says nothing"
+    assert network.secure(LISTED, address(LISTED)) is (action == "accept")
+    assert network.secure(UNLISTED, address(UNLISTED)) is (action == "drop")
+
+
+def test_a_set_is_not_filled_for_clients_that_ask_others(gateway: Gateway) -> None:
+    gateway.load(BY_NAME.format(policy="drop", action="accept"))
+    gateway.dnsmasq("nftset=/livechat.com/4#inet#filter#named\nlisten-address=127.0.0.1\nbind-interfaces")
+    assert gateway.verdicts(LISTED) == {"direct": ("blocked", ("firewall",))}
+    assert not gateway.network.secure(LISTED, address(LISTED))
 
 
 def test_explain_prints_the_stages_behind_the_one_that_stops(gateway: Gateway) -> None:
