@@ -9,7 +9,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from agent.catalog import NO_NAMES, read
 from agent.config import Settings
+from agent.model.resolver import NameSet
 from agent.outputs import renderer
 from agent.packs import find_packs, select
 from agent.pipeline import audit
@@ -58,6 +60,12 @@ def test_an_allow_list_of_addresses() -> None:
         for zone in ("lan0", "lan1", "host")
         for family in (4, 6)
     }
+
+
+def test_questions_about_addresses_keep_no_lists_of_names() -> None:
+    (resolver,) = read(load(GATEWAYS / "unbound-blocklist"), NO_NAMES).resolvers
+    kept = {entry for view in resolver.views for stage in (*view.stages, *view.chain) for entry in stage.sets}
+    assert {one.text for one in kept if isinstance(one, NameSet)} <= {"", "invalid"}
 
 
 def test_the_same_inputs_give_the_same_bytes() -> None:
