@@ -31,6 +31,7 @@ from tests.kernel.netns import Namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 GATEWAY: Final = "192.168.7.1"
 CLIENT: Final = "192.168.7.20"
@@ -182,6 +183,14 @@ def lan(*, ipv6: bool = False) -> Iterator[Lan]:
         yield made
     finally:
         made.close()
+
+
+def certify(file: Path) -> None:
+    """Make a certificate with its key, as Squid wants one for TLS that it never ends."""
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(file))
+    made = subprocess.run(("openssl", "req", "-x509", *key, "-subj", "/CN=gateway"), capture_output=True, check=True)
+    with file.open("ab") as both:
+        both.write(made.stdout)
 
 
 def hello(name: str) -> bytes:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from tests.daemons.internet import needs
-from tests.daemons.lan import GATEWAY, Lan, address, lan
+from tests.daemons.lan import GATEWAY, Lan, address, certify, lan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,10 +115,16 @@ class Gateway(NamedTuple):
     folder: Path
     running: ExitStack
 
+    @property
+    def certificate(self) -> str:
+        return f"{self.folder}/gateway.pem"
+
     def load(self, rules: str) -> None:
         self.network.gateway.run(("nft", "-f", "-"), rules)
 
     def squid(self, lines: str, port: int = 3128) -> None:
+        """Start Squid, with a certificate for diverted connections."""
+        certify(self.folder / "gateway.pem")
         config = self.folder / "squid.conf"
         config.write_text(f"{RULES}{lines}", encoding="utf-8")
         self.running.enter_context(self.network.running(("squid", "-N", "-f", str(config)), "tcp", port))
@@ -129,16 +134,6 @@ class Gateway(NamedTuple):
         config.write_text(f"no-resolv\nno-hosts\nserver=198.51.100.53\n{lines}\n", encoding="utf-8")
         argv = ("dnsmasq", "-k", f"--conf-file={config}", "--user=root", "--pid-file=")
         self.running.enter_context(self.network.running(argv, "udp", 53))
-
-    def certificate(self) -> str:
-        file = self.folder / "gateway.pem"
-        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(file))
-        made = subprocess.run(
-            ("openssl", "req", "-x509", *key, "-subj", "/CN=gateway"), capture_output=True, check=True
-        )
-        with file.open("ab") as both:
-            both.write(made.stdout)
-        return str(file)
 
     def verdicts(self, name: str, port: str = "tcp/443") -> dict[str, tuple[str, tuple[str, ...]]]:
         """Verdict and stages for each road of the clients over IPv4."""
@@ -172,9 +167,7 @@ def test_a_transparent_proxy_lets_through_what_its_list_has(way: str, rules: str
     gateway.load(rules)
     network.shell("ip rule add fwmark 1 lookup 100; ip route add local default dev lo table 100")
     gateway.dnsmasq()
-    gateway.squid(
-        DIVERTED.format(way=way, certificate=gateway.certificate()) + f"dns_nameservers {GATEWAY}\n", port=3130
-    )
+    gateway.squid(DIVERTED.format(way=way, certificate=gateway.certificate) + f"dns_nameservers {GATEWAY}\n", port=3130)
     for port in ("tcp/443", "tcp/80"):
         assert gateway.verdicts(LISTED, port)[TRANSPARENT] == ("allowed", ())
         assert gateway.verdicts(UNLISTED, port)[TRANSPARENT] == ("blocked", ("proxy",))
@@ -189,7 +182,7 @@ def test_a_transparent_proxy_with_other_answers_than_its_clients_is_unknown(gate
     network = gateway.network
     gateway.load(REDIRECT)
     gateway.squid(
-        DIVERTED.format(way="intercept", certificate=gateway.certificate()) + "dns_nameservers 9.9.9.9\n", port=3130
+        DIVERTED.format(way="intercept", certificate=gateway.certificate) + "dns_nameservers 9.9.9.9\n", port=3130
     )
     assert gateway.verdicts(LISTED)[TRANSPARENT] == ("unknown", ())
     assert gateway.verdicts(LISTED, "tcp/80")[TRANSPARENT] == ("allowed", ())
@@ -202,7 +195,7 @@ def test_a_transparent_proxy_with_other_answers_than_its_clients_is_unknown(gate
 def test_a_transparent_proxy_that_the_packet_filter_keeps_clients_from(gateway: Gateway) -> None:
     gateway.load(REDIRECT)
     gateway.load("table inet filter { chain input { type filter hook input priority 0; tcp dport 3130 drop; }; }")
-    gateway.squid(DIVERTED.format(way="intercept", certificate=gateway.certificate()), port=3130)
+    gateway.squid(DIVERTED.format(way="intercept", certificate=gateway.certificate), port=3130)
     assert gateway.verdicts(LISTED) == {
         "direct": ("blocked", ("firewall",)),
         BY_PROXY: ("allowed", ()),

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.snapshot import load, save
-from tests.daemons.lan import lan
+from tests.daemons.lan import certify, lan
 from tests.kernel.needs import PATH, ROOT
 from tests.resolvers.gravity import SCHEMA
 
@@ -118,18 +118,10 @@ def _furnish(folder: Path, name: str, host: Mapping[str, Any]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     if "certificate" in host:
-        _certify(Path(f"{folder}{host['certificate']}"))
+        certify(Path(f"{folder}{host['certificate']}"))
     if "gravity" in host:
         with closing(sqlite3.connect(folder / "etc" / "pihole" / "gravity.db")) as database:
             database.executescript(SCHEMA + host["gravity"])
-
-
-def _certify(file: Path) -> None:
-    """Make a certificate with its key, of which nothing gets into the snapshot."""
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(file))
-    made = subprocess.run(("openssl", "req", "-x509", *key, "-subj", "/CN=gateway"), capture_output=True, check=True)
-    with file.open("ab") as both:
-        both.write(made.stdout)
 
 
 def _neutral(taken: Snapshot, name: str, private: tuple[str, ...]) -> Snapshot:
