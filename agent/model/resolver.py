@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import field
 from enum import StrEnum
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from agent.model.intervals import Intervals
 from agent.model.record import record
@@ -60,6 +60,10 @@ class NameSet:
             case Scope.WITHIN:
                 at = len(name) - len(self.text)
                 return at > 0 and name[at - 1] != "." and name.endswith(self.text)
+
+
+Named: TypeAlias = "NameSet | Pattern"
+"""How a rule says which names it is about."""
 
 
 @record

@@ -16,12 +16,12 @@ RESOLVERS: Final = {
         'add local-zone: "{apex}" always_transparent instead (the closest zone wins), or in front of a policy zone one'
         " with {apex} and *.{apex} CNAME rpz-passthru."
     ),
-    "bind": "put a policy zone with {apex} and *.{apex} CNAME rpz-passthru. first in response-policy instead",
-    "pdns-recursor": (
+    "named": "put a policy zone with {apex} and *.{apex} CNAME rpz-passthru. first in response-policy instead",
+    "pdns_recursor": (
         "load a policy zone with {apex} and *.{apex} CNAME rpz-passthru. before the others instead (rpzFile in"
         " lua-config-file)"
     ),
-    "knot-resolver": "add policy.add(policy.suffix(policy.PASS, policy.todnames({{'{apex}'}}))) before it instead",
+    "kresd": "add policy.add(policy.suffix(policy.PASS, policy.todnames({{'{apex}'}}))) before it instead",
     "pihole": "allow it instead: pihole --allow-regex '(\\.|^){escaped}$'",
     "adguardhome": "add the rule @@||{apex}^$important instead",
 }
@@ -30,8 +30,8 @@ PROXIES: Final = {
     "haproxy": "an acl with `-m end .{apex}` and `-m str {apex}`, and a rule that lets it pass before it",
     "nginx": ".{apex} in the map or server_name that lets names pass",
     "tinyproxy": (
-        "(^|\\.){escaped}$ in the filter file where it lists what may pass (FilterDefaultDeny Yes); else take the line"
-        " away that matches it"
+        "(^|\\.){escaped}$ (with FilterExtended Yes) in the filter file where it lists what may pass (FilterDefaultDeny"
+        " Yes); else take the line away that matches it"
     ),
     "privoxy": "a section {{ -block }} with the pattern .{apex} at the end of user.action",
     "e2guardian": "{apex} in exceptionsitelist",

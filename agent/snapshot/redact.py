@@ -10,7 +10,7 @@ _USERINFO: Final = re.compile(rb"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@")
 _KEY_VALUE: Final = re.compile(
     rb"(?im)^([^\n#]*?\b(?:[\w-]*"
     rb"(?:password|passwd|passphrase|pwhash|secret|token|api[_-]?key|private[_-]?key|preshared[_-]?key))"
-    rb"[\"']?\s*([=:])\s*)(?:([\"'])(?:(?!\3)[^\n])+\3|[^\s\"';][^\s;]*)"
+    rb"[\"']?\s*([=:])\s*)(?:([\"'])(?:(?!\3)[^\n])+\3|(?![|>][0-9+-]*[ \t]*$)[^\s\"';][^\s;]*)"
 )
 _WORDS: Final = (
     *(b"password", b"passwd", b"passphrase", b"pwhash", b"secret", b"token", b"apikey", b"api-key", b"api_key"),
@@ -19,7 +19,7 @@ _WORDS: Final = (
 )
 """What _KEY_VALUE and _SPOKEN look for."""
 _SPOKEN: Final = re.compile(
-    rb"(?im)((?:^|[\s{;])(?:BasicAuth[ \t]+\S+|cachemgr_passwd|(?:insecure-)?password|secret"
+    rb"(?im)((?:^|[\s{;])(?:BasicAuth[ \t]+\S+|cachemgr_passwd|(?:insecure-|ca-)?password|secret"
     rb"|proxy_set_header[ \t]+\"?(?:proxy-)?authorization\"?)[ \t]+)(\"[^\"\n]*\"|'[^'\n]*'|[^\s;\"'=:][^\s;]*)"
 )
 """Words of tinyproxy, squid, HAProxy, FRR, BIRD, BIND and nginx that a secret follows without a sign between."""
@@ -60,7 +60,8 @@ def _without_value(match: re.Match[bytes]) -> bytes:
 
 def _without_key(match: re.Match[bytes]) -> bytes:
     lines = match[2].count(b"\n")
-    return match[1] + (b"\n" * lines or GONE) + match[3]
+    indent = match[2].rpartition(b"\n")[2]  # without which it would be another thing in YAML
+    return match[1] + (b"\n" * lines or GONE) + (indent if indent.isspace() else b"") + match[3]
 
 
 def redact_arguments(arguments: tuple[str, ...]) -> list[str]:

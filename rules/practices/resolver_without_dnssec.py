@@ -20,9 +20,10 @@ SWITCH = {
     "unbound": 'Have the validator in module-config: "validator iterator", and set auto-trust-anchor-file.',
     "named": "Set dnssec-validation auto; in options.",
     "pdns_recursor": "Set dnssec=validate.",
+    "kresd": "Take trust_anchors.remove('.') away.",
     "systemd-resolved": "Set DNSSEC=yes in resolved.conf.",
-    "pihole-FTL": "Set dns.dnssec = true in pihole.toml.",
-    "AdGuardHome": "Set enable_dnssec: true, with an upstream that validates.",
+    "pihole": "Set dns.dnssec = true in pihole.toml.",
+    "adguardhome": "Set enable_dnssec: true, with an upstream that validates.",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -39,7 +40,7 @@ NAMES: Final = (
 )  # fmt: skip
 CLIENTS: Final = ("127.0.0.1", "127.0.1.7", "127.1.0.9")
 LOOPBACK: Final = '[{"ifname":"lo","addr_info":[{"local":"127.0.0.1"},{"local":"::1"}]}]'
-PROXY: Final = ("127.0.0.1", 1080)
+PORT: Final = 1080
 NO_REVERSE: Final = {f"reverse name in {one.lower()}": False for one in DOMAINS}
 """No address has a name of its own here."""
 UPSTREAM: Final = "127.0.0.30"
@@ -55,12 +56,14 @@ class Config:
         self.root = root
         self.main = f"{root}/danted.conf"
         random = self.random
+        # the processes of one danted end a little after their mother: the next one has another port
+        self.port = 10_000 + seed % 10_000 if seed % 10 else PORT
         self.names = random.sample(NAMES, 6)
         self.free = random.random() < 0.8
         """Nobody ever logs in."""
         lines = [
             random.choice(("logoutput: stderr", "logoutput: syslog stderr # both", "errorlog: stderr")),
-            random.choice(("internal: 127.0.0.1 port = 1080", "internal: 127.0.0.1", "internal:  lo port = socks")),
+            random.choice(self._internals()),
             "external: " + random.choice(("127.0.0.1", "lo")),
             "socksmethod: none" if self.free else "socksmethod: none username",
             "user.privileged: root",
@@ -85,7 +88,14 @@ class Config:
     def argv(self) -> tuple[str, ...]:
         """Dante asks the system's resolver, which a mount namespace makes ours."""
         resolver = f"{self.root}/resolv.conf"
-        return ("unshare", "-m", "sh", "-c", f"mount --bind {resolver} /etc/resolv.conf && exec danted -f {self.main}")
+        return (
+            "unshare",
+            "-mpf",
+            "--kill-child",
+            "sh",
+            "-c",
+            f"mount --bind {resolver} /etc/resolv.conf && exec danted -f {self.main}",
+        )
 
     def write(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -93,11 +103,16 @@ class Config:
         for path, text in self.files.items():
             (self.root / path).write_text(text, encoding="utf-8")
 
+    def _internals(self) -> tuple[str, ...]:
+        if self.port == PORT:
+            return ("internal: 127.0.0.1 port = 1080", "internal: 127.0.0.1", "internal:  lo port = socks")
+        return (f"internal: 127.0.0.1 port = {self.port}", f"internal: lo port: {self.port}")
+
     def _client(self) -> list[str]:
         random = self.random
         verdict = random.choice(("pass", "pass", "block"))
         target = random.choice(
-            ("0/0", "0/0", "0.0.0.0/0", "127.0.0.0/24", "127.0.0.1/32 port = 1080", "10.0.0.0/8", "::/0")
+            ("0/0", "0/0", "0.0.0.0/0", "127.0.0.0/24", f"127.0.0.1/32 port = {self.port}", "10.0.0.0/8", "::/0")
         )
         lines = [f"client {verdict} {{", f"  from: {random.choice(SOURCES)} to: {target}"]
         if random.random() < 0.3:
@@ -147,7 +162,7 @@ def disagreements(config: Config, world: Web, outcomes: set[str] | None = None) 
     course = proxy.doors[0].course(Form.SOCKS)
     assert course is not None
     found: list[str] = []
-    with world.running(config.argv, PROXY[1]):
+    with world.running(config.argv, config.port):
         for client in CLIENTS:
             for name in config.names:
                 for port in (80, 443):
@@ -155,7 +170,12 @@ def disagreements(config: Config, world: Web, outcomes: set[str] | None = None) 
                     ask = Ask(Form.SOCKS, name.lower(), port, client=address_value(client), target=target)
                     ways = walk(course, ask, NO_REVERSE)
                     ours = {_word(way) for way in ways}
-                    reply = world.ask(Form.SOCKS, name, port, PROXY, client=client)
+                    asking = partial(world.ask, Form.SOCKS, name, port, ("127.0.0.1", config.port), client=client)
+                    reply = asking()
+                    if _answer(reply) not in ours:  # a busy machine lets a program wait
+                        reply = asking(timeout=15)
+                    if "ConnectionRefused" in reply.trouble:
+                        raise RuntimeError(f"danted has ended: {reply}")
                     theirs = _answer(reply)
                     if outcomes is not None:
                         outcomes |= {theirs if len(ours) == 1 else "unsure"}

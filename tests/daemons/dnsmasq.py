@@ -108,7 +108,9 @@ class Config:
             case 3 | 4:
                 return [f"server = /{domains}/{self.random.choice((upstream, upstream, f'{upstream}#53', '#', ''))}"]
             case 5:
-                return [f"local=/{domains}/"]
+                return [
+                    self.random.choice((f"local=/{domains}/", f"local=/{domains}/", "local=//", f"server=//{upstream}"))
+                ]
             case 6:
                 return [f'host-record=host.test,two.host.test,"{self.random.choice(FIXED[:6])}"  # why not']
             case 7:

@@ -7,16 +7,30 @@ from typing import TYPE_CHECKING
 
 from agent.model.proxy import Act, Form
 from agent.proxies import haproxy
-from tests.daemons.origins import EXPLICIT, FIXED, agrees, asked, certificate, foretold, patience, web
+from tests.daemons import origins
+from tests.daemons.origins import (
+    EXPLICIT,
+    FIXED,
+    HTTP_PORT,
+    TLS_PORT,
+    agrees,
+    asked,
+    certificate,
+    foretold,
+    patience,
+    request,
+    running,
+)
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.daemons.origins import Web
+    from tests.daemons.web import Web
 
-world = web
 """What ``python -m tests.daemons`` runs it in."""
+world = origins.world
+"""What the program is compared in."""
 NAMES = (
     "livechat.com", "api.livechat.com", "a.api.livechat.com", "xlivechat.com", "text.com", "www.text.com",
     "helpdesk.com", "livechat.com.example.org", "other.net",
@@ -38,7 +52,7 @@ REGEXES = (
 )  # fmt: skip
 METHODS = ("GET", "POST")
 USUAL = {Form.TLS: 443, Form.HTTP: 80, Form.GET: 80, Form.CONNECT: 443}
-PORTS = {Form.TLS: 8443, Form.HTTP: 8080, Form.GET: EXPLICIT, Form.CONNECT: EXPLICIT}
+PORTS = {Form.TLS: TLS_PORT, Form.HTTP: HTTP_PORT, Form.GET: EXPLICIT, Form.CONNECT: EXPLICIT}
 
 
 class Config:
@@ -70,8 +84,8 @@ class Config:
             "web": self.http or self.random.random() < 0.6,
             "explicit": self.random.random() < 0.7,
         }
-        lines += self._frontend("tls", 8443, http=kinds["tls"], ssl=self.ssl)
-        lines += self._frontend("web", 8080, http=kinds["web"])
+        lines += self._frontend("tls", 9443, http=kinds["tls"], ssl=self.ssl)
+        lines += self._frontend("web", 9080, http=kinds["web"])
         lines += self._frontend("explicit", EXPLICIT, http=kinds["explicit"])
         backends = [line for name in (*TCP, *HTTP) for line in self._backend(name)]
         self.main = f"{root}/haproxy.cfg"
@@ -103,18 +117,15 @@ class Config:
         bind = f"  bind 127.0.0.1:{port}" + (f" ssl crt {certificate(self.root.parent)}" if ssl else "")
         if random.random() < 0.05:
             bind += " accept-proxy"
-        lines = [f"frontend {name}", bind, f"  mode {'http' if http else 'tcp'}"]
+        listen = random.random() < 0.25
+        lines = [f"{'listen' if listen else 'frontend'} {name}", bind, f"  mode {'http' if http else 'tcp'}"]
         raw = not http and not ssl
         if not http and random.random() < 0.9:
             lines.append("  tcp-request inspect-delay 500ms")
-        self.acls = []
-        for _ in range(random.randrange(5)):
-            acl = random.choice(("ok", "bad", "Known", "here"))
-            lines.append(f"  acl {acl} {self._test(raw=raw, http=http, ssl=ssl, port=port)}")
-            self.acls.append(acl)
+        lines += self._acls(raw=raw, http=http, ssl=ssl, port=port)
         if random.random() < 0.2:
             lines.append(
-                f"  tcp-request connection {random.choice(('reject', 'accept', 'silent-drop'))} {random.choice(('if', 'unless'))} {{ src {random.choice(NETWORKS)} }}"
+                f"  tcp-request connection {random.choice(('reject', 'accept', 'reject', 'accept', 'silent-drop'))} {random.choice(('if', 'unless'))} {{ src {random.choice(NETWORKS)} }}"
             )
         rules = []
         for _ in range(random.randrange(4)):
@@ -130,6 +141,9 @@ class Config:
                         "return status 200",
                         "redirect location /away",
                         "set-header Host www.text.com",
+                        "set-header User-Agent webhook",
+                        "set-path /other",
+                        "del-header User-Agent",
                         "set-var(txn.x) req.hdr(host),lower",
                         "set-var(txn.x) str(text.com)",
                     )
@@ -158,7 +172,31 @@ class Config:
                     ]
                 )
             lines.append(f"  use_backend {target} {self._condition(raw=raw, http=http, ssl=ssl, port=port)}")
-        lines.append(f"  default_backend {self._target(port, http=http)}" if random.random() < 0.85 else "  # nowhere")
+        if http and random.random() < 0.15:
+            lines.append(f"  redirect prefix /away {self._condition(raw=raw, http=http, ssl=ssl, port=port)}")
+        if listen and random.random() < 0.7:
+            lines.append(f"  server own {FIXED[0]}:80")
+        else:
+            lines.append(
+                f"  default_backend {self._target(port, http=http)}" if random.random() < 0.85 else "  # nowhere"
+            )
+        return lines
+
+    def _acls(self, *, raw: bool, http: bool, ssl: bool, port: int) -> list[str]:
+        random = self.random
+        lines: list[str] = []
+        self.acls = []
+        for _ in range(random.randrange(5)):
+            acl = random.choice(("ok", "bad", "Known", "here"))
+            line = f"  acl {acl} {self._test(raw=raw, http=http, ssl=ssl, port=port)}"
+            self.acls.append(acl)
+            if random.random() < 0.2:
+                condition, other = random.choice(
+                    (("streq(a,a)", "0"), ("1 && !defined(HAPROXY_MWORKER)", "1"), ("version_atleast(2.4)", "1"))
+                )
+                lines += [f".if {condition}", line, f".elif {other}", "  nonsense", ".else", "  more of it", ".endif"]
+            else:
+                lines.append(line)
         return lines
 
     def _target(self, port: int, *, http: bool) -> str:
@@ -169,7 +207,15 @@ class Config:
 
     def _backend(self, name: str) -> list[str]:
         random = self.random
-        lines = [f"backend {name}", f"  mode {'http' if name in HTTP else 'tcp'}"]
+        http = name in HTTP
+        lines = [f"backend {name}", f"  mode {'http' if http else 'tcp'}"]
+        if random.random() < 0.3:
+            self.acls = ["ours"]
+            lines.append(f"  acl ours {self._test(raw=not http, http=http, ssl=False, port=9080)}")
+            action = random.choice(
+                ("http-request deny", "http-request reject") if http else ("tcp-request content reject",)
+            )
+            lines.append(f"  {action} {self._condition(raw=not http, http=http, ssl=False, port=9080)}")
         server = random.choice(
             (
                 *(("0.0.0.0",) * 6 + ("*",) if name in LOOPS else ()),  # noqa: S104 - where the client wanted to go
@@ -180,9 +226,15 @@ class Config:
                 f"ipv4@{FIXED[0]}:80",
             )
         )
-        how = random.randrange(8)
+        how = random.randrange(9)
         if how == 0 and name in LOOPS:
             lines.append("  option transparent")
+        elif how == 3:
+            lines += [
+                f"  server first {FIXED[0]}:443 weight 0",
+                f"  server second {server}",
+                f"  use-server first if {{ src {random.choice(NETWORKS)} }}",
+            ]
         elif how == 1:
             lines.append(f"  server off {server} disabled")
         elif how == 2:
@@ -226,8 +278,14 @@ class Config:
                 return f"{subject} {fold}-m {way} {random.choice(('', '-- '))}{self._words()}"
             case 4:
                 path = f"{self.root}/list{len(self.files)}"
-                rows = [random.choice(("", " ", "# ")) + random.choice(WORDS) for _ in range(random.randrange(1, 7))]
+                rows = [
+                    random.choice(("", " ", "# ")) + random.choice(WORDS) + random.choice(("", "", "", " ", "\r"))
+                    for _ in range(random.randrange(1, 7))
+                ]
                 self.files[path] = "\n".join((*rows, ""))
+                if random.random() < 0.2:
+                    self.files[path] = "\n".join(f"{row} key {row}" for row in rows) + "\n"
+                    return f"{subject} {fold}-M -m {random.choice(('str', 'end', 'sub'))} -f {path}"
                 return f"{subject} {fold}-m {random.choice(('str', 'end', 'sub'))} -f {path} {random.choice(('', 'text.com'))}"
             case 5:
                 return f"src {random.choice(NETWORKS)} {random.choice(('', NETWORKS[0]))}"
@@ -274,7 +332,7 @@ class Config:
         return f"{random.choice(('if', 'if', 'unless'))} {' '.join(terms)}"
 
 
-def disagreements(config: Config, world: Web, outcomes: set[Act] | None = None) -> list[str]:
+def disagreements(config: Config, made: Web, outcomes: set[Act] | None = None) -> list[str]:
     """Where the program and our reading differ; raises RuntimeError where it does not start."""
     config.write()
     program = {"name": "haproxy", "pid": 7, "arguments": config.argv, "listeners": []}
@@ -282,15 +340,15 @@ def disagreements(config: Config, world: Web, outcomes: set[Act] | None = None) 
     piece = haproxy.read(taken, frozenset())
     doors = {door.listener.port: door for proxy in piece.proxies for door in proxy.doors}
     found = [f"gap: {gap}" for gap in piece.gaps]
-    with world.running(config.argv, EXPLICIT):
+    with running(made, config.argv, doors):
         for form, port in PORTS.items():
-            for at, name in enumerate(NAMES):
+            for at, name in enumerate(NAMES[:: 1 if form in (Form.TLS, Form.HTTP) else 2]):
                 client, agent = CLIENTS[at % 2], AGENTS[at // 2 % 2]
                 ask = asked(form, name, USUAL[form], client, METHODS[at // 3 % 2], agent=agent)
                 ours, why = foretold(doors[port], ask)
-                theirs = world.ask(ask, client, agent, patience=patience(ours))
+                theirs = request(made, ask, client, agent, patience(ours))
                 if outcomes is not None:
                     outcomes.add(theirs.act)
-                if not agrees(ours, theirs):
+                if not agrees(ours, theirs, form):
                     found.append(f"{form} {name} from {client}, {ask.method}, {agent}: {theirs}; we say {ours}: {why}")
     return found

@@ -7,16 +7,31 @@ from typing import TYPE_CHECKING
 
 from agent.model.proxy import Act, Form
 from agent.proxies import nginx
-from tests.daemons.origins import DEAD, EXPLICIT, FIXED, agrees, asked, certificate, foretold, patience, web
+from tests.daemons import origins
+from tests.daemons.origins import (
+    DEAD,
+    EXPLICIT,
+    FIXED,
+    HTTP_PORT,
+    TLS_PORT,
+    agrees,
+    asked,
+    certificate,
+    foretold,
+    patience,
+    request,
+    running,
+)
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.daemons.origins import Web
+    from tests.daemons.web import Web
 
-world = web
 """What ``python -m tests.daemons`` runs it in."""
+world = origins.world
+"""What the program is compared in."""
 NAMES = (
     "livechat.com", "api.livechat.com", "a.api.livechat.com", "xlivechat.com", "text.com", "www.text.com",
     "helpdesk.com", "livechat.example.org", "other.net",
@@ -33,7 +48,7 @@ NETWORKS = ("127.1.0.0/24", "127.1.7.9", "127.0.0.0/8", "10.0.0.0/8", "::1", "12
 AGENTS = ("Mozilla/5.0", "LiveChat webhook/1.0")
 METHODS = ("GET", "POST")
 USUAL = {Form.TLS: 443, Form.HTTP: 80, Form.GET: 80, Form.CONNECT: 443}
-PORTS = {Form.TLS: 8443, Form.HTTP: 8080, Form.GET: EXPLICIT, Form.CONNECT: EXPLICIT}
+PORTS = {Form.TLS: TLS_PORT, Form.HTTP: HTTP_PORT, Form.GET: EXPLICIT, Form.CONNECT: EXPLICIT}
 
 
 class Config:
@@ -74,7 +89,7 @@ class Config:
         lines += self._access(0.2)
         lines.append("  server {")
         lines.append(
-            f"    listen 127.0.0.1:8443{random.choice(('', '', ' proxy_protocol') if random.random() < 0.2 else ('',))};"
+            f"    listen 127.0.0.1:9443{random.choice(('', '', ' proxy_protocol') if random.random() < 0.2 else ('',))};"
         )
         if random.random() < 0.9:
             lines.append("    ssl_preread on;")
@@ -146,7 +161,7 @@ class Config:
         if random.random() < 0.8:
             lines.append("  resolver 127.0.0.11 ipv6=off;")
         lines += self._access(0.15)
-        for port in (8080, EXPLICIT, *(() if self.streamed else (8443,))):
+        for port in (9080, EXPLICIT, *(() if self.streamed else (9443,))):
             names = random.sample(KEYS, 5)
             for number in range(random.choice((1, 1, 2, 3))):
                 lines += self._server(
@@ -158,7 +173,7 @@ class Config:
 
     def _server(self, port: int, names: list[str], *, default: bool) -> list[str]:
         random = self.random
-        ssl = port == 8443
+        ssl = port == 9443
         chosen = " default_server" if default else ""
         lines = ["  server {", f"    listen 127.0.0.1:{port}{' ssl' if ssl else ''}{chosen};"]
         if ssl:
@@ -210,7 +225,7 @@ class Config:
             (
                 "$host = livechat.com", "$host != 'text.com'", r"$host ~* \.livechat\.com$", "$http_user_agent ~* (webhook|bot)",
                 "$http_user_agent !~ Mozilla", "$flag", "$bot", "$inside", "$flag = 1", "$request_method = POST", "$mine",
-                r"$http_host ~ '^[a-z]+\.com$'", "$server_port = 8080", "$remote_addr = 127.1.0.5",
+                r"$http_host ~ '^[a-z]+\.com$'", "$server_port = 9080", "$remote_addr = 127.1.0.5",
             )
         )  # fmt: skip
         if "return" in end and random.random() < 0.15:
@@ -231,7 +246,7 @@ def _apart(keys: list[str]) -> list[str]:
     return kept
 
 
-def disagreements(config: Config, world: Web, outcomes: set[Act] | None = None) -> list[str]:
+def disagreements(config: Config, made: Web, outcomes: set[Act] | None = None) -> list[str]:
     """Where the program and our reading differ; raises RuntimeError where it does not start."""
     config.write()
     program = {"name": "nginx", "pid": 7, "arguments": config.argv, "listeners": []}
@@ -239,15 +254,15 @@ def disagreements(config: Config, world: Web, outcomes: set[Act] | None = None) 
     piece = nginx.read(taken, frozenset())
     doors = {door.listener.port: door for proxy in piece.proxies for door in proxy.doors}
     found = [f"gap: {gap}" for gap in piece.gaps]
-    with world.running(config.argv, EXPLICIT):
+    with running(made, config.argv, doors):
         for form, port in PORTS.items():
             for at, name in enumerate(NAMES):
                 client, agent = CLIENTS[at % 2], AGENTS[at // 2 % 2]
                 ask = asked(form, name, USUAL[form], client, METHODS[at // 3 % 2], agent=agent)
                 ours, why = foretold(doors[port], ask)
-                theirs = world.ask(ask, client, agent, patience=patience(ours))
+                theirs = request(made, ask, client, agent, patience(ours))
                 if outcomes is not None:
                     outcomes.add(theirs.act)
-                if not agrees(ours, theirs):
+                if not agrees(ours, theirs, form):
                     found.append(f"{form} {name} from {client}, {ask.method}, {agent}: {theirs}; we say {ours}: {why}")
     return found

@@ -1,35 +1,23 @@
-"""Web servers that say who they are, and clients that say what became of a request, for proxies that may stand between."""
+"""What becomes of requests that go through a proxy to a named server or to fixed ones, and what we say of it."""
 
 from __future__ import annotations
 
-import os
-import socket
-import ssl
 import subprocess
-import tempfile
-import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-
-import dns.flags
-import dns.message
-import dns.rdatatype
-import dns.rrset
 
 from agent.model.course import Ask, walk
 from agent.model.intervals import address_value, as_address
 from agent.model.proxy import Act, Form
-from tests.daemons.internet import Internet
-from tests.kernel.needs import PATH
+from tests.daemons import web as web_servers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from dns.message import Message
+    from collections.abc import Iterable, Iterator, Sequence
 
     from agent.model.proxy import Door
+    from tests.daemons.web import Web
 
 NAMED = "127.9.0.1"
 """The address of every name."""
@@ -37,12 +25,10 @@ FIXED = ("127.9.0.2", "127.9.0.3")
 """Servers that configurations may send requests to."""
 DEAD = "127.9.0.9:9"
 """Where nobody listens."""
-PORTS = (80, 443)
-DIVERTED = {443: 8443, 80: 8080}
-"""Where NAT sends clients to."""
-EXPLICIT = 3128
-CLIENTS = "127.1.0.0/16"
+TLS_PORT, HTTP_PORT, EXPLICIT = 9443, 9080, 3128
+"""Ports of the proxy: NAT leads clients to the first two."""
 PATIENCE = 10.0
+SHORT = 1.0
 AGENT = "Mozilla/5.0"
 
 
@@ -55,123 +41,48 @@ class Fate(NamedTuple):
     decrypted: bool = False
 
 
-def everywhere(query: Message, _upstream: str) -> Message:
-    """Answer every name with one address."""
-    reply = dns.message.make_response(query, recursion_available=True)
-    reply.flags |= dns.flags.AA
-    if query.question[0].rdtype == dns.rdatatype.A:
-        reply.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", "A", NAMED))
-    return reply
-
-
-class Web:
-    """A namespace with origins; clients from ``CLIENTS`` are sent to the proxy's ports."""
-
-    def __init__(self) -> None:
-        self.internet = Internet(everywhere)
-        self.namespace = self.internet.namespace
-        self._sockets: list[socket.socket] = []
-        self._context = ssl.create_default_context()
-        self._context.check_hostname = False
-        self._context.verify_mode = ssl.CERT_NONE
-        self.namespace.run(("nft", "-f", "-"), _nat())
-        with self.namespace.entered():
-            for address in (NAMED, *FIXED):
-                for port in PORTS:
-                    listening = socket.create_server((address, port), backlog=64)
-                    self._sockets.append(listening)
-                    threading.Thread(target=_serve, args=(listening, f"{address}:{port}"), daemon=True).start()
-
-    def close(self) -> None:
-        """End the origins, and let the namespace go."""
-        for one in self._sockets:
-            one.close()
-        self.internet.close()
-
-    @contextmanager
-    def running(self, argv: Sequence[str], port: int, environment: Mapping[str, str] | None = None) -> Iterator[None]:
-        """A proxy, from when it listens on a port until it has ended; raises RuntimeError with its words."""
-        with tempfile.TemporaryFile() as words:
-            with self.namespace.entered():
-                daemon = subprocess.Popen(
-                    ("setpriv", "--pdeathsig", "KILL", *argv),
-                    stdout=words,
-                    stderr=words,
-                    env={**os.environ, "PATH": PATH, **(environment or {})},
-                )
-            try:
-                deadline = time.monotonic() + PATIENCE
-                while not self._listens(port):
-                    if daemon.poll() is not None or time.monotonic() > deadline:
-                        words.seek(0)
-                        said = words.read().decode(errors="replace")
-                        raise RuntimeError(f"{argv[0]} does not listen: {said[-2000:]}")
-                    time.sleep(0.01)
-                yield
-            finally:
-                daemon.kill()
-                daemon.wait()
-
-    def _listens(self, port: int) -> bool:
-        with self.namespace.entered():
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-            except OSError:
-                return False
-        return True
-
-    def ask(self, ask: Ask, client: str, agent: str = AGENT, *, patience: float = PATIENCE) -> Fate:
-        """Make a request, as a browser makes it."""
-        explicit = ask.form in (Form.CONNECT, Form.GET, Form.SOCKS)
-        with self.namespace.entered(), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as line:
-            line.settimeout(patience)
-            line.bind((client, 0))
-            try:
-                line.connect(("127.0.0.1", EXPLICIT) if explicit else (NAMED, ask.port))
-                return self._tls(line, ask, agent) if ask.form is Form.TLS else _answer(line, _request(ask, agent))
-            except OSError:
-                return Fate(Act.DROP)
-
-    def _tls(self, line: socket.socket, ask: Ask, agent: str) -> Fate:
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        inside = self._context.wrap_bio(incoming, outgoing, server_hostname=ask.name)
-        first = True
-        while True:
-            try:
-                inside.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                line.sendall(outgoing.read())
-                data = line.recv(65536)
-                if first and data[:1] not in (b"\x15", b"\x16", b""):  # nobody ended TLS: an origin, or an error page
-                    return _told(data + _rest(line), decrypted=False)
-                if not data:
-                    return Fate(Act.DROP)
-                incoming.write(data)
-                first = False
-            except ssl.SSLError:
-                return Fate(Act.DROP)
-        inside.write(_request(ask, agent))
-        line.sendall(outgoing.read())
-        found = b""
-        while data := line.recv(65536):
-            incoming.write(data)
-            try:
-                while part := inside.read(65536):
-                    found += part
-            except ssl.SSLError:
-                continue
-        return _told(found, decrypted=True)
+@contextmanager
+def world() -> Iterator[Web]:
+    """Web servers for one test; some clients' connections are led to the proxy."""
+    with web_servers.web(place=lambda _: (NAMED,)) as made:
+        made.divert({443: TLS_PORT, 80: HTTP_PORT})
+        yield made
 
 
 @contextmanager
-def web() -> Iterator[Web]:
-    """Give origins for one test."""
-    made = Web()
-    try:
-        yield made
-    finally:
-        made.close()
+def running(made: Web, argv: Sequence[str], ports: Iterable[int]) -> Iterator[None]:
+    """A proxy, from when it listens on all of these ports until it has ended; raises RuntimeError with its words."""
+    with made.running(argv, EXPLICIT):
+        for port in ports:
+            deadline = time.monotonic() + PATIENCE
+            while not _listens(made, port):
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"{argv[0]} does not listen on {port}")
+                time.sleep(0.01)
+        yield
+
+
+def _listens(made: Web, port: int) -> bool:
+    """Whether a port is open; nobody connects to it, for there are proxies that would go on to connect to themselves."""
+    with made.namespace.entered():
+        return f":{port:04X} 00000000:0000 0A" in Path("/proc/thread-self/net/tcp").read_text(encoding="ascii")
+
+
+def request(made: Web, ask: Ask, client: str, agent: str, patience: float) -> Fate:
+    """Make a request, as a browser makes it, and say what became of it."""
+    reply = made.ask(
+        ask.form,
+        ask.name,
+        ask.port,
+        ("127.0.0.1", EXPLICIT),
+        client=client,
+        method=ask.method,
+        headers=(f"User-Agent: {agent}",),
+        timeout=patience,
+    )
+    if reply.reached and not (ask.form is Form.CONNECT and reply.server.startswith(NAMED)):  # that is no proxy
+        return Fate(Act.ALLOW, reply.server, reply.decrypted)
+    return Fate(Act.DROP if reply.dropped else Act.DENY, "", reply.decrypted)
 
 
 def certificate(folder: Path) -> str:
@@ -180,96 +91,27 @@ def certificate(folder: Path) -> str:
     if not path.exists():
         subprocess.run(
             (
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-                "-subj",
-                "/CN=proxy",
-                "-days",
-                "30",
-                "-keyout",
-                str(folder / "key.pem"),
-                "-out",
-                str(folder / "cert.pem"),
+                *[
+                    "openssl",
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "ec",
+                    "-pkeyopt",
+                    "ec_paramgen_curve:P-256",
+                    "-nodes",
+                    "-days",
+                    "30",
+                    "-subj",
+                    "/CN=proxy",
+                ],
+                *("-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")),
             ),
             check=True,
             capture_output=True,
         )
         path.write_bytes((folder / "cert.pem").read_bytes() + (folder / "key.pem").read_bytes())
     return str(path)
-
-
-def _nat() -> str:
-    rules = "".join(
-        f"ip saddr {CLIENTS} ip daddr {NAMED} tcp dport {port} redirect to :{to}\n" for port, to in DIVERTED.items()
-    )
-    return "table ip n {\nchain c {\ntype nat hook output priority -100\n" + rules + "}\n}\n"
-
-
-def _serve(listening: socket.socket, who: str) -> None:
-    while True:
-        try:
-            line, _ = listening.accept()
-        except OSError:
-            return
-        threading.Thread(target=_say, args=(line, who), daemon=True).start()
-
-
-def _say(line: socket.socket, who: str) -> None:
-    with line:
-        try:
-            line.settimeout(5)
-            asked = line.recv(65536)
-            if asked.startswith(b"CONNECT") and who.startswith(NAMED):  # a web server is no proxy
-                line.sendall(b"HTTP/1.1 405 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            elif asked:
-                line.sendall(
-                    f"HTTP/1.1 200 OK\r\nX-Origin: {who}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
-                )
-        except OSError:
-            return
-
-
-def _request(ask: Ask, agent: str) -> bytes:
-    usual = {Form.TLS: 443, Form.HTTP: 80, Form.GET: 80}.get(ask.form)
-    host = ask.name if ask.port == usual else f"{ask.name}:{ask.port}"
-    method, target = ask.method, "/"
-    if ask.form is Form.GET:
-        target = f"http://{host}/"
-    elif ask.form is Form.CONNECT:
-        method, target = "CONNECT", host
-    body = "Content-Length: 0\r\n" if method == "POST" else ""
-    return (
-        f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {agent}\r\n{body}Connection: close\r\n\r\n".encode()
-    )
-
-
-def _rest(line: socket.socket) -> bytes:
-    found = b""
-    try:
-        while data := line.recv(65536):
-            found += data
-    except OSError:
-        pass
-    return found
-
-
-def _answer(line: socket.socket, request: bytes) -> Fate:
-    line.sendall(request)
-    return _told(_rest(line), decrypted=False)
-
-
-def _told(answer: bytes, *, decrypted: bool) -> Fate:
-    """Read who answered: an origin says so, a proxy's own page does not."""
-    for line in answer.split(b"\r\n"):
-        if line.lower().startswith(b"x-origin: "):
-            return Fate(Act.ALLOW, line[10:].decode(), decrypted)
-    return Fate(Act.DENY if answer else Act.DROP, "", decrypted)
 
 
 def foretold(door: Door, ask: Ask) -> tuple[set[Fate], str]:
@@ -282,7 +124,7 @@ def foretold(door: Door, ask: Ask) -> tuple[set[Fate], str]:
     for way in ways:
         decrypted = way.decrypted_by is not None
         if way.ruling.act is Act.OPEN:
-            found |= {Fate(act, "", decrypted) for act in (Act.ALLOW, Act.DENY, Act.DROP)}
+            found.add(Fate(Act.OPEN))
         else:
             found.add(Fate(way.ruling.act, way.upstream, decrypted))
     return found, "; ".join(
@@ -292,29 +134,32 @@ def foretold(door: Door, ask: Ask) -> tuple[set[Fate], str]:
 
 def patience(found: set[Fate]) -> float:
     """How long to wait for an answer, in seconds: on a busy machine long, but not for what is dropped in silence."""
-    return 1.5 if all(one.act is Act.DROP for one in found) else PATIENCE
+    return SHORT if all(one.act is Act.DROP for one in found) else PATIENCE
 
 
-def agrees(found: set[Fate], fate: Fate) -> bool:
-    """Whether a fate is one of those that we foretold; who decrypts a refusal is not seen where it drops."""
+def agrees(found: set[Fate], fate: Fate, form: Form) -> bool:
+    """Whether a fate is one of those that we foretold.
+
+    A refusal in cleartext is none to a client that speaks TLS, nor is a page (200) an answer to CONNECT; who would have
+    decrypted is not seen where it drops.
+    """
+    if fate.server.startswith("127.0.0.1:"):  # where the proxy itself is, in truth nobody else listens
+        return any(one.act in (Act.DENY, Act.DROP, Act.OPEN) for one in found)
     for one in found:
-        if one.server == DEAD and fate.act is not Act.ALLOW:
+        if one.act is Act.OPEN or (one.server == DEAD and fate.act is not Act.ALLOW):
             return True
-        if one.act is not fate.act:
-            continue
         if fate.act is Act.DROP:
-            return True
-        if one.decrypted == fate.decrypted and (
-            fate.act is Act.DENY
-            or _reached(one.server) == fate.server
-            or (not one.server and fate.server.startswith(NAMED))
-        ):
-            return True
+            if one.act is Act.DROP or (one.act is Act.DENY and form in (Form.TLS, Form.CONNECT) and not one.decrypted):
+                return True
+        elif one.act is fate.act and one.decrypted == fate.decrypted:
+            reached = not one.server and fate.server.startswith(NAMED)
+            if fate.act is Act.DENY or reached or _reached(one.server) == fate.server:
+                return True
     return False
 
 
 def _reached(server: str) -> str:
-    """The origin behind a server; every name has the same address."""
+    """The server behind an upstream; every name has the same address."""
     host, _, port = server.rpartition(":")
     return server if not host or as_address(host) else f"{NAMED}:{port}"
 

@@ -11,7 +11,7 @@ from random import Random
 from ssl import TLSVersion
 from typing import TYPE_CHECKING, Final
 
-from agent.model.course import Ask, Decision, walk
+from agent.model.course import BROWSERS, Ask, Decision, walk
 from agent.model.intervals import address_text, address_value
 from agent.model.proxy import SAME_ADDRESS, Act, Form, Open, leaves
 from agent.proxies import squid
@@ -54,8 +54,9 @@ FIXED: Final = (
     "port 443", "port 1-100", "port 80 8000-9000", "localport 3128", "localport 443", "myportname plain",
     "myportname 3130", "myportname 127.0.0.1:3128", "method GET", "method POST HEAD", "method CONNECT", "proto HTTP", "proto HTTPS NONE", "has request",
     "has response", "transaction_initiator client", "connections_encrypted", "browser Mozilla", "browser -i firefox",
-    "browser curl/", "urlpath_regex ^/$", "annotate_client seen=yes", "rep_mime_type -i text/plain", "at_step SslBump1",
+    "browser curl/", "urlpath_regex ^/$", "annotate_client seen=yes", "annotate_transaction seen=yes", "rep_mime_type -i text/plain", "at_step SslBump1",
     "at_step SslBump2", "at_step SslBump3", "dst -n 127.0.0.20-127.0.0.23", "peername up", "urllogin .", "localip 127.0.0.1",
+    "proxy_auth REQUIRED",
 )  # fmt: skip
 EXPLICIT, PLAIN, TLS = 3128, 3129, 3130
 UP, OTHER = "127.0.0.60", "127.0.0.61"
@@ -74,6 +75,8 @@ connect_timeout 2 seconds
 via off
 visible_hostname proxy.test
 """
+LOGIN: Final = "/usr/lib/squid/basic_fake_auth"
+LOGGED_IN: Final = (f"User-Agent: {BROWSERS[0]}", "Proxy-Authorization: Basic YW5uYTp4")
 HELPER: Final = "/usr/lib/squid/security_file_certgen"
 
 
@@ -129,6 +132,8 @@ class Config:
         if self.bumps:
             lines += self._bump()
         self.body = self._spread(lines)
+        if any("proxy_auth" in line for line in lines):
+            self.body[:0] = [f"auth_param basic program {LOGIN}", "auth_param basic children 1"]
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -169,8 +174,9 @@ class Config:
                 self.nameless += [name] * ("none" in entries)
                 lines = self._listed(name, "dstdomain", random.choice(("", "", "-n ")), entries)
             case 3 | 4:
-                patterns = random.sample(PATTERNS, random.randrange(1, 4))
-                lines = self._listed(name, "dstdom_regex", random.choice(("", "-n ", "-i ")), patterns)
+                patterns, option = random.sample(PATTERNS, random.randrange(1, 4)), random.choice(("", "-n ", "-i "))
+                self.nameless += [name] * (option != "-n " and "^[^.]+$" in patterns)
+                lines = self._listed(name, "dstdom_regex", option, patterns)
             case 5:
                 patterns = random.sample(PATTERNS, random.randrange(1, 3))
                 lines = self._listed(name, "ssl::server_name_regex", "--client-requested ", patterns)
@@ -224,7 +230,8 @@ class Config:
 
     def _some(self) -> str:
         chosen = self.random.sample(self._elements, min(len(self._elements), self.random.choice((0, 1, 1, 2))))
-        return " ".join(self.random.choice(("", "", "!")) + one for one in chosen or ["all"])
+        names = [self.random.choice((one, one, one.upper())) for one in chosen or ["all"]]
+        return " ".join(self.random.choice(("", "", "!")) + one for one in names)
 
     def _access(self, directive: str, count: int) -> list[str]:
         random = self.random
@@ -314,7 +321,7 @@ def settled(course: tuple[ProxyStage, ...], ask: Ask, config: Config, newest: TL
         if isinstance(one, Open) and not one.key.startswith(UNSURE):
             pattern = SPELLED.fullmatch(one.key)
             fits = pattern and re.search(pattern[1], url, re.IGNORECASE if pattern[2] == "True" else 0)
-            known.setdefault(one.key, bool(fits))
+            known.setdefault(one.key, bool(fits) or one.key.startswith("path in"))
     return known
 
 
@@ -388,4 +395,6 @@ def request(world: World, door: int, ask: Ask) -> Reply:
         client=address_text(ask.client[1], 4),
         target=address_text(ask.target[1], 4),
         method=ask.method,
+        headers=LOGGED_IN if ask.form is Form.GET else LOGGED_IN[:1],
+        connect_headers=LOGGED_IN,
     )

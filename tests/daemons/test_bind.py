@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ import pytest
 from agent.model.resolver import Fate, NameSet, Resolver
 from agent.resolvers import bind
 from agent.resolvers.bind.options import HARMLESS, MODELLED, OPEN
-from agent.snapshot import Files
+from agent.snapshot import Artifact, Files, Status
+from agent.snapshot.programs import unit_of
 from tests.daemons.bind import Config, disagreements, expected, reply, seen, taken
 from tests.daemons.internet import internet, needs
 from tests.daemons.snapshots import snapshot
@@ -256,6 +258,18 @@ def test_the_command_line_names_file_root_and_port() -> None:
     assert {(one.address, one.port) for one in found.listeners} == {("0.0.0.0", 5353), ("::", 5353)}  # noqa: S104
 
 
+def test_one_that_starts_at_boot_is_not_asked_where_others_listen() -> None:
+    other = {"name": "dnsmasq", "pid": 9, "arguments": ["dnsmasq"]}
+    socket = {"proto": "udp", "address": "192.168.7.1", "port": 53}
+    boot = Artifact(f"files{unit_of('named')}", Status.OK)
+    for port, left in ((53, set()), (5353, {4, 6})):
+        socket = {"proto": "udp", "address": "192.168.7.1", "port": port}
+        found = snapshot(config(""), [{**other, "listeners": [socket]}])
+        found = replace(found, artifacts={**found.artifacts, boot.name: boot})
+        (resolver,) = bind.read(found, frozenset({"livechat.com"})).resolvers
+        assert {6 if ":" in one.address else 4 for one in resolver.listeners} == left
+
+
 def test_bytes_of_another_encoding_do_not_matter_in_comments() -> None:
     text = (
         b'// caf\xe9\noptions { directory "/d"; }; /* \xff */ # \xfe\nzone livechat.com { type primary; file "z"; };\n'
@@ -272,6 +286,7 @@ def wanted(files: dict[str, str | bytes]) -> Iterator[str]:
 def test_it_asks_for_the_files_of_all_zones_and_their_journals() -> None:
     text = (
         'options { directory "/d"; };\ninclude "more/*.conf";\nzone a.com { type primary; file "/db/a"; };\n'
+        'zone . { type hint; file "/usr/share/dns/root.hints"; };\n'
         'view v { zone b.com { type slave; file "b"; masters { 192.0.2.1; }; }; };\n'
     )
     assert set(wanted({"/etc/bind/named.conf": text})) == {"/d/more/*.conf", "/db/a", "/d/b", "/d/b.jnl"}

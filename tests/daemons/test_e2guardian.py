@@ -114,7 +114,6 @@ STORY = f".Include<{SHIPPED}/common.story>\n"
     [
         ("frobnicate = on\n", "", {}, Form.CONNECT, "unknown option frobnicate"),
         ("usexforwardedfor = on\n", "", {}, Form.CONNECT, "clients say their own addresses"),
-        ("icapport = 1344\n", "", {}, Form.CONNECT, "icapport"),
         (
             "authplugin = '/a'\n",
             "",
@@ -150,6 +149,9 @@ STORY = f".Include<{SHIPPED}/common.story>\n"
             Form.CONNECT,
             "too many lists",
         ),
+        ("", "sitelist = 'name=banned,path=/b'\n", {"/b": ".Include</b>\n" * 9}, Form.CONNECT, "too many lists"),
+        ("", "storyboard = '/s'\n", {"/s": ".Include</s>\n" * 9}, Form.GET, "too many files include each other"),
+        ("", ".Include</g>\n" * 9, {"/g": ".Include</g>\n" * 9}, Form.GET, "too many files include each other"),
         ("", "urllist = 'name=banned,path=/b'\n", {"/b": "livechat.com/page\n"}, Form.GET, "path of the URL"),
         ("", "regexpboollist = 'name=banned,path=/b'\n", {"/b": "(chat\n"}, Form.CONNECT, "a group is not closed"),
         (
@@ -170,6 +172,22 @@ def test_what_cannot_be_followed_leaves_names_open(
     act, because = fate(read(main, group, files), form)
     assert act is Act.OPEN
     assert reason in because
+
+
+@INSTALLED
+@pytest.mark.parametrize("form", [Form.CONNECT, Form.GET])
+def test_what_no_storyboard_marks_is_not_passed_on(form: Form) -> None:
+    files: dict[str, str | bytes] = {"/s": STORY + "function(checkrequest)\nif(true) true\nfunction(checkresponse)\n"}
+    assert fate(read(group="storyboard = '/s'\n", files=files), form)[0] is Act.DROP
+    files = {"/s": STORY + "function(checkrequest)\nif(true) setgrey\n"}
+    assert fate(read(group="storyboard = '/s'\n", files=files), form)[0] is Act.ALLOW
+
+
+@INSTALLED
+def test_what_it_tells_other_proxies_leaves_its_own_doors_as_they_are() -> None:
+    found = read("icapport = 1344\n")
+    assert "icapport" in found.gaps[0].reason
+    assert fate(found)[0] is Act.ALLOW
 
 
 @INSTALLED

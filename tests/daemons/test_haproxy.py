@@ -15,7 +15,7 @@ from agent.proxies import haproxy
 from agent.proxies.haproxy import keywords
 from tests.daemons.haproxy import Config, disagreements
 from tests.daemons.internet import needs
-from tests.daemons.origins import agrees, asked, certificate, foretold, patience, web
+from tests.daemons.origins import AGENT, agrees, asked, certificate, foretold, patience, request, running, world
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
@@ -30,10 +30,12 @@ ANSWER = r"^\t(?:tcp-response content|http-response|http-after-response) (\S+?)\
 @pytest.mark.parametrize("first", range(0, 60, 10))
 @needs("haproxy", "nft", "openssl")
 def test_random_configurations(first: int, tmp_path: Path) -> None:
-    with web() as world:
+    with world() as made:
+        outcomes: set[Act] = set()
         for seed in range(first, first + 10):
             config = Config(seed, tmp_path / str(seed))
-            assert not disagreements(config, world), config.files
+            assert not disagreements(config, made, outcomes), config.files
+    assert outcomes == {Act.ALLOW, Act.DENY, Act.DROP}
 
 
 def once(named: set[str], table: Table) -> None:
@@ -92,8 +94,8 @@ defaults
   timeout client 5s
   timeout server 5s
 frontend f
-  bind 127.0.0.1:8443
-  bind 127.0.0.1:8080
+  bind 127.0.0.1:9443
+  bind 127.0.0.1:9080
   tcp-request inspect-delay 2s
   tcp-request content accept if { req_ssl_hello_type 1 }
   use_backend term if { req.ssl_sni -m end .livechat.com }
@@ -102,12 +104,12 @@ frontend f
 backend b
   server s 0.0.0.0
 backend term
-  server t 127.0.0.1:9443 send-proxy-v2
+  server t 127.0.0.1:9444 send-proxy-v2
 backend web
   server t abns@web send-proxy
 frontend inner
   mode http
-  bind 127.0.0.1:9443 accept-proxy ssl crt @CERT
+  bind 127.0.0.1:9444 accept-proxy ssl crt @CERT
   bind 127.0.0.1:3128
   http-request deny if { hdr(host) api.livechat.com } { src 127.1.0.5 }
   http-request deny if !{ ssl_fc }
@@ -135,13 +137,13 @@ def test_what_passes_requests_on_to_itself(tmp_path: Path) -> None:
     taken = snapshot({str(path): text}, [{"name": "haproxy", "pid": 7, "arguments": argv, "listeners": []}])
     doors = {door.listener.port: door for proxy in haproxy.read(taken, frozenset()).proxies for door in proxy.doors}
     acts: set[Act] = set()
-    with web() as world, world.running(argv, 3128):
-        for form, door in ((Form.TLS, 8443), (Form.HTTP, 8080)):
+    with world() as made, running(made, argv, doors):
+        for form, door in ((Form.TLS, 9443), (Form.HTTP, 9080)):
             for name in ("livechat.com", "a.livechat.com", "api.livechat.com", "text.com", "other.com"):
                 ask = asked(form, name, 443 if form is Form.TLS else 80, "127.1.0.5")
                 ours, why = foretold(doors[door], ask)
-                theirs = world.ask(ask, "127.1.0.5", patience=patience(ours))
+                theirs = request(made, ask, "127.1.0.5", AGENT, patience(ours))
                 assert len(ours) == 1
-                assert agrees(ours, theirs), (ask, theirs, why)
+                assert agrees(ours, theirs, form), (ask, theirs, why)
                 acts.add(theirs.act)
     assert len(acts) > 1

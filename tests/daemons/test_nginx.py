@@ -12,7 +12,7 @@ from agent.proxies.nginx.directives import DIRECTIVES
 from tests.daemons.commands import directives
 from tests.daemons.internet import needs
 from tests.daemons.nginx import Config, disagreements
-from tests.daemons.origins import agrees, asked, certificate, foretold, patience, web
+from tests.daemons.origins import AGENT, agrees, asked, certificate, foretold, patience, request, running, world
 from tests.daemons.snapshots import snapshot
 
 pytestmark = pytest.mark.daemons
@@ -25,10 +25,12 @@ NOT_DIRECTIVES = {"args", "block", "config", "core", "elif", "else", "endblock",
 @pytest.mark.parametrize("first", range(0, 120, 20))
 @needs("nginx", "nft", "openssl")
 def test_random_configurations(first: int, tmp_path: Path) -> None:
-    with web() as world:
+    with world() as made:
+        outcomes: set[Act] = set()
         for seed in range(first, first + 20):
             config = Config(seed, tmp_path / str(seed))
-            assert not disagreements(config, world), config.files
+            assert not disagreements(config, made, outcomes), config.files
+    assert outcomes == {Act.ALLOW, Act.DENY, Act.DROP}
 
 
 @needs("nginx")
@@ -46,15 +48,15 @@ stream {
   map $ssl_preread_server_name $to { hostnames; .livechat.com inner; text.com 127.0.0.1:9444; default "$ssl_preread_server_name:443"; }
   upstream inner { server unix:@DIR/n.sock; }
   resolver 127.0.0.11 ipv6=off;
-  server { listen 127.0.0.1:8443; ssl_preread on; proxy_pass $to; }
-  server { listen 127.0.0.1:8080; proxy_pass 127.0.0.1:9080; proxy_protocol on; }
+  server { listen 127.0.0.1:9443; ssl_preread on; proxy_pass $to; }
+  server { listen 127.0.0.1:9080; proxy_pass 127.0.0.1:9081; proxy_protocol on; }
   server { listen 127.0.0.1:9444; deny 127.1.0.5; deny 127.0.0.1; proxy_pass 127.9.0.2:443; }
 }
 http { access_log off;
   resolver 127.0.0.11 ipv6=off;
-  server { listen unix:@DIR/n.sock ssl; listen 127.0.0.1:9443 ssl; ssl_certificate @CERT; ssl_certificate_key @CERT; server_name api.livechat.com; location / { return 403; } }
+  server { listen unix:@DIR/n.sock ssl; listen 127.0.0.1:9445 ssl; ssl_certificate @CERT; ssl_certificate_key @CERT; server_name api.livechat.com; location / { return 403; } }
   server { listen unix:@DIR/n.sock ssl; allow unix:; deny all; ssl_certificate @CERT; ssl_certificate_key @CERT; server_name .livechat.com; location / { proxy_pass http://127.9.0.3; } }
-  server { listen 127.0.0.1:9080 proxy_protocol; set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol; deny 127.1.0.6; allow 127.1.0.5; deny all; location / { proxy_pass http://$host; } }
+  server { listen 127.0.0.1:9081 proxy_protocol; set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol; deny 127.1.0.6; allow 127.1.0.5; deny all; location / { proxy_pass http://$host; } }
   server { listen 127.0.0.1:3128; location / { proxy_pass http://$host; } }
 }
 """
@@ -69,13 +71,13 @@ def test_what_passes_requests_on_to_itself(tmp_path: Path) -> None:
     taken = snapshot({str(path): text}, [{"name": "nginx", "pid": 7, "arguments": argv, "listeners": []}])
     doors = {door.listener.port: door for proxy in nginx.read(taken, frozenset()).proxies for door in proxy.doors}
     acts: set[Act] = set()
-    with web() as world, world.running(argv, 3128):
-        for form, door in ((Form.TLS, 8443), (Form.HTTP, 8080)):
+    with world() as made, running(made, argv, doors):
+        for form, door in ((Form.TLS, 9443), (Form.HTTP, 9080)):
             for name in ("livechat.com", "a.livechat.com", "api.livechat.com", "text.com", "other.com"):
                 ask = asked(form, name, 443 if form is Form.TLS else 80, "127.1.0.5")
                 ours, why = foretold(doors[door], ask)
-                theirs = world.ask(ask, "127.1.0.5", patience=patience(ours))
+                theirs = request(made, ask, "127.1.0.5", AGENT, patience(ours))
                 assert len(ours) == 1
-                assert agrees(ours, theirs), (ask, theirs, why)
+                assert agrees(ours, theirs, form), (ask, theirs, why)
                 acts.add(theirs.act)
     assert len(acts) > 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.model.course import Ask, Decision, walk
+from agent.model.intervals import address_value
 from agent.model.proxy import Act, Form, Names
 from agent.proxies import privoxy
 from agent.proxies.privoxy.globs import names
@@ -55,6 +56,7 @@ def test_random_configurations(first: int, tmp_path: Path) -> None:
         "{+frobnicate}\n/\n", "{+block{x}\n/\n", "/\n", "{+block{x}}\n/[\n", "{+block{x}}\nPCRE-HOST-PATTERN:(\n",
         "{+https-inspection{x}}\n/\n", "{+redirect}\n/\n", "{{alias}}\nx\n", "{{frob}}\n", "{{alias}}\n{{settings}}\n",
         "{{settings}}\nfor-privoxy-version=3.0.99\n", "{ +block{x} \n", "{{alias}}\n a = +b\n", "{{alias}\n",
+        "{+block{x}}\nother.example.com/[\n", "{+filter{x}}\n/(\n",
     ],
 )  # fmt: skip
 def test_what_keeps_the_program_from_starting_is_a_gap(text: str, tmp_path: Path) -> None:
@@ -80,7 +82,8 @@ def test_every_documented_directive_is_in_one_table() -> None:
         one for heading in headings for one in re.findall(r"\b[a-z]+(?:-[a-z0-9]+)*\b", heading.rpartition(":")[2])
     }
     named -= {"and"}
-    assert len(named) > 55
+    named |= set(re.findall(r"^#?([a-z]+(?:-[a-z0-9]+)+) +\S", text, re.MULTILINE))  # those of Windows have no heading
+    assert len(named) > 65
     tables = (MODELLED, HARMLESS, OPEN.keys())
     assert {name: sum(name in table for table in tables) for name in named} == dict.fromkeys(named, 1)
 
@@ -196,6 +199,7 @@ def test_the_last_pattern_that_fits_decides() -> None:
     (mistake,) = acting("{+block{x}}\n.com\n{-block}\nlivechat.com\n").mistakes
     assert mistake.what == "livechat.com does not fit names below livechat.com"
     assert mistake.remedy == ".livechat.com"
+    assert not acting("{-block}\nlivechat.com\n.livechat.com\n").mistakes
 
 
 def test_paths_of_pages_are_open_and_tunnels_have_none() -> None:
@@ -259,3 +263,35 @@ def test_secrets_that_were_taken_out_change_nothing() -> None:
         assert decide(found, Form.CONNECT, "livechat.com")[0].upstream == "10.0.0.1:1080"
         assert act(found, "cdn.livechat.com") is Act.DENY
         assert "pass7" not in str(found)
+
+
+def test_a_directive_that_nobody_knows_does_nothing() -> None:
+    (mistake,) = read("frobnicate 1\nLISTEN-ADDRESS :3128\n").mistakes
+    assert mistake.what == "Privoxy knows no directive frobnicate, and ignores it"
+    assert mistake.source.line == 1
+
+
+def test_a_next_proxy_is_judged_by_its_own_address() -> None:
+    text = "permit-access 127.0.0.0/8 10.0.0.1\nforward / 10.0.0.1:3128\nforward .x.com 10.0.0.2:3128\n"
+    assert act(read(text), "livechat.com") is Act.ALLOW
+    assert act(read(text), "a.x.com") is Act.DENY
+
+
+@needs(*PROGRAMS)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "0.0.0.0/0", "127.0.0.0/8", "0.0.0.0/8", "[::]/0", "[::1]", "[::ffff:0.0.0.0]/96", "[::ffff:127.0.0.1]",
+        "[7f00:1::]/64", "[7f00:1::]/32", "[7f00::]/24", "[7f00:1:1::]/48", "[::ffff:0.0.0.0]/64",
+    ],
+)  # fmt: skip
+def test_addresses_of_one_family_may_let_in_the_other(place: str, tmp_path: Path) -> None:
+    text = f"confdir {tmp_path}\nlisten-address 127.0.0.1:8118\nlisten-address [::1]:8118\npermit-access {place}\n"
+    (tmp_path / "config").write_text(text)
+    found = read(text)
+    course = found.doors[0].course(Form.CONNECT) or ()
+    with world() as web, web.running(asking(("privoxy", "--no-daemon", f"{tmp_path}/config"), tmp_path), PROXY[1]):
+        for client in ("127.0.0.1", "::1"):
+            reply = web.ask(Form.CONNECT, "livechat.com", 443, (client, PROXY[1]), client=client)
+            (way,) = walk(course, Ask(Form.CONNECT, "livechat.com", 443, client=address_value(client)))
+            assert reply.reached is (way.ruling.act is Act.ALLOW), client

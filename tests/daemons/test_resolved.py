@@ -11,12 +11,15 @@ import pwd
 import re
 from pathlib import Path
 
+import dns.message
+import dns.query
 import pytest
 
 from agent.model.resolver import Fate
 from agent.resolvers.resolved.options import HARMLESS, MODELLED, OPEN
+from agent.resolvers.resolved.scopes import STUBS
 from tests.daemons.internet import internet
-from tests.daemons.resolved import PROGRAM, USER, Config, disagreements, expected
+from tests.daemons.resolved import PATIENCE, PROGRAM, USER, Config, disagreements, expected
 
 MANUAL = Path(PROGRAM).parents[2] / "usr/share/man/man5/resolved.conf.5.gz"
 HERE = os.geteuid() == 0 and Path(PROGRAM).is_file() and any(one.pw_name == USER for one in pwd.getpwall())
@@ -35,6 +38,20 @@ def test_random_configurations(first: int, tmp_path: Path) -> None:
             folder.mkdir()
             config = Config(seed, folder)
             assert not disagreements(config, world), config.files
+
+
+def test_both_stubs_know_the_hosts_file(tmp_path: Path) -> None:
+    config = Config(0, tmp_path)
+    config.files = {
+        "/etc/hosts": "10.1.1.1 livechat.com\n",
+        "/etc/resolv.conf": "",
+        "/etc/systemd/resolved.conf": "[Resolve]\nLLMNR=no\nMulticastDNS=no\nDNSStubListenerExtra=udp:127.0.0.1\n",
+    }
+    config.write()
+    with internet() as world, world.running(config.argv, probe="localhost"), world.namespace.entered():
+        for stub in STUBS:
+            reply = dns.query.udp(dns.message.make_query("livechat.com", "A"), stub, timeout=PATIENCE)
+            assert [record.address for answer in reply.answer for record in answer] == ["10.1.1.1"]
 
 
 def test_the_sample_has_every_outcome(tmp_path: Path) -> None:

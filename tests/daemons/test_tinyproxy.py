@@ -112,6 +112,7 @@ def test_nothing_becomes_of_tls_that_is_diverted_to_it() -> None:
         ("FilterDefaultDeny Yes", r"livechat\.com", "also fits names of others that only contain"),
         ("FilterDefaultDeny Yes", r"livechat\.com$", "also fits names of others that only end like"),
         ("", r"chat\.com$", "fits livechat.com, which only contains it"),
+        ("FilterType fnmatch", "LiveChat.com", "its capitals count"),
     ],
 )
 def test_lines_that_do_not_mean_what_they_seem_to(lines: str, filtered: str, what: str) -> None:
@@ -126,6 +127,13 @@ def test_what_the_remedies_say_is_no_mistake() -> None:
     assert not found.mistakes
     assert decide(found, Form.CONNECT, "cdn.livechat.com")[0].ruling.act is Act.ALLOW
     assert decide(found, Form.CONNECT, "livechat.com.evil.example")[0].ruling.act is Act.DENY
+
+
+def test_lines_may_make_up_for_each_other() -> None:
+    text = (
+        'Port 8888\nFilter "/f"\nFilterDefaultDeny Yes\nUpstream none "livechat.com"\nUpstream none ".livechat.com"\n'
+    )
+    assert not read(text, {"/f": "^livechat\\.com$\n\\.livechat\\.com$\n"}).mistakes
 
 
 def test_an_upstream_for_a_domain_forgets_its_apex() -> None:
@@ -175,3 +183,31 @@ def test_secrets_that_were_taken_out_change_nothing() -> None:
         assert not found.gaps
         assert decide(found, Form.CONNECT, "a.livechat.com")[0].upstream == "10.0.0.1:3128"
         assert "pass7" not in str(found)
+
+
+def test_a_line_about_another_domain_says_nothing_of_names_below() -> None:
+    found = read(
+        'Port 8888\nFilter "/f"\n', {"/f": "doubleclick\\.net\nads\nivechat.com\n^www\\.livechat\nchat\\.com$\n"}
+    )
+    (stage,) = [one for one in found.doors[0].course(Form.CONNECT) or () if one.title == "Filter"]
+    assert [rule.source.line for rule in stage.rules] == [2, 3, 4, 5]
+
+
+def test_what_follows_a_name_in_a_url_is_open_for_that_name() -> None:
+    found = read('Port 8888\nFilter "/f"\nFilterURLs Yes\n', {"/f": "^http://ads\\..*/x\n"})
+    assert {one.ruling.act for one in decide(found, Form.GET, "ads.livechat.com", 80)} == {Act.ALLOW, Act.DENY}
+    assert {one.ruling.act for one in decide(found, Form.GET, "cdn.livechat.com", 80)} == {Act.ALLOW}
+    assert {one.ruling.act for one in decide(found, Form.CONNECT, "ads.livechat.com")} == {Act.ALLOW}
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("ConnectPort 0443", "is read as the octal number 291"),
+        ("FilterURLs Yes\nFilterURLs No", "FilterURLs No does not take back what line 2 switches on"),
+        ("Allow 10.0.0.0/33", "10.0.0.0/33 is no address, and the line is left out"),
+    ],
+)
+def test_lines_that_say_something_else_to_the_program(line: str, what: str) -> None:
+    (mistake,) = read(f"Port 8888\n{line}\n").mistakes
+    assert what in mistake.what

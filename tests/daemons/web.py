@@ -319,8 +319,13 @@ def _secured(sock: socket.socket, name: str) -> tuple[ssl.SSLSocket, bytes]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    sock.getpeername()  # raises where the other side has gone: ssl would leave the socket open
     secured = context.wrap_socket(sock, server_hostname=name or None)
-    return secured, secured.getpeercert(binary_form=True) or b""
+    try:
+        return secured, secured.getpeercert(binary_form=True) or b""
+    except ValueError:  # the other side was gone before the handshake began
+        secured.close()
+        raise
 
 
 def _exchange(sock: socket.socket, line: str, host: str, headers: Sequence[str]) -> str:

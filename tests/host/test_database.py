@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.host import live
+from agent.host.allowed import may_select
 from agent.host.live import LiveHost
+from agent.resolvers.pihole.gravity import TABLES
 from agent.snapshot import Artifact, Rows, Status, Want
 from agent.snapshot.table import rows
 
@@ -56,6 +58,10 @@ def test_a_column_that_is_not_there_is_left_out(tmp_path: Path) -> None:
 def test_what_is_not_on_the_list_is_not_asked(tmp_path: Path, table: str, columns: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="not on the list"):
         ask(database(tmp_path / "g.db"), table, columns)
+
+
+def test_all_that_is_read_of_a_pihole_may_be_asked() -> None:
+    assert all(may_select(Rows("/etc/pihole/gravity.db", table, columns)) for table, columns in TABLES.items())
 
 
 def test_a_secret_place_is_refused_by_link_too(tmp_path: Path) -> None:

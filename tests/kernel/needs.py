@@ -35,16 +35,19 @@ Shell = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 @contextmanager
 def gateway(*, forwarding: bool = True) -> Iterator[Shell]:
-    """A namespace with clients behind lan0 and an uplink wan0; gives a shell inside it."""
-    holder = subprocess.Popen(("unshare", "-n", "sleep", "600"), env={"PATH": PATH})
+    """A namespace with clients behind lan0 and an uplink wan0; gives a shell inside it.
+
+    What this machine starts at boot is not enabled there.
+    """
+    prepared = "mount -t tmpfs none /etc/systemd/system && echo && exec sleep 600"
+    argv = ("unshare", "-n", "-m", "sh", "-c", prepared)
+    holder = subprocess.Popen(argv, env={"PATH": PATH}, stdout=subprocess.PIPE)
     try:
-        mine = Path("/proc/self/ns/net").readlink()
-        while Path(f"/proc/{holder.pid}/ns/net").readlink() == mine:
-            if holder.poll() is not None:
-                raise RuntimeError("the namespace could not be made")
+        if not holder.stdout or not holder.stdout.readline():
+            raise RuntimeError("the namespace could not be made")
 
         def shell(script: str) -> subprocess.CompletedProcess[str]:
-            argv = ("nsenter", f"--net=/proc/{holder.pid}/ns/net", "sh", "-euc", script)
+            argv = ("nsenter", "-t", str(holder.pid), "-n", "-m", "sh", "-euc", script)
             environment = os.environ | {"PATH": PATH, "PYTHONPATH": str(ROOT)}
             return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120, env=environment)
 
@@ -54,6 +57,7 @@ def gateway(*, forwarding: bool = True) -> Iterator[Shell]:
             " ip link set p$link up; done\n"
             "ip addr add 192.168.7.1/24 dev lan0; ip addr add 198.51.100.2/24 dev wan0\n"
             "ip route add default via 198.51.100.1\n"
+            "echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter\n"
             f"echo {int(forwarding)} > /proc/sys/net/ipv4/ip_forward\n"
         )
         if made.returncode != 0:
@@ -61,4 +65,4 @@ def gateway(*, forwarding: bool = True) -> Iterator[Shell]:
         yield shell
     finally:
         holder.kill()
-        holder.wait()
+        holder.communicate()

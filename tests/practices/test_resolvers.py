@@ -12,7 +12,7 @@ from agent.facts import bgp
 from agent.model.requirement import PortNeed, Requirement
 from agent.model.resolver import Resolver, Safety
 from agent.model.source import Source
-from agent.resolvers import dnsmasq, unbound
+from agent.resolvers import adguardhome, bind, dnsmasq, knot_resolver, pdns_recursor, resolved, unbound
 from agent.snapshot import Artifact, Snapshot, Status
 from agent.snapshot.programs import ARTIFACT, unit_of
 from rules.practices import (
@@ -46,6 +46,11 @@ def read(kind: Any, name: str, path: str, text: str) -> Resolver:
 
 DNSMASQ = ("dnsmasq", "/etc/dnsmasq.conf")
 UNBOUND = ("unbound", "/etc/unbound/unbound.conf")
+BIND = ("named", "/etc/bind/named.conf")
+PDNS = ("pdns_recursor", "/etc/powerdns/recursor.conf")
+KNOT = ("kresd", "/etc/knot-resolver/kresd.conf")
+ADGUARD = ("AdGuardHome", "/opt/AdGuardHome/AdGuardHome.yaml")
+RESOLVED = ("systemd-resolved", "/etc/systemd/resolved.conf")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +70,17 @@ UNBOUND = ("unbound", "/etc/unbound/unbound.conf")
             "outgoing-port-permit: 5353",
         ),
         (unbound, UNBOUND, "server:\n outgoing-port-permit: 1024-65535\n", False, None),
+        (bind, BIND, "options { dnssec-validation no; };\n", False, None),
+        (bind, BIND, "options {\n query-source address * port 53;\n};\n", True, "query-source address * port 53;"),
+        (pdns_recursor, PDNS, "dnssec=validate\n", True, None),
+        (pdns_recursor, PDNS, "quiet=yes\n", False, None),
+        (pdns_recursor, PDNS, "udp-source-port-min=53\nudp-source-port-max=53\n", False, "udp-source-port-min=53"),
+        (knot_resolver, KNOT, "cache.size = 100*MB\n", True, None),
+        (knot_resolver, KNOT, "trust_anchors.remove('.')\n", False, None),
+        (adguardhome, ADGUARD, "dns:\n  enable_dnssec: true\n", True, None),
+        (adguardhome, ADGUARD, "dns:\n  enable_dnssec: false\n", False, None),
+        (resolved, RESOLVED, "[Resolve]\nDNSSEC=no\n", False, None),
+        (resolved, RESOLVED, "[Resolve]\nDNSSEC=yes\n", True, None),
     ],
 )
 def test_how_a_resolver_guards_itself(
@@ -73,9 +89,8 @@ def test_how_a_resolver_guards_itself(
     found = read(kind, *place, text)
     assert found.safety.validates is validates
     assert (found.safety.fixed_port and found.safety.fixed_port.text) == fixed
-    assert [hit.subject for hit in resolver_without_dnssec.find(of(found))] == [("resolver", place[0])] * (
-        not validates
-    )
+    blamed = [hit.subject for hit in resolver_without_dnssec.find(of(found))]
+    assert blamed == [("resolver", found.kind)] * (not validates)
     assert [hit.sources[0].text for hit in resolver_fixed_source_port.find(of(found))] == [fixed] * bool(fixed)
 
 

@@ -90,3 +90,19 @@ def test_without_its_file_everything_is_open(kind: object) -> None:
     assert way.ruling.act is Act.OPEN
     (want, *_) = module.KIND.wants(snapshot({}, [running]))
     assert want.name == "files"
+
+
+@pytest.mark.parametrize("kind", [tinyproxy, privoxy])
+def test_in_a_container_its_own_files_count(kind: object) -> None:
+    module, text = (
+        (tinyproxy, "Port 3128\n") if kind is tinyproxy else (privoxy, "actionsfile a\nlisten-address :3128\n")
+    )
+    arguments = ["tinyproxy", "-c", "/etc/p/c"] if kind is tinyproxy else ["privoxy", "/etc/p/c"]
+    running = {"name": module.NAME, "pid": 7, "arguments": arguments, "namespace": "8", "root": "/proc/7/root"}
+    files = {"/proc/7/root/etc/p/c": text, "/proc/7/root/etc/p/a": "{+block{x}}\nlivechat.com\n"}
+    (found,) = module.read(
+        snapshot(files, [running | {"addresses": ["172.17.0.2"], "listeners": []}]), INTEREST
+    ).proxies
+    assert not found.gaps
+    assert found.addresses == ("172.17.0.2",)
+    assert found.doors[0].listener.port == 3128

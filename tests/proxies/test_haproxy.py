@@ -16,6 +16,7 @@ from agent.proxies.haproxy.blocks import holds
 from agent.proxies.haproxy.expressions import Call, Expression, expression, format_parts
 from agent.proxies.haproxy.sections import named_files
 from agent.proxies.haproxy.words import words_of
+from agent.snapshot import Files
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 RUNNING = {"name": "haproxy", "pid": 7, "arguments": ["haproxy", "-f", "/h.cfg"], "listeners": []}
 NAMES = frozenset({"livechat.com", "api.livechat.com", "text.com"})
+SERVER = (4, 0xC6336401)
 FILTER = """
 defaults
     mode tcp
@@ -40,7 +42,9 @@ backend out
 
 
 def read(text: str, listed: str | bytes = "", interest: frozenset[str] = NAMES) -> Proxy:
-    (found,) = haproxy.read(snapshot({"/h.cfg": text, "/names": listed}, [RUNNING]), interest).proxies
+    (found,) = haproxy.read(
+        snapshot({"/h.cfg": text, "/names": listed, "/spaced": "\ntext.com \n"}, [RUNNING]), interest
+    ).proxies
     return found
 
 
@@ -49,6 +53,7 @@ def ways(
 ) -> tuple[Decision, ...]:
     course = found.doors[door].course(form)
     assert course is not None
+    more.setdefault("target", SERVER)
     return walk(course, Ask(form, name, 80 if form in (Form.HTTP, Form.GET) else 443, **more))  # type: ignore[arg-type]  # fields by name
 
 
@@ -128,6 +133,14 @@ def test_a_filter_by_the_name_in_the_hello() -> None:
     (way,) = ways(found, Form.TLS, "livechat.com")
     assert way.source
     assert way.source.text == "tcp-request content reject unless known"
+
+
+def test_servers_of_ipv6_are_only_seen_by_transparent_sockets() -> None:
+    six = (6, 1 << 100)
+    assert act(read(FILTER), name="api.livechat.com", target=six) is Act.ALLOW
+    found = read(FILTER.replace(" transparent", ""))
+    assert act(found, name="api.livechat.com") is Act.ALLOW
+    assert act(found, name="api.livechat.com", target=six) is Act.DROP
 
 
 def test_a_master_and_its_workers_are_one_proxy() -> None:
@@ -273,6 +286,7 @@ MISTAKEN = "frontend f\n bind :1\n tcp-request inspect-delay 5s\n acl a {acl}\n 
         ("req.ssl_sni -m sub livechat.com", "also fits names of others", "-m end .livechat.com"),
         ("req.ssl_sni -m reg livechat.com$", "stands for any character", r"'livechat\.com$'"),
         ("req.ssl_sni -f /names", "* is no wildcard", "-m end .livechat.com"),
+        ("req.ssl_sni -f /spaced", "the spaces at the end of the line", "text.com without"),
     ],
 )
 def test_mistakes(acl: str, what: str, remedy: str) -> None:
@@ -280,7 +294,7 @@ def test_mistakes(acl: str, what: str, remedy: str) -> None:
     assert what in found.what
     assert remedy in found.remedy
     assert found.names
-    assert found.source.line == (2 if "/names" in acl else 4)
+    assert found.source.line == (2 if "-f" in acl else 4)
 
 
 @pytest.mark.parametrize(
@@ -319,3 +333,24 @@ def test_damaged_files_are_gaps_and_nothing_else(seed: int) -> None:
     for door in found.doors:
         for form, course in door.courses:
             assert walk(course, Ask(form, "livechat.com", 443))
+
+
+@pytest.mark.parametrize("condition", [")", "&&", "²", "1 &&", "defined()"])
+def test_conditions_of_signs_alone_are_not_known(condition: str) -> None:
+    with pytest.raises(Malformed):
+        holds(condition, {})
+
+
+@pytest.mark.parametrize(
+    "line", ["acl", "acl a", "use_backend", "http-request", "http-request deny if", "stats uri", "bind"]
+)
+def test_lines_without_words_harm_nobody(line: str) -> None:
+    assert ways(read(NOT_FOLLOWED.replace("{line}", line)), Form.HTTP)
+
+
+def test_what_is_asked_for() -> None:
+    empty = snapshot({}, [RUNNING])
+    assert [want.ask for want in haproxy.wants(empty)] == [Files("/h.cfg")]
+    taken = snapshot({"/h.cfg": FILTER + ' use_backend %[req.ssl_sni,map(/map)]\n bind "$X"\n'}, [RUNNING])
+    assert {want.ask for want in haproxy.wants(taken)} == {Files("/names"), Files("/etc/default/haproxy")}
+    assert not list(haproxy.wants(snapshot({}, [])))[1:]

@@ -13,6 +13,7 @@ from agent.model.proxy import Act, Form
 from agent.proxies import nginx
 from agent.proxies.nginx.files import Start, started
 from agent.proxies.nginx.syntax import Tokens
+from agent.snapshot import Files
 from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
@@ -259,3 +260,14 @@ def test_damaged_files_are_gaps_and_nothing_else(seed: int) -> None:
     for door in found.doors:
         for form, course in door.courses:
             assert walk(course, Ask(form, "livechat.com", 443))
+
+
+@pytest.mark.parametrize("line", ["if { return 403; }", "if () { return 403; }", "return;", "set;", "rewrite;", "map;"])
+def test_directives_without_words_harm_nobody(line: str) -> None:
+    assert ways(read(HTTP.format(line=line)), Form.HTTP)
+
+
+def test_what_is_asked_for() -> None:
+    assert [want.ask for want in nginx.wants(snapshot({}, [RUNNING, WORKER]))] == [Files("/n/n.conf")]
+    taken = snapshot({"/n/n.conf": "include modules/*.conf; " + FILTER}, [RUNNING])
+    assert {want.ask for want in nginx.wants(taken)} == {Files("/n/modules/*.conf"), Files("/n/names")}

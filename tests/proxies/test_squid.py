@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.model.course import Ask, walk
 from agent.model.intervals import address_value
-from agent.model.proxy import SAME_ADDRESS, Act, Form
+from agent.model.proxy import SAME_ADDRESS, Act, Form, Names
+from agent.model.resolver import NameSet, Scope
 from agent.proxies import squid
 from agent.snapshot import Files
 from tests.daemons.snapshots import snapshot
@@ -69,6 +72,16 @@ def test_the_file_that_the_command_line_names(arguments: list[str]) -> None:
     assert Files("/srv/a.conf") in asks
 
 
+@pytest.mark.parametrize(
+    ("written", "address", "gaps"),
+    [("3128", "::", 0), ("192.168.7.1:3128", "192.168.7.1", 0), ("[fd00::1]:3128", "fd00::1", 0),
+     ("localhost:3128", "127.0.0.1", 0), ("gw.example.org:3128", "::", 1)],
+)  # fmt: skip
+def test_where_it_listens(written: str, address: str, gaps: int) -> None:
+    found = read(f"http_port {written}\nhttp_access allow all\n")
+    assert (found.doors[0].listener.address, len(found.gaps)) == (address, gaps)
+
+
 def test_without_any_rule_nobody_may_ask() -> None:
     assert acts("http_port 3128\n") == {Act.DENY}
 
@@ -82,9 +95,12 @@ def test_without_any_rule_nobody_may_ask() -> None:
         (f"{ALLOW}include !/bin/rules\n", "a program writes the configuration"),
         (f"{ALLOW}frobnicate on\n", "the directive frobnicate is not known"),
         (f"{ALLOW}http_access deny nobody\n", "acl nobody is not defined"),
+        (f"{ALLOW}http_access deny later\nacl later src all\n", "acl later is not defined"),
+        (f"{ALLOW}https_port 3130 intercept tls-cert=/x\n", "a diverted https_port has no ssl-bump"),
+        (f"{ALLOW}ssl_bump allow localhost\nssl_bump bump all\n", "ssl_bump has words of version 3.1"),
         (f"{ALLOW}acl x\n", "an acl without name or type"),
         (f"{ALLOW}acl x src 10.0.0.0/8\nacl x dst 10.0.0.0/8\n", "acl x has two types: src and dst"),
-        (f"{ALLOW}acl x dstdomain api.livechat.com .livechat.com\n", "Squid does not start with api.livechat.com"),
+        (f"{ALLOW}acl x dstdomain api.livechat.com .livechat.com\n", "acl x lists api.livechat.com and .livechat.com"),
         (f"{ALLOW}if maybe\nendif\n", "a condition is not understood: maybe"),
         (f"{ALLOW}if true\n", "if without endif"),
         (f"{ALLOW}else\n", "else without if"),
@@ -129,6 +145,31 @@ def test_headers_and_sizes_matter_to_pages() -> None:
     assert acts(f"{ALLOW}reply_body_max_size 100 MB\nrequest_header_access Via deny all\n", Form.GET) == {Act.ALLOW}
 
 
+def test_of_a_long_list_only_what_touches_the_names_is_kept() -> None:
+    names = "\n".join(f".host{number}.example.com" for number in range(200_000))
+    found = read(
+        'http_port 3128\nacl x dstdomain "/l"\nhttp_access deny x\nhttp_access allow all\n',
+        {"/l": f"{names}\n.cdn.livechat.com # why\n.COM \n"},
+    )
+    tests = [rule.test for stage in found.doors[0].courses[0][1] for rule in stage.rules]
+    (kept,) = (test for test in tests if isinstance(test, Names))
+    assert {(one.scope, one.text) for one in kept.sets if isinstance(one, NameSet)} == {
+        (Scope.SUBTREE, "cdn.livechat.com"),
+        (Scope.SUBTREE, "com"),
+    }
+
+
+@pytest.mark.parametrize(
+    "path", ['"/etc/squid/a b.conf"', "'/etc/squid/a b.conf'", "/etc/squid/1.conf /etc/squid/2.conf"]
+)
+def test_names_of_included_files(path: str) -> None:
+    deny = "http_access deny all\n"
+    files = {"/etc/squid/a b.conf": deny, "/etc/squid/1.conf": "", "/etc/squid/2.conf": deny}
+    assert {
+        one.ruling.act for one in asked(read(f"http_port 3128\ninclude {path}\nhttp_access allow all\n", files))
+    } == {Act.DENY}
+
+
 def test_a_list_that_is_missing_opens_only_its_own_element() -> None:
     text = 'http_port 3128\nacl x dstdomain "/etc/squid/list"\nhttp_access deny x\nhttp_access allow all\n'
     assert acts(text) == {Act.ALLOW, Act.DENY}
@@ -144,7 +185,15 @@ def test_bytes_of_another_encoding() -> None:
 @pytest.mark.parametrize("pattern", ["(" * 5000, "a{1,9999}{1,9999}", "(a|a)*" * 2000, "\\(x\\)\\1", "[", "*"])
 def test_absurd_patterns_end(pattern: str) -> None:
     text = f"http_port 3128\nacl x dstdom_regex {pattern}\nhttp_access deny x\nhttp_access allow all\n"
-    assert Act.ALLOW in acts(text)
+    assert acts(text) & {Act.ALLOW, Act.OPEN}
+
+
+def test_groups_of_groups_end() -> None:
+    chain = "".join(f"acl g{at + 1} any-of g{at} !g{at}\n" for at in range(2000))
+    text = f"http_port 3128\nacl g0 dstdomain .livechat.com\n{chain}http_access deny g2000\nhttp_access allow all\n"
+    assert acts(text) == {Act.ALLOW, Act.DENY}
+    assert acts(text.replace("deny g2000", "deny g9")) == {Act.DENY}
+    assert acts(f"http_port 3128\nacl a any-of all\nacl a any-of a a a\nhttp_access allow {'!' * 5000}a\n")
 
 
 def test_groups_that_hold_each_other_end() -> None:
@@ -154,8 +203,17 @@ def test_groups_that_hold_each_other_end() -> None:
 
 def test_users_of_a_zone_log_in_and_those_by_name_are_open() -> None:
     users = "auth_param basic program /x\nacl in proxy_auth REQUIRED\nacl one proxy_auth anna\n"
-    assert acts(f"http_port 3128\n{users}http_access allow in\n") == {Act.ALLOW}
+    text = f"http_port 3128\n{users}http_access allow in\n"
+    assert acts(text) == {Act.ALLOW}
+    notes = squid.read(snapshot({MAIN: text}, [RUNNING]), INTEREST).notes
+    assert notes[0] == "users are taken to log in to Squid (/etc/squid/squid.conf: acl in)"
     assert acts(f"http_port 3128\n{users}http_access allow one\n") == {Act.ALLOW, Act.DENY}
+
+
+def test_who_is_decrypted_was_asked_to_log_in_by_the_connect_or_never() -> None:
+    text = "http_port 3128 ssl-bump tls-cert=/x\nauth_param basic program /x\nacl in proxy_auth REQUIRED\nssl_bump bump all\n"
+    assert acts(f"{text}http_access allow in\n") == {Act.ALLOW}
+    assert acts(f"{text}http_access allow CONNECT\nhttp_access allow in\nhttp_access deny all\n") == {Act.DENY}
 
 
 BUMPS = (
@@ -177,6 +235,27 @@ def test_diverted_tls_is_refused_where_squid_finds_another_address() -> None:
     found = read(f"{BUMPS}ssl_bump splice all\nhttp_access allow all\n")
     assert {one.ruling.act for one in asked(found, Form.TLS)} == {Act.ALLOW, Act.DENY}
     assert {one.ruling.act for one in asked(found, Form.TLS, known={SAME_ADDRESS: True})} == {Act.ALLOW}
+
+
+def test_diverted_tls_without_rules_is_decrypted() -> None:
+    found = read("https_port 3130 intercept ssl-bump tls-cert=/x\nhttp_access allow all\n")
+    (way,) = asked(found, Form.TLS)
+    assert (way.ruling.act, way.decrypted_by) == (Act.ALLOW, found.doors[0].source)
+
+
+def test_of_diverted_connections_the_address_may_be_listed_among_names() -> None:
+    text = f'{BUMPS}ssl_bump splice all\nacl x dstdomain -n "/l"\nhttp_access deny x\nhttp_access allow all\n'
+    found = read(text, {"/l": "www.example.org\n23.40.1.2 # theirs\n"})
+    assert [one.ruling.act for one in asked(found, Form.TLS)] == [Act.DENY]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "open_"), [("facebook", False), ("^(ads|track)[.]", False), ("face", True), (".", True)]
+)
+def test_patterns_of_urls_that_no_address_fits(pattern: str, open_: bool) -> None:
+    text = f"{BUMPS}ssl_bump splice all\nacl x url_regex -i {pattern}\nhttp_access deny x s1\nhttp_access allow all\n"
+    same = {SAME_ADDRESS: True}
+    assert (len(asked(read(text), Form.TLS, known=same)) > 1) is open_
 
 
 def test_a_reverse_proxy_is_left_open() -> None:
@@ -248,3 +327,32 @@ def test_a_name_is_not_asked_for_where_a_line_before_lets_the_same_clients_in(be
     rules = f"http_access allow {before}\nhttp_access allow lan good\n{DENY}"
     found = read(f"{BUMPS}ssl_bump splice all\n{clients}{rules}")
     assert any("before their name is read" in one.what for one in found.mistakes) is mistaken
+
+
+WORDS = st.sampled_from(
+    [
+        "http_port 3128", "https_port 3130 intercept ssl-bump", "http_port 3129 intercept", "acl x", "dstdomain", "src", "dst",
+        "dstdom_regex", "url_regex", "ssl::server_name", "any-of x x", "at_step SslBump2", "port 1-", "http_access", "allow x",
+        "deny all", "ssl_bump", "peek", "bump all", "terminate x", "cache_peer a parent 80 0", "name=a", "never_direct",
+        "always_direct deny x", "miss_access", '"/l"', "'/l'", 'parameters("/l")', "include /l", "include /c", "if 1 = 1",
+        "else", "endif", "configuration_includes_quoted_values on", "\\", "#", "\n", "\r\n", "\0", "-i", "+i", "-n", "--", "!x",
+        "10.0.0.0/8", "10.1.0.0-10.0.0.0/8", "::/0", "ipv4", "9" * 5000, "(" * 100, "a{1,9999}", "[", "\xff", "\u0663",
+        ".livechat.com", "*.livechat.com", "proxy_auth REQUIRED", "auth_param", "url_rewrite_program x", "icap_enable on",
+        "icap_service", "reply_body_max_size", "tls_outgoing_options", "tcp_outgoing_mark", "${process_number}", " ", "\t",
+    ]
+)  # fmt: skip
+TEXTS = st.one_of(
+    st.text(max_size=60), st.lists(WORDS, max_size=25).map(" ".join), st.lists(WORDS, max_size=25).map("\n".join)
+)
+
+
+@given(TEXTS, TEXTS)
+def test_whatever_stands_in_the_files_has_an_end(main: str, listed: str) -> None:
+    files: dict[str, str | bytes] = {"/l": listed, "/c": main}
+    text = main.encode(errors="surrogateescape")
+    taken = snapshot({MAIN: text, **files}, [RUNNING])
+    list(squid.wants(taken))
+    for proxy in squid.read(taken, INTEREST).proxies:
+        for door in proxy.doors:
+            for form, course in door.courses:
+                assert walk(course, Ask(form, "cdn.livechat.com", 443, client=CLIENT, target=SERVER))

@@ -50,7 +50,7 @@ def artifacts(
     file = folder / "gravity.db"
     file.unlink(missing_ok=True)
     with closing(sqlite3.connect(file)) as database:
-        database.executescript(SCHEMA)
+        database.executescript("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;" + SCHEMA)  # it need not last
         for one in statements:
             database.execute(*((one,) if isinstance(one, str) else one))
         database.commit()

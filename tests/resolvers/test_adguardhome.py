@@ -92,7 +92,7 @@ CASES: Final[tuple[tuple[tuple[str, ...], dict[str, str]], ...]] = (
     (("-x.livechat.com^",), {"livechat.com": "passed-on", "a-x.livechat.com": NULL, "a.livechat.com": "passed-on"}),
     (("/^livechat\\.com$/",), {"livechat.com": NULL, "a.livechat.com": "passed-on"}),
     (("/(^|\\.)livechat\\.com$/",), {"livechat.com": NULL, "a.livechat.com": NULL}),
-    (("/ad[0-9]\\.livechat\\.com$/",), {"livechat.com": "passed-on", "ad1.livechat.com": "unknown"}),
+    (("/ad[0-9]\\.livechat\\.com$/",), {"livechat.com": "passed-on", "ad1.livechat.com": NULL}),
     (("*",), PASSES),
     (("||",), PASSES),
     (("127.0.0.1 livechat.com www.livechat.com # x",), {"livechat.com": "127.0.0.1", "www.livechat.com": "127.0.0.1"}),
@@ -345,6 +345,18 @@ def test_clients_that_only_the_network_knows_leave_open_what_differs_for_them(id
     ]
 
 
+def test_an_unknown_client_that_is_not_filtered_leaves_open_what_others_may_not_ask() -> None:
+    free = client("free", "aa:bb:cc:dd:ee:ff", use_global_settings=False, filtering_enabled=False)
+    found = read(
+        {
+            "clients": {"persistent": [free]},
+            "user_rules": ["||cdn.livechat.com^", "||a.livechat.com^$dnsrewrite=10.1.1.1"],
+        }
+    )
+    names = ("livechat.com", "cdn.livechat.com", "a.livechat.com")
+    assert [answer(found, name) for name in names] == ["passed-on", "unknown", "unknown"]
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
@@ -474,7 +486,7 @@ def test_lists_are_searched_and_lines_keep_their_numbers() -> None:
 )
 def test_patterns_as_regular_expressions(pattern: str, regex: str | None) -> None:
     assert expression(pattern) == regex
-    assert names_of(pattern)[1] is (regex is None)
+    assert names_of(pattern)[1], "each is decided"
 
 
 def test_every_documented_setting_is_in_one_table() -> None:

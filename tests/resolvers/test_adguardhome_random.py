@@ -67,7 +67,8 @@ def basic(rules: list[FilterRule], name: str, family: int, who: str) -> FilterRu
             for each in bad
         )
     ]
-    if len({each.pattern for each in rules if each.badfilter}) > 1 and negated:
+    known = [one for one in rules if one.badfilter]
+    if len(known) > 1 or any(one.denyallow for one in known):
         return "?"
     left = [one for one in left if one not in negated and one.rewrite is None]
     return max(left, key=lambda one: (one.important, one.exception), default=None)

@@ -110,13 +110,13 @@ CASES: Final[tuple[tuple[tuple[Statement, ...], dict[str, str]], ...]] = (
         (listed(DENY, "a.livechat.com"), listed(ALLOW_REGEX, "^a\\.livechat\\.com$;invert"), in_gravity("||livechat.com^")),
         {"livechat.com": "passed-on", "a.livechat.com": NULL, "b.livechat.com": "passed-on"},
     ),
-    ((listed(DENY_REGEX, "^ad[0-9]+\\.cdn\\.livechat\\.com$"),), {"livechat.com": "passed-on", "ad1.cdn.livechat.com": "unknown"}),
+    ((listed(DENY_REGEX, "^ad[0-9]+\\.cdn\\.livechat\\.com$"),), {"livechat.com": "passed-on", "ad1.cdn.livechat.com": NULL}),
     ((listed(ALLOW_REGEX, "^ad[0-9]+\\.cdn\\.livechat\\.com$"),), {"ad1.cdn.livechat.com": "passed-on"}),
     (
         (listed(ALLOW_REGEX, "^[a-z]*\\.livechat\\.com$"), in_gravity("cdn.livechat.com"), in_gravity("www.livechat.com")),
-        {"cdn.livechat.com": "unknown", "www.livechat.com": "unknown", "a.livechat.com": "passed-on"},
+        {"cdn.livechat.com": "passed-on", "www.livechat.com": "passed-on", "a.livechat.com": "passed-on"},
     ),
-    ((listed(DENY_REGEX, "(a|b)*c"),), {"livechat.com": "unknown"}),
+    ((listed(DENY_REGEX, "(a|b)*c"),), {"livechat.com": NULL}),
     ((), {"mask.icloud.com": "nxdomain", "x.mask.icloud.com": "passed-on"}),
     ((listed(ALLOW, "mask.icloud.com"),), {"mask.icloud.com": "unknown"}),
 )  # fmt: skip
@@ -227,6 +227,18 @@ def test_clients_that_only_the_network_knows_leave_open_what_differs_for_them(tm
     assert [who in gap.reason for gap in found.gaps] == [True]
 
 
+def test_a_client_of_whom_only_more_is_said_leaves_other_names_alone(tmp_path: Path) -> None:
+    statements: tuple[Statement, ...] = (
+        in_gravity("cdn.livechat.com", adlist=2),
+        "INSERT INTO \"group\" (id, name) VALUES (1, 'kids')",
+        "UPDATE adlist_by_group SET group_id = 1 WHERE adlist_id = 2",
+        "INSERT INTO client (id, ip) VALUES (1, 'AA:BB:CC:DD:EE:FF')",
+        "INSERT INTO client_by_group VALUES (1, 1)",
+    )
+    found = read(tmp_path, statements, "[dns.specialDomains]\niCloudPrivateRelay = false\n")
+    assert [answer(found, name) for name in ("livechat.com", "cdn.livechat.com")] == ["passed-on", "unknown"]
+
+
 def test_version_5_is_read_from_its_own_files(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {
         "/etc/pihole/pihole-FTL.conf": "#; comment\nBLOCKINGMODE=NXDOMAIN\nBLOCK_ICLOUD_PR=false\nPRIVACYLEVEL=0\n",
@@ -246,6 +258,59 @@ def test_version_5_is_read_from_its_own_files(tmp_path: Path) -> None:
     setup = Artifact("files/etc/pihole/setupVars.conf", Status.OK, b"BLOCKING_ENABLED=false\n")
     (found,) = pihole.read(replace(made, artifacts={**made.artifacts, setup.name: setup}), INTEREST).resolvers
     assert answer(found, "livechat.com") == "passed-on"
+
+
+WRITTEN: Final = """
+hostsdir=/etc/pihole/hosts
+no-resolv
+port=53
+server=9.9.9.9
+server=2620:fe::fe#53
+cache-size=10000
+localise-queries
+log-queries=extra
+log-async
+log-facility=/var/log/pihole/pihole.log
+bogus-priv
+domain-needed
+expand-hosts
+dnssec
+trust-anchor=.,20326,8,2,E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D
+host-record=router.lan,192.168.0.1
+use-stale-cache=3600
+interface=eth0
+bind-interfaces
+rev-server=192.168.0.0/24,192.168.0.1
+server=/fritz.box/192.168.0.1
+server=//192.168.0.1
+local=/lan/
+domain=lan
+dhcp-authoritative
+dhcp-leasefile=/etc/pihole/dhcp.leases
+dhcp-range=192.168.0.50,192.168.0.99,255.255.255.0,24h
+dhcp-option=option:router,192.168.0.1
+dhcp-rapid-commit
+dhcp-host=00:11:22:33:44:55,192.168.0.7,laptop
+cname=www.lan,router.lan
+server=/test/
+server=/onion/
+cache-rr=ANY
+dumpmask=0xFFFF
+dumpfile=/tmp/x.pcap
+filter-rr=ANY
+address=/ads.livechat.com/0.0.0.0
+"""
+"""What FTL 6 may write for the dnsmasq inside (``write_dnsmasq_config``), and a line of the owner's."""
+
+
+def test_what_ftl_writes_for_the_dnsmasq_inside_is_understood(tmp_path: Path) -> None:
+    made = taken(tmp_path, [in_gravity("www.livechat.com")], {"/etc/pihole/dnsmasq.conf": WRITTEN})
+    (found,) = pihole.read(made, INTEREST).resolvers
+    assert not found.gaps
+    names = ("www.livechat.com", "ads.livechat.com", "crm.livechat.com", "livechat.com")
+    assert [answer(found, name) for name in names] == [NULL, NULL, "10.9.8.7", "passed-on"]
+    (view,) = found.views
+    assert view.answer("livechat.com", 4)[0].upstreams >= {"9.9.9.9#53", "2620:fe::fe#53"}
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,10 @@ def test_what_is_no_secret_stays(text: str) -> None:
             {"users": [{"name": "a", "password": "***"}], "http": 1},
         ),
         ('token: ""', {"token": ""}),
+        (
+            "tls:\n  private_key: |-\n    -----BEGIN PRIVATE KEY-----\n    MIIE\n    -----END PRIVATE KEY-----\nport: 1",
+            {"tls": {"private_key": "-----BEGIN PRIVATE KEY-----\n\n-----END PRIVATE KEY-----"}, "port": 1},
+        ),
     ],
 )
 def test_documents_can_still_be_read(before: str, after: object) -> None:

@@ -1,6 +1,6 @@
 """The keywords of danted.conf(5), Dante 1.4.2, by what they mean for a required name.
 
-A keyword with dots that is not listed stands with what comes before its last dot: ``cpu.mask.io`` with ``cpu``.
+Some keywords with dots stand for many: ``cpu`` for ``cpu.mask.io``.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ MODELLED: Final = _names("""
 HARMLESS: Final = _names("""
     bandwidth child clientcompatibility compatibility cpu debug errorlog extension external.alarm external.log
     external.rotation gssapi.enctype gssapi.keytab gssapi.servicename bsdauth.stylename internal.alarm internal.log
-    internal.protocol log logoutput monitor pam.servicename alarm realm timeout timeout.connect timeout.io
-    timeout.negotiate timeout.tcp_fin_wait udp.connectdst udp.portrange user.libwrap user.notprivileged
+    internal.protocol log logoutput monitor pam.servicename alarm realm timeout.connect timeout.io timeout.io.tcp
+    timeout.io.udp timeout.negotiate timeout.tcp_fin_wait udp.connectdst udp.portrange user.libwrap user.notprivileged
     user.privileged user.unprivileged ip_portrange ip_tos connecttimeout iotimeout
 """)
 """Cannot change whether a name passes: logs, times to wait, users of the system, UDP, ways to log in."""
@@ -51,6 +51,18 @@ SOCKET_OPTIONS: Final = _names("""
 """)
 """Those that only make connections slower or faster."""
 
+_METHODS: Final = _names("bsdauth gssapi none pam pam.address pam.any pam.username rfc931 username")
+WORDS: Final = {
+    "clientmethod": _METHODS,
+    "command": _names("bind bindreply connect udpassociate udpreply"),
+    "log": _names("connect data disconnect error ioop iooperation tcpinfo"),
+    "method": _METHODS,
+    "protocol": _names("fake tcp udp"),
+    "proxyprotocol": _names("http http_v1.0 socks_v4 socks_v5 upnp"),
+    "socksmethod": _METHODS,
+}
+"""Values of which there are no others."""
+
 TABLES: Final = (MODELLED, HARMLESS, OPEN.keys())
 
 SERVICES: Final = {
@@ -61,11 +73,18 @@ SERVICES: Final = {
 """Names of ports that every system's /etc/services has."""
 
 
+FAMILIES: Final = _names("""
+    alarm cpu external.alarm external.ip external.log external.socket external.tcp external.udp internal.alarm
+    internal.ip internal.log internal.socket internal.tcp internal.udp ldap session
+""")
+"""What keywords with more dots may begin with."""
+
+
 def entry(name: str) -> str:
     """Give the name under which a keyword is listed in a table; empty where it is in none."""
     parts = name.split(".")
-    if parts[0] in ("internal", "external") and parts[-1 if len(parts) < 4 else 2] in SOCKET_OPTIONS:
+    if parts[0] in ("internal", "external") and len(parts) > 2 and parts[2] in SOCKET_OPTIONS:
         return "ip_tos"
-    listed = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-    found = next((one for one in listed if any(one in table for table in TABLES)), "")
-    return "" if found in ("internal", "external", "user") and found != name else found
+    if any(name in table for table in TABLES):
+        return name
+    return next((one for one in (".".join(parts[:2]), parts[0]) if one in FAMILIES), "")

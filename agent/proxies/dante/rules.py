@@ -85,13 +85,17 @@ def _unread(source: Source, gaps: tuple[Gap, ...]) -> Proxy:
 
 
 def interfaces(snapshot: Snapshot) -> dict[str, tuple[tuple[int, int], ...]]:
-    """Addresses of this host's interfaces, as iproute2 lists them; none where it is not known."""
+    """Addresses of this host's interfaces but those of links, as iproute2 lists them; none where it is not known."""
     artifact = snapshot.get(INTERFACES)
     if artifact.status is not Status.OK:
         return {}
     try:
         return {
-            str(one["ifname"]): tuple(address_value(info["local"]) for info in one["addr_info"] if "local" in info)
+            str(one["ifname"]): tuple(
+                address_value(info["local"])
+                for info in one["addr_info"]
+                if "local" in info and info.get("scope") != "link"
+            )
             for one in orjson.loads(artifact.data)
             if one
         }

@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING, Final
 from agent.errors import Malformed
 from agent.model.intervals import Intervals, as_address
 from agent.model.record import record
-from agent.model.source import Source
-from agent.proxies.dante.options import SERVICES, entry
+from agent.proxies.dante.cursor import Cursor
+from agent.proxies.dante.options import SERVICES, WORDS, entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from agent.model.source import Source
     from agent.snapshot import Artifact
 
 HIGHEST: Final = 65535
 ALL_PORTS: Final = Intervals.span(0, HIGHEST)
-_BLANK: Final = re.compile(r"(?:[ \t]|\\\n|#[^\n]*)+")
-_SPACE: Final = re.compile(r"(?:[ \t\n]|\\\n|#[^\n]*)+")
 _RULE: Final = re.compile(r"(?:(client|hostid|socks) +)?(pass|block)(?![\w.])")
 _OTHER: Final = re.compile(r"(route|monitor)(?=\s*\{)")
 _KEYWORD: Final = re.compile(r"([a-z][\w.-]*)")
@@ -122,7 +121,7 @@ class Written:
 
 def written(artifact: Artifact) -> Written:
     """Take a file apart; raises Malformed for what the program would refuse."""
-    cursor = _Cursor(artifact)
+    cursor = Cursor(artifact)
     settings: list[Attribute] = []
     blocks: list[Block] = []
     while not cursor.at_end:
@@ -139,7 +138,7 @@ def written(artifact: Artifact) -> Written:
     return Written(tuple(settings), tuple(blocks))
 
 
-def _block(cursor: _Cursor, kind: str, source: Source, *, passes: bool) -> Block:
+def _block(cursor: Cursor, kind: str, source: Source, *, passes: bool) -> Block:
     if not cursor.take(_OPENING):
         raise cursor.trouble("a { is missing")
     attributes: list[Attribute] = []
@@ -158,7 +157,7 @@ def _block(cursor: _Cursor, kind: str, source: Source, *, passes: bool) -> Block
     return Block(kind, passes, tuple(attributes), source)
 
 
-def _check_route(cursor: _Cursor, attributes: Sequence[Attribute]) -> None:
+def _check_route(cursor: Cursor, attributes: Sequence[Attribute]) -> None:
     """Routes are for clients by their address, and for connections."""
     for one in attributes:
         if one.name == "from" and one.address is not None and one.address.is_name:
@@ -167,7 +166,7 @@ def _check_route(cursor: _Cursor, attributes: Sequence[Attribute]) -> None:
             raise cursor.trouble("route for other commands than connect")
 
 
-def _attribute(cursor: _Cursor, source: Source, *, masks: bool) -> Attribute:
+def _attribute(cursor: Cursor, source: Source, *, masks: bool) -> Attribute:
     found = cursor.take(_KEYWORD)
     if found is None:
         raise cursor.trouble("not understood")
@@ -179,21 +178,29 @@ def _attribute(cursor: _Cursor, source: Source, *, masks: bool) -> Attribute:
     if not entry(name):
         raise cursor.trouble(f"unknown keyword {name}")
     if name in WITH_ADDRESS:
+        if cursor.at_word:
+            raise cursor.trouble(f"a blank is missing after {name}:")
         cursor.blank()
-        return Attribute(name, (), source, _address(cursor, masks=masks and name != "via"))
-    pattern = _LINE if name == "libwrap" else _NAME if name in OF_USERS else _WORD
+        address = _address(cursor, masks=masks and name != "via")
+        if address.ports is None and name in ("internal", "via"):
+            raise cursor.trouble(f"service {address.service} is not known here")
+        return Attribute(name, (), source, address)
+    pattern = _LINE if name == "libwrap" else _NAME if name in OF_USERS or not masks else _WORD
     values = []
+    cursor.blank()
     while word := cursor.take(pattern):
         values.append(word[1].strip())
         cursor.blank()
         if pattern is _LINE:
             break
+    if wrong := set(values) - WORDS.get(name, set(values)):
+        raise cursor.trouble(f"{name} knows no {min(wrong)}")
     if masks and name in TO_THE_END and not cursor.at_line_end:
         raise cursor.trouble(f"{name} ends its line")
     return Attribute(name, tuple(values), source)
 
 
-def _address(cursor: _Cursor, *, masks: bool) -> Address:
+def _address(cursor: Cursor, *, masks: bool) -> Address:
     found = cursor.take(_ADDRESS)
     if found is None:
         raise cursor.trouble("an address is missing")
@@ -211,7 +218,7 @@ def _address(cursor: _Cursor, *, masks: bool) -> Address:
     return _with_ports(cursor, Address(text, block))
 
 
-def _prefix(cursor: _Cursor, known: tuple[int, int], mask: str | None) -> tuple[int, tuple[int, int]]:
+def _prefix(cursor: Cursor, known: tuple[int, int], mask: str | None) -> tuple[int, tuple[int, int]]:
     family, value = known
     width = 32 if family == 4 else 128
     length = width if mask is None else _number(mask)
@@ -221,14 +228,14 @@ def _prefix(cursor: _Cursor, known: tuple[int, int], mask: str | None) -> tuple[
     return family, (value & ~rest, value | rest)
 
 
-def _with_ports(cursor: _Cursor, address: Address) -> Address:
+def _with_ports(cursor: Cursor, address: Address) -> Address:
     """The address with what is said about its port."""
     if not cursor.take(_PORT):
         return address
     if cursor.take(_COLON):
         # without an operator a number is compared with nothing (``operator`` stays ``none``)
         if number := cursor.take(_NUMBER):
-            return replace(address, ignored=number[1])
+            return replace(address, ignored=str(_port(cursor, number[1])))
         raise cursor.trouble("a port is missing")
     operator = cursor.take(_OPERATOR)
     if operator and (service := cursor.take(_SERVICE)):
@@ -238,11 +245,21 @@ def _with_ports(cursor: _Cursor, address: Address) -> Address:
     if number is None:
         raise cursor.trouble("a port is missing")
     if operator:
-        return replace(address, ports=_compared(operator[1], _number(number[1])))
+        return replace(address, ports=_compared(operator[1], _port(cursor, number[1])))
     end = cursor.take(_TO_NUMBER)
     if end is None:
         raise cursor.trouble("a range of ports lacks its end: write port = 443")
-    return replace(address, ports=Intervals.span(_number(number[1]), _number(end[1])))
+    low, high = _port(cursor, number[1]), _port(cursor, end[1])
+    if high < low:
+        raise cursor.trouble(f"a range of ports from {low} to {high}")
+    return replace(address, ports=Intervals.span(low, high))
+
+
+def _port(cursor: Cursor, text: str) -> int:
+    found = _number(text)
+    if found > HIGHEST:
+        raise cursor.trouble(f"no port: {text}")
+    return found
 
 
 def _number(text: str) -> int:
@@ -267,49 +284,3 @@ def _compared(operator: str, port: int) -> Intervals:
             return Intervals.span(0, port)
         case _:
             return Intervals.span(0, port - 1)
-
-
-class _Cursor:
-    """A place in a file, in front of its next word."""
-
-    def __init__(self, artifact: Artifact) -> None:
-        self._name = artifact.name
-        self._data = artifact.text
-        self._at = 0
-        self._line = 1
-        self.skip()
-
-    def skip(self) -> None:
-        """Go past white space, ends of lines and comments."""
-        self.take(_SPACE)
-
-    def blank(self) -> None:
-        """Go past white space and comments within the line."""
-        self.take(_BLANK)
-
-    def take(self, what: re.Pattern[str]) -> re.Match[str] | None:
-        """Take one word; None where there is another."""
-        found = what.match(self._data, self._at)
-        if found:
-            self._at = found.end()
-            self._line += found[0].count("\n")
-        return found
-
-    @property
-    def at_end(self) -> bool:
-        return self._at == len(self._data)
-
-    @property
-    def at_line_end(self) -> bool:
-        """Whether nothing but the end of the block follows in this line."""
-        return self._data[self._at : self._at + 1] in ("", "\n", "}")
-
-    @property
-    def source(self) -> Source:
-        begin = self._data.rfind("\n", 0, self._at) + 1
-        end = self._data.find("\n", self._at)
-        return Source(self._name, self._data[begin : end if end >= 0 else None].strip(), self._line)
-
-    def trouble(self, what: str) -> Malformed:
-        """What to say of this place."""
-        return Malformed(f"line {self._line}: {what}", line=self._line)

@@ -8,7 +8,7 @@ from agent.errors import Irregular, Malformed
 from agent.model.proxy import ALWAYS, NEVER, Agents, AllOf, AnyOf, Clients, Form, Methods, Names, Not, Open, Urls
 from agent.model.regular import Dialect, Pattern, pattern
 from agent.model.source import Gap
-from agent.proxies.e2guardian.lists import clients, site, tidied
+from agent.proxies.e2guardian.lists import clients, shortened, site, tidied
 from agent.proxies.e2guardian.run import HARMLESS
 from agent.proxies.e2guardian.settings import NAME
 from agent.proxies.e2guardian.state import Question
@@ -31,7 +31,7 @@ NEVER_HOLD: Final = frozenset({
 })  # fmt: skip
 """What does not hold for the pages of a required name: they are no addresses, nobody has asked for a bypass, they carry
 no other site's address and are no files to save. Scanners for viruses are looked at by themselves."""
-FIRST_PAGE: Final = Open("first page", "lists of URLs do not look at a site's first page, but at all others")
+FIRST_PAGE: Final = Open("first page", "a site's first page is looked at without its slash, and not by lists of URLs")
 WEB: Final = ("text/html", "text/css", "text/plain", "javascript", "json", "image/", "font", "text/javascript")
 """Types of what web pages are made of."""
 SUFFIXES: Final = (
@@ -150,20 +150,24 @@ class Conditions:
         made = self._pattern(entry)
         if not isinstance(made, Pattern):
             return Open(f"pattern {entry.text}", made)
-        return Names((made,)) if request.connect or request.diverted_tls else Urls((made,), path=True)
+        if request.connect or request.diverted_tls:
+            return Names((made,))
+        page = Urls((made,), after="/", path=True)
+        return AnyOf((AllOf((Names((made,)), FIRST_PAGE)), AllOf((page, Not(FIRST_PAGE)))))
 
     def _pattern(self, entry: Entry) -> Pattern | str:
         """A line as PCRE reads it, or why it is not decided."""
-        if entry.text not in self._patterns:
+        text = shortened(entry.text)
+        if text not in self._patterns:
             try:
-                self._patterns[entry.text] = pattern(entry.text, Dialect.PCRE, ignore_case=True)
+                self._patterns[text] = pattern(text, Dialect.PCRE, ignore_case=True)
             except Irregular as error:
-                self._patterns[entry.text] = f"the pattern {entry.text[:60]} is {error}"
+                self._patterns[text] = f"the pattern {text[:60]} is {error}"
             except Malformed as error:
                 # the program refuses the whole list then, and goes on without it
-                self._patterns[entry.text] = f"the pattern {entry.text[:60]} is broken: {error}"
-                self.gaps.append(Gap(NAME, f"{entry.text[:60]}: {error}", entry.source))
-        return self._patterns[entry.text]
+                self._patterns[text] = f"the pattern {text[:60]} is broken: {error}"
+                self.gaps.append(Gap(NAME, f"{text[:60]}: {error}", entry.source))
+        return self._patterns[text]
 
 
 def _at_times(test: Test, entry: Entry) -> Test:

@@ -33,7 +33,7 @@ class Group:
     source: Source
     decrypts: bool
     explains: bool
-    """Where it may decrypt, it does so to show its page to those whom it refuses."""
+    """Where it decrypts at all, it does so on every port to show its page to those whom it refuses."""
     judges_content: bool
     upstream: str
 
@@ -53,9 +53,9 @@ def stage(title: str, before: Story, early: Conditions, group: Group, request: R
 
 
 def _run(before: Story, early: Conditions, group: Group, request: Request, known: dict[str, bool]) -> Flags:
-    first = Run(
-        replace(request, may_decrypt=False), early, {key[1:]: value for key, value in known.items() if key[0] == "<"}
-    )
+    """Run both storyboards; what the first asks is told from what the second asks by a ``<`` before it."""
+    mine = {key[1:]: value for key, value in known.items() if key.startswith("<")}
+    first = Run(replace(request, may_decrypt=False), early, mine)
     try:
         first.call(before, "thttps-pre-authcheck" if request.diverted_tls else "pre-authcheck")
     except Asked as asked:
@@ -103,7 +103,7 @@ def _rule(flags: Flags, holding: tuple[Question, ...], group: Group, request: Re
     decider = flags.decider
     source = flags.source or group.source
     if decider is not None and decider.choices:
-        others = tuple(one.test for one in holding if one.key.lstrip("<") != decider.key.lstrip("<"))
+        others = tuple(one.test for one in holding if one.test is not decider.test)
         if len(others) < len(holding):
             for test, line in decider.choices:
                 yield ProxyRule(AllOf((*others, test)), ruling, line)
@@ -113,7 +113,7 @@ def _rule(flags: Flags, holding: tuple[Question, ...], group: Group, request: Re
 
 
 def _ruling(flags: Flags, group: Group, request: Request) -> Ruling:
-    shows = request.may_decrypt and group.explains
+    shows = group.decrypts and group.explains and (request.connect or request.diverted_tls)
     allowed = replace(ALLOWED, upstream="" if flags.direct else group.upstream)
     if flags.redirect and not flags.block:
         return DENIED
@@ -125,4 +125,7 @@ def _ruling(flags: Flags, group: Group, request: Request) -> Ruling:
         return allowed
     if flags.decrypt:
         return Ruling(Act.NEXT, decrypts=True)
+    if not flags.grey and not request.diverted_tls:
+        # what no board has marked is neither refused nor passed on: a tunnel stays silent, a page has no body
+        return DROPPED
     return allowed

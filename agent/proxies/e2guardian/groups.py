@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agent.proxies.e2guardian.settings import Setting, Settings
     from agent.snapshot.following import Following
 
-_LINE: Final = re.compile(r"\s*([^=\s]+)\s*=\s*filter(\d+)")
+_LINE: Final = re.compile(r"\s*([^=\s]+)\s*=\s*filter(\d{1,9})")
 
 
 @record

@@ -13,7 +13,7 @@ from agent.model.intervals import Intervals, address_value, prefix_interval
 from agent.model.record import record
 from agent.model.resolver import NameSet, Scope
 from agent.model.source import Gap, Source
-from agent.proxies.e2guardian.settings import MAX_DEPTH, NAME
+from agent.proxies.e2guardian.settings import MAX_DEPTH, MAX_FILES, NAME
 from agent.snapshot.search import lines_about
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ MAX_LINES: Final = 5_000
 """Lines of lists that have to be read whole, as patterns and blocks of addresses."""
 _FIELD: Final = re.compile(r"(?:^|,)(name|path)=([^,]*)")
 _PORT: Final = re.compile(r":[0-9]+/")
-_INCLUDE: Final = re.compile(r"\.Include<([^>]*)>")
+_INCLUDE: Final = re.compile(r"\.Include<(?:([^>]*)>)?")
 _LONGEST: Final = 2048
 
 
@@ -67,6 +67,7 @@ class Lists:
         self._defined: dict[tuple[str, str], list[Definition]] = {}
         for one in definitions(defined):
             self._defined.setdefault((one.kind, one.name), []).insert(0, one)
+        self._files = 0
         self._read: dict[tuple[str, str], tuple[Entry, ...]] = {}
         self.gaps: list[Gap] = []
 
@@ -102,7 +103,8 @@ class Lists:
     def _file(
         self, path: str, named_by: Source, words: Sequence[str], times: tuple[Source, ...], depth: int
     ) -> Iterator[Entry]:
-        if depth > MAX_DEPTH:
+        self._files += 1
+        if depth > MAX_DEPTH or self._files > MAX_FILES:
             self.gaps.append(Gap(NAME, f"too many lists include each other: {path}", named_by))
             return
         artifact = self._following.file(path, named_by)
@@ -113,7 +115,10 @@ class Lists:
         for number, line in chain(lines_about(artifact.data, words), endings):
             source = Source(artifact.name, line.strip(), number)
             text = _cleaned(line)
-            if included := _INCLUDE.match(text):
+            included = _INCLUDE.match(text)
+            if included and not included[1]:
+                self.gaps.append(Gap(NAME, f"{path} is not read for an .Include<> without a file", source))
+            elif included:
                 yield from self._file(included[1], source, words, own, depth + 1)
             elif text:
                 yield Entry(text, source, own)
@@ -134,14 +139,11 @@ def _words(interest: Interest) -> tuple[str, ...]:
 
 
 def _endings(data: bytes, interest: Interest) -> Iterator[tuple[int, str]]:
-    """The lines like ``.com``, with their numbers."""
-    last = sorted({re.escape(name.rpartition(".")[2].encode()) for name in interest.names})
-    if not last:
-        return
-    for found in re.finditer(
-        rb"^[ \t]*\.(?:" + b"|".join(last) + rb")(?![^ \t\r\n/])[^\n]*", data, re.MULTILINE | re.IGNORECASE
-    ):
-        yield data.count(b"\n", 0, found.start()) + 1, found[0].decode(errors="replace")
+    """The first line like ``.com`` for each ending, with its number."""
+    for ending in sorted({name.rpartition(".")[2] for name in interest.names}):
+        pattern = rb"^[ \t]*\." + re.escape(ending.encode()) + rb"(?![^ \t\r\n/])[^\n]*"
+        if found := re.search(pattern, data, re.MULTILINE | re.IGNORECASE):
+            yield data.count(b"\n", 0, found.start()) + 1, found[0].decode(errors="replace")
 
 
 def _times(artifact: Artifact) -> Iterator[tuple[int, str]]:
@@ -165,10 +167,14 @@ def site(text: str) -> NameSet | None:
     return NameSet(Scope.SUBTREE, name) if "." in name and not set(name) & set("/:*?") else None
 
 
+def shortened(text: str) -> str:
+    """A line without what the program takes from lines of every list, patterns too: a last slash, and ``ftp://``."""
+    return text.removesuffix("/").removeprefix("ftp://")
+
+
 def tidied(text: str) -> str:
     """A line of a list of sites or URLs as the program compares it."""
-    text = text.removesuffix("/")
-    text = text.removeprefix("ftp://")
+    text = shortened(text)
     if ":" in text.partition("/")[0] and _PORT.search(text):
         text = f"{text.partition(':')[0]}/{text.partition('/')[2]}"
     return text.lower()

@@ -67,6 +67,10 @@ class _Reader:
         )  # fmt: skip
         if gaps:
             doors = tuple(_opened(door, gaps[0].reason) for door in doors)
+        icap = self._main.get("icapport")
+        if icap is not None and icap.value:
+            # what it tells other proxies leaves its own doors as they are
+            gaps = (*gaps, Gap(NAME, "icapport: what it tells another proxy of pages is not followed", icap.source))
         return Proxy(
             NAME,
             doors,
@@ -146,8 +150,6 @@ class _Reader:
             for address in addresses:
                 course = self._course(request, diverted, transparent=True)
                 yield Door(Listener("tcp", address, diverted), ((Form.TLS, course),), self._source, looks_up=ALL)
-        if self._main.number("icapport"):
-            self._gaps.append(Gap(NAME, "icapport: another proxy asks it about pages", self._source))
 
     def _course(self, request: Request, port: int, *, transparent: bool) -> tuple[ProxyStage, ...]:
         """Which group a client is in, then the stages of each group; each ends the course."""

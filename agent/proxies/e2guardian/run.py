@@ -19,8 +19,7 @@ MAX_CALLS: Final = 500
 MAX_DEPTH: Final = 50
 """Calls of functions for one request, and within each other: a storyboard that calls itself never ends."""
 HARMLESS: Final = frozenset({
-    "setaddheader", "setlogcategory", "setmodheader", "setnocheckcert", "setnolog", "true", "unsetbypass",
-    "unsetviruscheck",
+    "setaddheader", "setlogcategory", "setmodheader", "setnocheckcert", "setnolog", "true", "unsetviruscheck",
 })  # fmt: skip
 """Actions after which a request goes the way that it would have gone, and that are true."""
 NEVER_TRUE: Final = frozenset({"false", "unsetbypassallow", "unsetinfectionbypassallow"})
@@ -92,6 +91,8 @@ class Run:
                 self.flags = replace(flags, redirect=True)
             case "setmodurl" | "setconnectsite":
                 self.flags = replace(flags, elsewhere=f"the request becomes one for another place ({action})")
+            case "unsetbypass":
+                self.flags = replace(self.flags, exception=False)
             case "setdone":
                 self.flags = replace(self.flags, done=True)
             case "setgodirect":

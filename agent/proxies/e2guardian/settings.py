@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 NAME: Final = "e2guardian"
 MAX_DEPTH: Final = 20
-"""Files that include each other; the program itself has no bound and ends."""
+MAX_FILES: Final = 1_000
+"""Files that include each other, and files in all; the program itself has no bound and ends."""
 _INCLUDE: Final = re.compile(r"\.Include<([^>]+)>")
-_NUMBER: Final = re.compile(r"\s*([+-]?\d+)")
+_NUMBER: Final = re.compile(r"\s*([+-]?\d{1,18})")
 
 
 @record
@@ -78,6 +79,7 @@ def settings(path: str, following: Following, *, of_group: bool) -> Settings:
 class _Reader:
     def __init__(self, following: Following) -> None:
         self._following = following
+        self._files = 0
         self.lines: list[Setting] = []
         self.gaps: list[Gap] = []
 
@@ -89,7 +91,8 @@ class _Reader:
         for number, line in enumerate(artifact.text.split("\n"), 1):
             source = Source(artifact.name, line.strip(), number)
             if included := _INCLUDE.match(line):
-                if depth is not None and depth < MAX_DEPTH:
+                self._files += 1
+                if depth is not None and depth < MAX_DEPTH and self._files <= MAX_FILES:
                     self.file(included[1], source, depth + 1)
                 elif depth is not None:
                     self.gaps.append(Gap(NAME, f"too many files include each other: {included[1]}", source))

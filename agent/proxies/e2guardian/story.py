@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
 from agent.model.source import Gap, Source
-from agent.proxies.e2guardian.settings import MAX_DEPTH, NAME
+from agent.proxies.e2guardian.settings import MAX_DEPTH, MAX_FILES, NAME
 
 if TYPE_CHECKING:
     from agent.snapshot.following import Following
@@ -57,11 +57,13 @@ def story(path: str, named_by: Source | None, following: Following) -> Story:
 class _Reader:
     def __init__(self, following: Following) -> None:
         self._following = following
+        self._files = 0
         self.functions: dict[str, list[Line]] = {}
         self.gaps: list[Gap] = []
 
     def file(self, path: str, named_by: Source | None, depth: int) -> None:
-        if depth > MAX_DEPTH:
+        self._files += 1
+        if depth > MAX_DEPTH or self._files > MAX_FILES:
             self.gaps.append(Gap(NAME, f"too many files include each other: {path}", named_by))
             return
         artifact = self._following.file(path, named_by or Source(f"files{path}", ""))

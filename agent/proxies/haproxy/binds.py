@@ -72,7 +72,7 @@ def _places(place: str) -> Iterator[Listener]:
         raise Malformed(f"{place}: QUIC is not followed")
     host, colon, ports = bare.rpartition(":")
     low, dash, high = ports.partition("-")
-    if not colon or not low.isdigit() or (dash and not high.isdigit()):
+    if not colon or not low.isdecimal() or (dash and not high.isdecimal()):
         raise Malformed(f"{place} is no address with a port")
     first, last = int(low), int(high or low)
     if last - first >= MAX_PORTS:

@@ -55,7 +55,7 @@ class _Condition:
                 raise Malformed("a parenthesis is not closed")
             return found
         token = _TOKEN.match(self._text, self._at)
-        if token is None:
+        if token is None or not (token[2] or token[1].isdecimal()):
             raise Malformed(f"condition not understood: {self._text[self._at :]}")
         self._at = token.end()
         return self._holds(token[2], token[3]) if token[2] else int(token[1]) != 0

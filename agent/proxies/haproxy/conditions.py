@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
 from agent.model.proxy import ALWAYS, NEVER, Clients, Open, Ports, Targets
+from agent.model.record import record
 from agent.proxies.haproxy.expressions import Call, Expression, expression
+from agent.proxies.haproxy.flags import COMPARED, written
 from agent.proxies.haproxy.patterns import WAYS, networks, numbers, text_pattern
 from agent.proxies.haproxy.samples import NEED_CONTENT, SAME, Sample, sample
 from agent.proxies.variables.logic import every, opposite, some
@@ -34,8 +36,45 @@ PREDEFINED: Final = {
 """Section 7.4 of the manual."""
 ALIASES: Final = ("base", "cook", "hdr", "path", "url", "urlp", "ssl_fc_sni")
 """Fetches that ACLs know with a way to compare behind: ``hdr_end(host)``."""
-COMPARED: Final = (*WAYS, "reg", "len", "found", "bool", "int", "ip", "bin")
+DEFAULT_WAYS: Final = {"str": "str", "int": "int", "bool": "bool", "ip": "ip", "meth": "meth"}
+"""How values of a type are compared where that is not said."""
 MAX_PATTERNS: Final = 20_000
+
+
+@record
+class Term:
+    """An ACL in a condition, by its name or as it is."""
+
+    acl: tuple[str, ...]
+    named: bool
+    inverted: bool
+
+
+def suites(words: Sequence[str]) -> list[list[Term]]:
+    """The alternatives of a condition, each with what must hold; raises Malformed."""
+    found: list[list[Term]] = [[]]
+    inverted = False
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        bare = word.lstrip("!")
+        inverted ^= (len(word) - len(bare)) % 2 == 1
+        if not bare:
+            continue
+        if bare.lower() in ("or", "||"):
+            found.append([])
+        elif bare == "{":
+            if "}" not in left:
+                raise Malformed("a brace is not closed")
+            end = left.index("}")
+            found[-1].append(Term(tuple(left[:end]), named=False, inverted=inverted))
+            del left[: end + 1]
+        else:
+            found[-1].append(Term((bare,), named=True, inverted=inverted))
+        inverted = False
+    if not any(found):
+        raise Malformed("a condition is empty")
+    return [suite for suite in found if suite]
 
 
 class Acls:
@@ -56,32 +95,13 @@ class Acls:
         return found if words[0] == "if" else opposite(found)
 
     def _either(self, words: Sequence[str], flow: Flow) -> Test:
-        suites: list[list[Test]] = [[]]
-        inverted = False
-        left = list(words)
-        while left:
-            word = left.pop(0)
-            bare = word.lstrip("!")
-            inverted ^= (len(word) - len(bare)) % 2 == 1
-            if not bare:
-                continue
-            if bare.lower() in ("or", "||"):
-                suites.append([])
-                inverted = False
-                continue
-            if bare == "{":
-                if "}" not in left:
-                    raise Malformed("a brace is not closed")
-                end = left.index("}")
-                test = self._anonymous(left[:end], flow)
-                del left[: end + 1]
-            else:
-                test = self.named(bare, flow)
-            suites[-1].append(opposite(test) if inverted else test)
-            inverted = False
-        if not any(suites):
-            raise Malformed("a condition is empty")
-        return some(every(suite) for suite in suites if suite)
+        found: list[Test] = []
+        for terms in suites(words):
+            tests = [
+                (one, self.named(one.acl[0], flow) if one.named else self._anonymous(one.acl, flow)) for one in terms
+            ]
+            found.append(every(opposite(test) if one.inverted else test for one, test in tests))
+        return some(found)
 
     def named(self, name: str, flow: Flow) -> Test:
         """The test that an ACL is; raises Malformed where there is none of that name."""
@@ -116,34 +136,18 @@ def acl(words: Sequence[str], flow: Flow) -> Test:
     if found.fetch.name in ("req.len", "req_len") and not found.converters and list(words[1:]) == ["gt", "0"]:
         return Open("hello in time", flow.too_early) if flow.too_early else ALWAYS
     taken = sample(found, flow)
-    fold, literal, files, patterns = False, False, [], list(words[1:])
-    gathered: list[tuple[str, bool]] = []
-    while patterns and patterns[0].startswith("-") and not literal:
-        match patterns.pop(0):
-            case "-i":
-                fold = True
-            case "-n" | "-M":
-                pass
-            case "--":
-                literal = True
-            case "-u" if patterns:
-                patterns.pop(0)
-            case "-m" if patterns and patterns[0] in COMPARED:
-                way = patterns.pop(0)
-            case "-f" if patterns:
-                files.append((patterns.pop(0), fold))
-            case flag:
-                raise Malformed(f"the flag {flag} is not understood")
-    way = way or {"str": "str", "int": "int", "bool": "bool", "ip": "ip", "meth": "meth"}.get(taken.type, "?")
-    for path, folded in files:
-        lines = flow.listed(path, narrow=way in ("str", "end") and _is_name(taken.value))
+    given = written(words[1:])
+    way = given.way or way or DEFAULT_WAYS.get(taken.type, "?")
+    patterns: list[tuple[str, bool]] = []
+    for file in given.files:
+        lines = flow.listed(file.path, narrow=way in ("str", "end") and _is_name(taken.value))
         if lines is None:
-            raise Malformed(f"the list {path} is not followed")
-        gathered += [(line, folded) for _, line in lines]
-    gathered += [(word, fold) for word in patterns]
-    if len(gathered) > MAX_PATTERNS:
+            raise Malformed(f"the list {file.path} is not followed")
+        patterns += [(file.word(line), file.fold) for _, line in lines]
+    patterns += [(word, given.fold) for word in given.words]
+    if len(patterns) > MAX_PATTERNS:
         raise Malformed(f"more than {MAX_PATTERNS} patterns to follow")
-    return _compared(taken, way, gathered)
+    return _compared(taken, way, patterns)
 
 
 def alias(found: Expression) -> tuple[Expression, str]:
@@ -208,7 +212,7 @@ def _number(value: Value, held: Intervals) -> Test:
             return NEVER
         case Port():
             return Ports(held)
-        case Const(text) if text.lstrip("-").isdigit():
+        case Const(text) if text.lstrip("-").isdecimal():
             return ALWAYS if int(text) in held else NEVER
         case Const():
             return NEVER
@@ -235,36 +239,37 @@ def _of_cases(value: Cases, test: Callable[[Value], Test]) -> Test:
 
 def parted(words: Sequence[str]) -> tuple[list[str], list[tuple[str, ...]]]:
     """Names of ACLs in the condition of a line, and its anonymous ACLs."""
-    named: list[str] = []
-    anonymous: list[tuple[str, ...]] = []
-    left = list(words)
-    while left and left[0] not in ("if", "unless"):
-        left.pop(0)
-    left = left[1:]
-    while left:
-        bare = left.pop(0).lstrip("!")
-        if bare == "{" and "}" in left:
-            end = left.index("}")
-            anonymous.append(tuple(left[:end]))
-            left = left[end + 1 :]
-        elif bare and bare.lower() not in ("or", "||"):
-            named.append(bare)
-    return named, anonymous
+    at = next((at for at, word in enumerate(words) if word in ("if", "unless")), len(words))
+    try:
+        terms = [term for suite in suites(words[at + 1 :]) for term in suite] if at < len(words) else []
+    except Malformed:
+        return [], []
+    return [one.acl[0] for one in terms if one.named], [one.acl for one in terms if not one.named]
 
 
-def asks_for_content(words: Sequence[str], section: Section) -> bool:
-    """Whether the first ACL of a condition looks into what the client sends, and so waits for it."""
-    if len(words) < 2:
+def waits(words: Sequence[str], section: Section) -> bool:
+    """Whether a condition waits for what the client sends, whoever asks (``acl_exec_cond``).
+
+    It does where no alternative holds without, and one of them consists of nothing else.
+    """
+    try:
+        found = [[_looks(term, section) for term in suite] for suite in suites(words[1:])]
+    except Malformed:
         return False
-    name = words[1].lstrip("!") or (words[2] if len(words) > 2 else "")
-    at = words.index("{") if name == "{" and "{" in words else -1
-    if at >= 0:
-        looked = [words[at + 1]] if at + 1 < len(words) else []
+    return any(all(suite) for suite in found) and all(any(suite) for suite in found)
+
+
+def _looks(term: Term, section: Section) -> bool:
+    """Whether an ACL looks into what the client sends, in each of its lines."""
+    if not term.named:
+        lines = [term.acl]
     else:
-        looked = [line[2] for line in section.own("acl") if line[1] == name][:1] or [PREDEFINED.get(name, "")]
-    for word in looked:
-        stem = word.partition("(")[0].partition(",")[0]
-        fetch = alias(Expression(Call(stem)))[0].fetch.name
-        if fetch in NEED_CONTENT or stem.split(" ")[0] in ("req.len", "req_len", "wait_end"):
-            return True
-    return False
+        lines = [line.words[2:] for line in section.own("acl") if line[1] == term.acl[0]]
+        lines = lines or [tuple(PREDEFINED.get(term.acl[0], "").split())]
+    return all(_looked(words[0]) if words else False for words in lines)
+
+
+def _looked(word: str) -> bool:
+    stem = word.partition("(")[0].partition(",")[0]
+    fetch = alias(Expression(Call(stem)))[0].fetch.name
+    return fetch in NEED_CONTENT or stem in ("req.len", "req_len", "wait_end")

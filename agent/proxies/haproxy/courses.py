@@ -46,7 +46,7 @@ def delay(section: Section) -> float:
     if line is None:
         return 0.0
     number = line[2].rstrip("usmhd")
-    return float(number) * UNITS.get(line[2][len(number) :] or "ms", 1.0) if number.isdigit() else 0.0
+    return float(number) * UNITS.get(line[2][len(number) :] or "ms", 1.0) if number.isdecimal() else 0.0
 
 
 @record

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 from agent.errors import Malformed
 from agent.model.proxy import Act, Door, Form, Proxy, ProxyStage, Ruling
 from agent.model.source import Gap, Source
+from agent.proxies.haproxy import NAME
 from agent.proxies.haproxy.binds import binds
 from agent.proxies.haproxy.courses import Course, Frontend
 from agent.proxies.haproxy.flow import Flow, Lists
 from agent.proxies.haproxy.mistakes import mistakes
 from agent.proxies.haproxy.rules import NO_DELAY
-from agent.proxies.haproxy.sections import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,7 +64,9 @@ class _Reader:
         servers, families = self._resolvers()
         source = Source(first.artifact, "", None) if first else None
         gaps += [*self._lists.gaps.values(), *self._following.gaps]
-        wrong = tuple(one for section in sections for one in mistakes(section, self._lists, self._interest))
+        wrong = tuple(
+            dict.fromkeys(one for section in sections for one in mistakes(section, self._lists, self._interest))
+        )
         return Proxy(NAME, tuple(doors), source, servers, families, wrong, tuple(dict.fromkeys(gaps)))
 
     @staticmethod
@@ -83,6 +85,7 @@ class _Reader:
         for form in FORMS:
             flow = Flow(form, self._lists, self._files.environment, looked_up)
             flow.late = NO_DELAY
+            flow.tproxy = bind.transparent
             try:
                 made = Course(front, bind, flow).stages()
             except Malformed as error:

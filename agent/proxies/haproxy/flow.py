@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from agent.model.proxy import ALWAYS, Form
 from agent.model.source import Gap
+from agent.proxies.haproxy import NAME
 from agent.proxies.haproxy.lists import Narrow, listed
-from agent.proxies.haproxy.samples import each, host_of
-from agent.proxies.variables.values import Agent, Cases, Found, Missing, Port, Target, Unknown, instead
+from agent.proxies.haproxy.samples import host_of
+from agent.proxies.variables.values import Agent, Cases, Found, Missing, Port, Target, Unknown, each, instead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,6 +58,8 @@ class Flow:
         self.http = False
         """It is taken for HTTP."""
         self.decrypted: bool = False
+        self.tproxy = False
+        """The socket takes packets for any address, so that the server's is seen in IPv6 too."""
         self.inner = False
         """TLS ended before it came here."""
         self.late = ""
@@ -103,7 +106,7 @@ class Flow:
 
     def gap(self, reason: str, source: Source) -> None:
         """Note what is not understood."""
-        self.lists.gaps.setdefault(reason, Gap("haproxy", reason, source))
+        self.lists.gaps.setdefault(reason, Gap(NAME, reason, source))
 
     def set_variable(self, name: str, value: Value, when: Test) -> None:
         """Note what a rule puts into a variable."""

@@ -8,9 +8,10 @@ from agent.errors import Malformed
 from agent.model.naming import Mistake
 from agent.model.record import record
 from agent.model.source import Source
-from agent.proxies.haproxy.conditions import COMPARED, PREDEFINED, alias, parted
+from agent.proxies.haproxy.conditions import PREDEFINED, alias, parted
 from agent.proxies.haproxy.courses import SOON, delay, mode
 from agent.proxies.haproxy.expressions import expression
+from agent.proxies.haproxy.flags import written
 from agent.proxies.variables.about import about, domain_of
 from agent.proxies.variables.texts import regex
 
@@ -95,24 +96,16 @@ def _patterns(use: _Use, lists: Lists) -> Iterator[_Pattern]:
         return
     if any(call.name.startswith("map") for call in found.converters):
         return
-    words, fold = list(use.words[1:]), False
-    way = way or "str"
-    while words and words[0].startswith("-"):
-        match words.pop(0):
-            case "-i":
-                fold = True
-            case "-m" if words and words[0] in COMPARED:
-                way = words.pop(0)
-            case "-u" if words:
-                words.pop(0)
-            case "-f" if words:
-                path = words.pop(0)
-                for number, line in lists.get(path, use.source, narrow=way in ("str", "end")) or ():
-                    yield _Pattern(line, way, fold, use.words[0], Source(f"files{path}", line, number))
-            case "--":
-                break
-    for word in words:
-        yield _Pattern(word, way, fold, use.words[0], use.source)
+    try:
+        given = written(use.words[1:])
+    except Malformed:
+        return
+    way = given.way or way or "str"
+    for file in given.files:
+        for number, line in lists.get(file.path, use.source, narrow=way in ("str", "end")) or ():
+            yield _Pattern(file.word(line), way, file.fold, use.words[0], Source(f"files{file.path}", line, number))
+    for word in given.words:
+        yield _Pattern(word, way, given.fold, use.words[0], use.source)
 
 
 def _word(one: _Pattern, others: Sequence[_Pattern], interest: Interest) -> Iterator[Mistake]:
@@ -129,6 +122,9 @@ def _word(one: _Pattern, others: Sequence[_Pattern], interest: Interest) -> Iter
         yield Mistake(what, f"{one.subject} -m end .{domain}", *here)
     elif one.word != one.word.lower() and not one.fold:
         yield Mistake(f"{one.word} fits no name: names come in lower case", f"{one.subject} -i {one.word}", *here)
+    elif one.word != one.word.rstrip():
+        what = "the spaces at the end of the line belong to the name: it fits none"
+        yield Mistake(what, f"{domain} without what follows", *here)
     elif one.word.endswith("."):
         yield Mistake(f"{one.word} fits no name: they come without a dot at the end", domain, *here)
     elif one.word.endswith((":443", ":80")):

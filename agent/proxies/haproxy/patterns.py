@@ -63,7 +63,7 @@ def numbers(words: Sequence[str]) -> Intervals:
 def network(word: str) -> tuple[int, tuple[int, int]]:
     """An address with or without a mask, also ``10.12`` and ``127.1/8``; raises Malformed for host names."""
     host, slash, mask = word.partition("/")
-    if ":" not in host and host.replace(".", "").isdigit():
+    if ":" not in host and host.replace(".", "").isdecimal():
         parts = host.split(".")
         if len(parts) < 4:  # the last part stands for the rest, as inet_aton has it
             host = ".".join((*parts[:-1], *["0"] * (4 - len(parts)), parts[-1]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
-from agent.model.proxy import ALWAYS, DENIED, DROPPED, NEVER, PASS, Act, Open, ProxyRule, ProxyStage, Ruling
-from agent.proxies.haproxy.conditions import Acls, asks_for_content
+from agent.model.proxy import ALWAYS, DENIED, DROPPED, NEVER, PASS, Act, Form, Open, ProxyRule, ProxyStage, Ruling
+from agent.proxies.haproxy.conditions import Acls, waits
 from agent.proxies.haproxy.expressions import expression
 from agent.proxies.haproxy.keywords import ACTIONS, ANSWERS, FILTERS, OPTIONS, PROXIES
 from agent.proxies.haproxy.samples import sample, text
@@ -87,7 +87,7 @@ class RuleSet:
         self._flow.waiting = self._waits
         test = guarded(line, condition, owner, self._flow)
         self._flow.waiting = False
-        if self._waits and not self._left and asks_for_content(condition, owner):
+        if self._waits and not self._left and waits(condition, owner):
             self._flow.late = ""
         name, _, rest = action[0].partition("(")
         ruling = ENDS[family].get(name)
@@ -97,6 +97,8 @@ class RuleSet:
             if because := ACTIONS.doubt(name):
                 self._flow.gap(f"line {line.source.line}: {because}", line.source)
                 self._rules.append(ProxyRule(test, Ruling(Act.OPEN, because), line.source))
+            if name in URL and self._flow.form is Form.CONNECT:
+                self._rules.append(ProxyRule(test, Ruling(Act.OPEN, "CONNECT asks for something else"), line.source))
             reached = every((*(opposite(one) for one in self._left), test))
             if reached != NEVER:
                 self._change(name, rest.rstrip(")"), action[1:], reached)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
 from agent.model.intervals import Intervals
-from agent.model.proxy import ALWAYS, NEVER, Clients, Form, Ports, Targets
+from agent.model.proxy import Form, Ports
 from agent.model.record import record
 from agent.proxies.haproxy.expressions import Expression, format_parts
-from agent.proxies.haproxy.patterns import WAYS, networks, text_pattern
-from agent.proxies.variables.texts import How, Literal
+from agent.proxies.haproxy.maps import looked_up
 from agent.proxies.variables.values import (
     Cases,
     Client,
@@ -24,7 +22,7 @@ from agent.proxies.variables.values import (
     Spelled,
     Target,
     Unknown,
-    fits,
+    each,
     joined,
     ways,
 )
@@ -32,13 +30,10 @@ from agent.proxies.variables.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.model.proxy import Test
     from agent.proxies.haproxy.expressions import Call
     from agent.proxies.haproxy.flow import Flow
     from agent.proxies.variables.values import Value
 
-MAX_ENTRIES: Final = 2000
-"""Entries of a map of which each may fit."""
 USUAL: Final = {Form.TLS: (443,), Form.HTTP: (80,), Form.GET: (80,), Form.CONNECT: (80, 443)}
 """Ports that browsers leave out of the Host header."""
 
@@ -119,9 +114,8 @@ def _variable(arguments: tuple[str, ...], flow: Flow) -> Sample:
     name = arguments[0] if arguments else ""
     default: Value = Const(arguments[1]) if len(arguments) > 1 else Missing()
     value = flow.variables.get(name, default)
-    if (flow.opaque and name not in flow.variables) or name.startswith(("proc.", "sess.", "check.")) > (
-        name in flow.variables
-    ):
+    elsewhere = name.startswith(("proc.", "sess.", "check."))  # set for another request, or by none
+    if name not in flow.variables and (flow.opaque or elsewhere):
         value = Unknown(f"var {name}", f"what sets {name} is not followed")
     return Sample(value, "ip" if all(isinstance(one, Found) for _, one in ways(value)) else "str")
 
@@ -217,18 +211,10 @@ def _method(flow: Flow) -> Value:
     return Const("CONNECT") if flow.form is Form.CONNECT else Method()
 
 
-def each(value: Value, change: Callable[[Value], Value]) -> Value:
-    """The value with something done to what it may be; nothing is done to what is missing."""
-    if isinstance(value, Cases):
-        inner = tuple((test, each(one, change)) for test, one in value.cases)
-        return Cases(inner, each(value.otherwise, change))
-    return value if isinstance(value, Missing) else change(value)
-
-
 def _converted(taken: Sample, call: Call, flow: Flow) -> Sample:
     name, arguments = call.name, call.arguments
     if name == "map" or name.startswith("map_"):
-        return _looked_up(taken, call, flow)
+        return Sample(*looked_up(taken.value, taken.type, call, flow))
     change = _TEXT.get(name)
     if name in ("field", "word") and arguments == ("1", ":"):
         change = _without_port
@@ -274,63 +260,3 @@ _TEXT: Final[dict[str, Callable[[Value], Value]]] = {
     "lower": _lower, "upper": _upper, "host_only": _without_port,
     "ltrim": lambda value: value, "rtrim": lambda value: value,
 }  # fmt: skip
-
-
-def _looked_up(taken: Sample, call: Call, flow: Flow) -> Sample:
-    """``map_WAY_TYPE(FILE,DEFAULT)``: of names the first line that fits, of beginnings and addresses the longest."""
-    parts = call.name.split("_")[1:]
-    way = parts[0] if parts and parts[0] in (*WAYS, "reg", "ip", "int") else "str"
-    kind = parts[-1] if len(parts) > 1 or (parts and parts[0] == "int") else "str"
-    if not call.arguments:
-        return Sample(Unknown(f"{call}", "a map without a file"), kind)
-    lines = flow.listed(call.arguments[0], narrow=_narrows(taken.value, way))
-    default: Value = Const(call.arguments[1]) if len(call.arguments) > 1 else Missing()
-    if lines is None or len(lines) > MAX_ENTRIES:
-        return Sample(Unknown(f"{taken} {call}", f"the map {call.arguments[0]} is not followed"), kind)
-    pairs = [re.split(r"[ \t]+", line, maxsplit=1) for _, line in lines]
-    entries = [(words[0], words[1].strip() if len(words) > 1 else "") for words in pairs]
-    if way == "beg":
-        entries.sort(key=lambda entry: -len(entry[0]))
-
-    def look(value: Value) -> Value:
-        cases: list[tuple[Test, Value]] = []
-        for key, result in entries:
-            try:
-                test = NEVER if isinstance(value, Found) else _fits_key(value, key, way, taken.type)
-            except Malformed as error:
-                return Unknown(f"{value} {call}", str(error))
-            if test == ALWAYS:
-                return Cases(tuple(cases), Const(result)) if cases else Const(result)
-            if test != NEVER:
-                cases.append((test, Const(result)))
-        return Cases(tuple(cases), default) if cases else default
-
-    if way == "ip" or taken.type == "ip":
-        try:
-            entries.sort(key=lambda entry: networks((entry[0],))[0][1].size())
-        except Malformed as error:
-            return Sample(Unknown(f"{taken} {call}", str(error)), kind)
-    return Sample(each(taken.value, look), kind)
-
-
-def _fits_key(value: Value, key: str, way: str, kind: str) -> Test:
-    if kind == "ip":
-        held = networks((key,))
-        if isinstance(value, Client):
-            return Clients(held)
-        if isinstance(value, Target):
-            return Targets(held)
-    if kind in ("int", "bool", "meth"):
-        return fits(value, (Literal(How.WHOLE, key),))
-    if way in ("ip", "int"):
-        return NEVER
-    return fits(value, (text_pattern(key, way, fold=False),))
-
-
-def _narrows(value: Value, way: str) -> bool:
-    """Whether only entries that end names can fit."""
-    return way in ("str", "end") and all(
-        isinstance(one, Missing | Const) or (isinstance(one, Spelled) and not one.after and not one.path)
-        for _, one in ways(value)
-        if not isinstance(one, Const)
-    )

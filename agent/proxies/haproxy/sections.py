@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from agent.errors import Malformed
 from agent.model.record import record
 from agent.model.source import Gap, Source
+from agent.proxies.haproxy import DEFAULT, NAME
 from agent.proxies.haproxy.blocks import holds
 from agent.proxies.haproxy.keywords import SECTIONS
 from agent.proxies.haproxy.words import words_of
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from agent.snapshot import Artifact
     from agent.snapshot.following import Following
 
-NAME: Final = "haproxy"
-DEFAULT: Final = "/etc/haproxy/haproxy.cfg"
 ENVIRONMENT: Final = "/etc/default/haproxy"
 """What systemd's unit of Debian puts into the environment."""
 MAX_FILES: Final = 10_000
@@ -104,7 +103,7 @@ def named_files(arguments: Sequence[str]) -> tuple[str, ...]:
         if word == "--":
             return (*found, *words)
         if word in ("-sf", "-st"):
-            while words and words[0].isdigit():
+            while words and words[0].isdecimal():
                 words.pop(0)
         elif word in WITH_VALUE and words:
             value = words.pop(0)

@@ -18,6 +18,7 @@ from agent.model.proxy import (
     ProxyRule,
     ProxyStage,
     Ruling,
+    Targets,
 )
 from agent.model.record import record
 from agent.proxies.haproxy.keywords import SERVERS
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from agent.proxies.haproxy.flow import Flow
     from agent.proxies.haproxy.sections import Section
 
+ALL_OF_IPV6: Final = Intervals.span(0, (1 << 128) - 1)
 ANY: Final = ("", "*", "0.0.0.0", "::", "[::]")  # noqa: S104 - addresses that mean: where the client wanted to go
 
 
@@ -82,9 +84,10 @@ def endings(section: Section, flow: Flow) -> ProxyStage:
     if not usable:
         return ProxyStage("server", (), nothing, section.source)
     rules = [*_chosen(section, usable, flow)]
-    for at, server in enumerate(usable):
+    shared = [one for one in usable if " weight 0 " not in f" {' '.join(one.words)} "]
+    for at, server in enumerate(shared):
         doubt = Open(f"balance {section.name} {at}", "several servers share the requests")
-        rules += _to(server, flow, ALWAYS if at == len(usable) - 1 else doubt)
+        rules += _to(server, flow, ALWAYS if at == len(shared) - 1 else doubt)
     return ProxyStage("server", tuple(rules), nothing, usable[-1].source)
 
 
@@ -144,6 +147,8 @@ def _towards(where: object, flow: Flow, port: str, *, ssl: bool) -> Iterator[tup
     if isinstance(where, Target) and flow.explicit:
         yield ALWAYS, nothing  # its own address
         return
+    if isinstance(where, Target) and not flow.tproxy:
+        yield Targets(((6, ALL_OF_IPV6),)), nothing  # after NAT it only sees its own address (``tcp_get_dst``)
     named = isinstance(where, Found) and isinstance(where.name, Spelled) and not where.name.before
     if not named and not isinstance(where, Target):
         yield ALWAYS, Ruling(Act.OPEN, "where it is sent to depends on more than the configuration")
@@ -154,7 +159,7 @@ def _towards(where: object, flow: Flow, port: str, *, ssl: bool) -> Iterator[tup
         yield ALWAYS, nothing  # CONNECT is passed on to a server that is no proxy
         return
     if port or len(known) == len(ports) == 1:
-        only = int(port or known[0]) if (port or known[0]).isdigit() else 0
+        only = int(port or known[0]) if (port or known[0]).isdecimal() else 0
         asked = Ports(Intervals.single(only))
         yield opposite(asked), Ruling(Act.OPEN, f"it is sent to port {only} of the server")
     elif flow.explicit:

@@ -76,16 +76,25 @@ def _chosen(site: Site) -> list[tuple[Test, Directive]]:
     for server, _ in site.servers:
         for line in server.all("server_name"):
             for word in line.words:
-                found = list(_names(word))
-                if word.startswith("~") or not any(pattern in taken for _, _, pattern in found):
-                    ranked += [(rank, length, pattern, server) for rank, length, pattern in found]
-                    taken.update(pattern for _, _, pattern in found)  # a conflicting name is ignored as a whole
+                names = list(_names(word))
+                if word.startswith("~") or all(_first_of(pattern, taken) for _, _, pattern in names):
+                    ranked += [(rank, length, pattern, server) for rank, length, pattern in names]
     tests = [
         (fits(Spelled(), (pattern,)), server)
         for _, _, pattern, server in sorted(ranked, key=lambda one: (one[0], -one[1] if one[0] < 3 else 0))
     ]
     default = next((server for server, listen in site.servers if listen.default), site.servers[0][0])
     return [*(one for one in tests if one[0] != NEVER), (ALWAYS, default)]
+
+
+def _first_of(pattern: Texts, taken: set[Texts]) -> bool:
+    """Whether no server has a name yet.
+
+    A conflicting name is ignored as a whole; but of ``.name`` the name alone is taken before ``*.name`` is looked at.
+    """
+    new = pattern not in taken
+    taken.add(pattern)
+    return new
 
 
 def _names(word: str) -> Iterator[tuple[int, int, Texts]]:

@@ -60,11 +60,11 @@ def _listeners(place: str, port: int | None) -> Iterator[Listener]:
     if place.startswith("[") and place.endswith("]"):
         host, ports = place, ""
     elif not colon:
-        host, ports = (ANYWHERE, place) if place.replace("-", "").isdigit() else (place, "")
+        host, ports = (ANYWHERE, place) if place.replace("-", "").isdecimal() else (place, "")
     low, dash, high = ports.partition("-")
     if not ports and port is not None:
         low, high = str(port), ""
-    if not low.isdigit() or (dash and not high.isdigit()):
+    if not low.isdecimal() or (dash and not high.isdecimal()):
         raise Malformed(f"{place} is no address with a port")
     if int(high or low) - int(low) >= MAX_PORTS:
         raise Malformed(f"{place}: more than {MAX_PORTS} ports")

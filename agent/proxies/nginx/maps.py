@@ -8,7 +8,7 @@ from agent.errors import Malformed
 from agent.model.intervals import Intervals, prefix_interval
 from agent.model.proxy import ALWAYS, NEVER, Clients
 from agent.proxies.variables.texts import How, Literal, regex
-from agent.proxies.variables.values import Cases, Client, Const, Unknown, fits
+from agent.proxies.variables.values import MAX_CASES, Cases, Client, Const, Unknown, fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +30,8 @@ def mapped(directive: Directive, source: Value, told: Told) -> Value:
     entries = directive.block or ()
     hostnames = any(one.name == "hostnames" and not one.words for one in entries)
     default: Value = Const("")
+    if len(entries) > MAX_CASES:
+        return Unknown(f"{directive.source}", f"more than {MAX_CASES} entries to follow")
     groups: list[list[tuple[int, Texts, str]]] = [[], [], [], []]
     for one in entries:
         if one.name == "default" and one.words:

@@ -9,7 +9,7 @@ from agent.model.proxy import ALWAYS, DENIED, DROPPED, NEVER, Act, Open, ProxyRu
 from agent.proxies.nginx.access import nearest
 from agent.proxies.variables.logic import every, opposite
 from agent.proxies.variables.texts import How, Literal, regex
-from agent.proxies.variables.values import Cases, Const, Page, Unknown, first, fits, ways
+from agent.proxies.variables.values import Cases, Const, Page, Unknown, first, fits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,9 @@ class Rewriting:
         if line[0] == "444":
             return DROPPED
         for page in nearest(self._levels, "error_page"):
-            if line[0] in page.words[:-1] and (page.words[-1].startswith("@") or "=" in page.words):
+            if line[0] in page.words[:-1] and (
+                page.words[-1].startswith("@") or any(word.startswith("=") for word in page.words)
+            ):
                 return Ruling(Act.OPEN, f"error_page sends {line[0]} elsewhere")
         return DENIED
 
@@ -83,7 +85,7 @@ class Rewriting:
             self._end(test, Ruling(Act.OPEN, "the request is sent to another location"), line)
 
     def _condition(self, line: Directive) -> Test:
-        words = list(line.words)
+        words = list(line.words) or [""]
         words[0] = words[0].removeprefix("(")
         words[-1] = words[-1].removesuffix(")")
         words = [word for at, word in enumerate(words) if word or 0 < at < len(words) - 1]
@@ -113,14 +115,11 @@ def _equal(value: Value, other: Value) -> Test:
 
 def _true(value: Value) -> Test:
     """Neither empty nor ``0``."""
-    tests: list[tuple[Test, Test]] = []
-    for guard, one in ways(value):
-        match one:
-            case Const(text):
-                test: Test = NEVER if text in ("", "0") else ALWAYS
-            case Unknown(key, because):
-                test = Open(f"true {key}", because)
-            case _:
-                test = ALWAYS
-        tests.append((guard, test))
-    return first(tests)
+    match value:
+        case Cases(cases, otherwise):
+            return first((*((test, _true(one)) for test, one in cases), (ALWAYS, _true(otherwise))))
+        case Const(text):
+            return NEVER if text in ("", "0") else ALWAYS
+        case Unknown(key, because):
+            return Open(f"true {key}", because)
+    return ALWAYS

@@ -5,6 +5,7 @@ What reads it is loaded where there is one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
@@ -47,8 +48,8 @@ def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Proxy, Foll
     from agent.proxies.privoxy.doors import proxy  # noqa: PLC0415 - see above
 
     for program in programs:
-        following = Following(snapshot, NAME)
-        yield proxy(program, following, interest), following
+        following = Following.of(snapshot, NAME, program)
+        yield replace(proxy(program, following, interest), addresses=program.addresses), following
 
 
 KIND = Kind(NAME, wants, read)

@@ -6,9 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
-from agent.model.proxy import AllOf, Names
 from agent.model.record import record
-from agent.model.resolver import NameSet, Scope
 from agent.model.source import Source
 from agent.proxies.privoxy.lines import WHITE, atoi, lines, shown
 from agent.proxies.privoxy.options import (
@@ -35,7 +33,9 @@ FOLLOWED: Final = ACTIONS | OPEN_ACTIONS.keys()
 Changes = dict[str, str | None]
 """Actions that are switched on, with their parameter, or off (None)."""
 
-_PLAIN: Final = re.compile(r"\.?([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)(?::[0-9]+)?(?:/.*)?")
+_PLAIN: Final = re.compile(r"\.?([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)(?::[0-9]+)?(?:/(.*))?")
+_READABLE: Final = re.compile(r"[\w/=&%~-]*")
+"""A path that is a regular expression whatever its letters are."""
 _TOKEN: Final = re.compile(r"[ \t]*([^ \t{}]+)(\{((?:\\\}|[^}])*)\})?")
 
 
@@ -77,15 +77,18 @@ def entries(artifact: Artifact, interest: Interest) -> Iterator[Entry]:
         elif block == "settings":
             _settings(line, number)
         elif block == "actions":
-            if not changes or not _matters(line, interest):
+            matters = _matters(line, interest)
+            if matters is None:
                 continue
-            kept += 1
-            if kept > MOST:
-                raise Malformed(f"more than {MOST} patterns that may matter", line=number)
             try:
                 url = url_pattern(line)
             except Malformed as error:
                 raise Malformed(f"{shown(line)}: {error}", line=number) from error
+            if not matters or not changes:
+                continue
+            kept += 1
+            if kept > MOST:
+                raise Malformed(f"more than {MOST} patterns that may matter", line=number)
             yield Entry(shown(line), url, changes, Source(artifact.name, shown(line), number))
         elif not block:
             raise Malformed("the first line should begin with {", line=number)
@@ -96,12 +99,15 @@ def _closed(line: str) -> str:
     return line + "}" * (line.count("{") - line.count("}")) if line.rstrip('"').endswith(GONE.decode()) else line
 
 
-def _matters(text: str, interest: Interest) -> bool:
+def _matters(text: str, interest: Interest) -> bool | None:
+    """Whether a pattern may be about names of interest; None where it is not, and is one that Privoxy understands."""
     found = _PLAIN.fullmatch(text)
     if not found:
         return True
     name = found[1].lower()
-    return interest.touches(name) if text.startswith(".") else interest.holds(name)
+    if interest.touches(name) if text.startswith(".") else interest.holds(name):
+        return True
+    return None if _READABLE.fullmatch(found[2] or "") else False
 
 
 def _block(line: str, number: int, before: str) -> str:
@@ -145,10 +151,3 @@ def _changes(text: str, aliases: dict[str, Changes], number: int) -> Changes:
         elif name not in FORMER_ACTIONS:
             raise Malformed(f"unknown action {shown(word)}", line=number)
     return found
-
-
-def exact_name(entry: Entry) -> NameSet | None:
-    """The one set of names that a plain pattern is about."""
-    tests = entry.url.place.tests if isinstance(entry.url.place, AllOf) else ()
-    sets = next((one.sets for one in tests if isinstance(one, Names)), ())
-    return next((one for one in sets if isinstance(one, NameSet) and one.scope is not Scope.BELOW), None)

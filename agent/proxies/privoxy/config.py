@@ -41,7 +41,8 @@ class Directive:
 class Configuration:
     """The directives of one file."""
 
-    artifact: Artifact
+    place: str
+    """Where it is."""
     directives: tuple[Directive, ...]
 
     def all(self, *names: str) -> Iterator[Directive]:
@@ -62,16 +63,16 @@ class Configuration:
         if value.startswith("/"):
             return value
         named = self.last(folder)
-        own = "/" + self.artifact.name.removeprefix("files/").rpartition("/")[0].strip("/")
+        own = self.place.rpartition("/")[0]
         return f"{(named.value if named else own).rstrip('/')}/{value}"
 
 
-def configuration(artifact: Artifact) -> Configuration:
-    """Read the file."""
+def configuration(artifact: Artifact, place: str) -> Configuration:
+    """Read the file at a place."""
     found = []
     for number, line in lines(artifact.data):
         text = shown(line)
         name, _, value = text.replace("\t", " ").partition(" ")
         source = Source(artifact.name, redact(text.encode()).decode(), number)
         found.append(Directive(name.lower(), value.strip(" "), source))
-    return Configuration(artifact, tuple(found))
+    return Configuration(place, tuple(found))

@@ -10,7 +10,7 @@ from agent.model.proxy import ALWAYS, DENIED, Act, Door, Form, Proxy, ProxyRule,
 from agent.model.source import Gap, Source
 from agent.proxies.privoxy import DEFAULT, NAME
 from agent.proxies.privoxy.actions import entries
-from agent.proxies.privoxy.clients import connecting, going
+from agent.proxies.privoxy.clients import connecting
 from agent.proxies.privoxy.config import configuration
 from agent.proxies.privoxy.forward import forwarding
 from agent.proxies.privoxy.lines import atoi
@@ -46,7 +46,7 @@ def proxy(program: Program, following: Following, interest: Interest) -> Proxy:
             iter(following.gaps), Gap(NAME, f"{path} is not there", None, "take the snapshot with gateproof collect")
         )
         return _unknown(program.listeners or (_listener(USUAL),), gap)
-    config = configuration(artifact)
+    config = configuration(artifact, path)
     sockets = tuple((_listener(one.value), one.source) for one in config.all("listen-address")) or (
         (_listener(USUAL), None),
     )
@@ -61,7 +61,7 @@ def proxy(program: Program, following: Following, interest: Interest) -> Proxy:
         NAME,
         tuple(Door(listener, courses, source, looks_up=LOOKS_UP) for listener, source in sockets),
         Source(artifact.name, ""),
-        mistakes=tuple(mistakes(acting, listed, interest)),
+        mistakes=tuple(mistakes(config, acting, listed, interest)),
     )
 
 
@@ -126,7 +126,6 @@ class _Courses:
                 yield from opened
                 yield ProxyStage("decrypted", (), Ruling(Act.NEXT, skips=len(tunnel)))
             yield from tunnel
-        yield from going(self._config)
 
     def _judged(self, *, pages: bool) -> Iterator[ProxyStage]:
         """What decides about a name, or about a page of it."""

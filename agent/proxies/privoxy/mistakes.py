@@ -6,39 +6,57 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from agent.model.naming import Mistake
+from agent.model.proxy import AllOf, Names
+from agent.proxies.privoxy.config import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agent.model.names import Interest
-    from agent.model.source import Source
     from agent.proxies.privoxy.actions import Entry
+    from agent.proxies.privoxy.config import Configuration
     from agent.proxies.privoxy.trust import Trusted
 
 _HOST: Final = re.compile(r"[^/:]*")
+PROBE: Final = "gateproof-probe"
+"""A label that no configuration names."""
 
 
-def mistakes(found: Sequence[Entry], listed: Sequence[Trusted], interest: Interest) -> Iterator[Mistake]:
-    """Where a line that lets a name through forgets part of it, or lets through more."""
-    for one in found:
-        change = one.change("block")
-        if change and change[0] is None:
-            yield from _of_pattern(one.text, one.source, interest)
-    for line in listed:
-        if line.trusted:
-            yield from _of_pattern(line.text, line.source, interest)
+def mistakes(
+    config: Configuration, found: Sequence[Entry], listed: Sequence[Trusted], interest: Interest
+) -> Iterator[Mistake]:
+    """Directives that do nothing, and where a line that lets a name through forgets part of it or lets through more."""
+    for directive in config.directives:
+        if directive.name not in KNOWN:
+            what = f"Privoxy knows no directive {directive.name}, and ignores it"
+            yield Mistake(what, "Take it out, or spell it as the manual does", directive.source)
+    unblocked = [one for one in found if one.change("block") == (None,)]
+    for lines in (unblocked, [one for one in listed if one.trusted]):
+        for one in lines:
+            for name in sorted(interest.names):
+                what = _wrong(one.text, name, lines)
+                if what:
+                    yield Mistake(what, f".{name}", one.source, (name,))
 
 
-def _of_pattern(text: str, source: Source, interest: Interest) -> Iterator[Mistake]:
+def _wrong(text: str, name: str, lines: Sequence[Entry | Trusted]) -> str:
+    """What is wrong with a line about a name; empty: nothing, or others make up for it."""
     host = (_HOST.match(text) or [""])[0].lower()
-    for name in sorted(interest.names):
-        remedy = f".{name}"
-        if host == name:
-            yield Mistake(f"{host} does not fit names below {name}", remedy, source, (name,))
-        elif host == f"*.{name}":
-            what = f"{host} fits neither {name} itself nor names with more than one label before it"
-            yield Mistake(what, remedy, source, (name,))
-        elif host.endswith(".") and f".{name}.".find(f".{host.strip('.')}.") >= 0 and host.strip("."):
-            yield Mistake(f"{host} also fits names of others that only contain it", remedy, source, (name,))
-        elif host == f"*{name}":
-            yield Mistake(f"{host} also fits names of others that only end like {name}", remedy, source, (name,))
+    if host == name and not _any_fits(lines, f"{PROBE}.{name}"):
+        return f"{host} does not fit names below {name}"
+    if host == f"*.{name}" and not (_any_fits(lines, name) and _any_fits(lines, f"{PROBE}.{PROBE}.{name}")):
+        return f"{host} fits neither {name} itself nor names with more than one label before it"
+    if host.endswith(".") and host.strip(".") and f".{host.strip('.')}." in f".{name}.":
+        return f"{host} also fits names of others that only contain it"
+    if host == f"*{name}":
+        return f"{host} also fits names of others that only end like {name}"
+    return ""
+
+
+def _any_fits(lines: Sequence[Entry | Trusted], name: str) -> bool:
+    """Whether a line is about a name, as far as names alone say so."""
+    return any(
+        all(isinstance(test, Names) and any(name in names for names in test.sets) for test in line.url.place.tests)
+        for line in lines
+        if isinstance(line.url.place, AllOf)
+    )

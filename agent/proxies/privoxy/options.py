@@ -20,6 +20,7 @@ MODELLED: Final = _names(
 
 HARMLESS: Final = _names(
     """
+    activity-animation
     admin-address allow-cgi-request-crunching buffer-limit ca-key-file ca-password certificate-directory cipher-list
     client-header-order client-tag-lifetime compression-level connection-sharing cors-allowed-origin debug
     default-server-timeout enable-accept-filter enable-compression enable-edit-actions
@@ -27,10 +28,12 @@ HARMLESS: Final = _names(
     forwarded-connect-retries handle-as-empty-doc-returns-ok hostname keep-alive-timeout listen-backlog logdir logfile
     max-client-connections proxy-info-url receive-buffer-size single-threaded socket-timeout split-large-forms templdir
     temporary-directory tolerate-pipelining trust-info-url trust-x-forwarded-for trusted-cgi-referer user-manual
+    close-button-minimizes hide-console log-buffer-size log-font-name log-font-size log-highlight-messages
+    log-max-lines log-messages show-on-task-bar
     """
 )
 """Cannot change whether a name is reached: pages of its own and who may change them, logs, limits, time-outs, contents,
-what a blocked page looks like. What Privoxy does not know it ignores."""
+what a blocked page looks like, windows. What Privoxy does not know it ignores."""
 
 OPEN: Final[dict[str, str]] = {}
 """No directive is not followed."""

@@ -15,15 +15,12 @@ from agent.snapshot.following import Following
 from agent.snapshot.programs import present, unit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from agent.model.proxy import Proxy
     from agent.snapshot import Snapshot
     from agent.snapshot.programs import Program
 
 NAME: Final = "squid"
-NONE: Final = Interest({"invalid"})
-"""Which files are named does not depend on names."""
 DEFAULT: Final = "/etc/squid/squid.conf"
 _KID: Final = re.compile(r"squid-(\d+)")
 
@@ -32,30 +29,33 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     """The files of each Squid that runs or starts at boot."""
     if f"files{unit_of(NAME)}" not in snapshot.artifacts:
         yield Want("files", Files(unit_of(NAME)))
-    for _, following in _found(snapshot, NONE):
+    for path, macros in _programs(snapshot):
+        from agent.proxies.squid.build import follow  # noqa: PLC0415 - see above
+
+        following = Following(snapshot, NAME)
+        follow(path, following, dict(macros))
         yield from following.wants
 
 
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     """One proxy for each."""
-    found = tuple(proxy for proxy, _ in _found(snapshot, Interest(interest)))
-    return Piece(proxies=found, gaps=tuple(gap for one in found for gap in one.gaps))
-
-
-def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Proxy, Following]]:
-    """The proxies, and the files that were followed for each."""
-    programs = present(snapshot, NAME, DEFAULT)
+    programs = _programs(snapshot)
     if not programs:
-        return
+        return Piece()
     from agent.proxies.squid.build import proxy  # noqa: PLC0415 - see above
 
-    seen: list[tuple[str, tuple[tuple[str, str], ...]]] = []
-    for program in programs:
-        key = (_option(program, "-f", DEFAULT), tuple(_macros(program).items()))
-        if key not in seen:
-            seen.append(key)
-            following = Following(snapshot, NAME)
-            yield proxy(key[0], following, interest, dict(key[1])), following
+    names = Interest(interest)
+    found = [proxy(path, Following(snapshot, NAME), names, dict(macros)) for path, macros in programs]
+    found = [one for at, one in enumerate(found) if one not in found[:at]]
+    gaps = tuple(dict.fromkeys(gap for one, _ in found for gap in one.gaps))
+    notes = tuple(dict.fromkeys(note for _, notes in found for note in notes))
+    return Piece(proxies=tuple(one for one, _ in found), gaps=gaps, notes=notes)
+
+
+def _programs(snapshot: Snapshot) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    """File and macros of each: a master and its workers are one unless the file tells them apart by number."""
+    found = present(snapshot, NAME, DEFAULT)
+    return tuple(dict.fromkeys((_option(one, "-f", DEFAULT), tuple(_macros(one).items())) for one in found))
 
 
 def _macros(program: Program) -> dict[str, str]:

@@ -66,13 +66,6 @@ def of_line(line: Line) -> tuple[Rule, ...]:
     return rules((line,), (*ACTIONS, line.first), skip=int(line.name in NAMED))
 
 
-def undefined(lines: Iterable[Line], elements: Elements) -> Iterator[tuple[str, Line]]:
-    """The elements that access lists name and that nobody defines, with the lines."""
-    for line in lines:
-        for rule in of_line(line) if line.name in LISTS else ():
-            yield from ((name, line) for name in rule.elements if name.removeprefix("!") not in elements.acls)
-
-
 def decided(found: Iterable[Rule], elements: Elements, moment: Moment) -> Iterator[tuple[Test, Rule]]:
     """The rules that may fit, up to one that always does."""
     for rule in found:

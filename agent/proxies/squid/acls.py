@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from agent.model.names import Interest
+    from agent.proxies.squid.words import Word
     from agent.snapshot import Artifact
     from agent.snapshot.following import Following
 
@@ -35,6 +36,9 @@ PATTERNS: Final = frozenset({
 })  # fmt: skip
 """Types whose words are regular expressions."""
 ADDRESSES: Final = frozenset({"src", "dst", "localip"})
+NAME_PATTERNS: Final = frozenset({"dstdom_regex", "ssl::server_name_regex"})
+_PLAIN_END: Final = re.compile(r"(?:\^|\(\^\|\\\.\)|)((?:[A-Za-z0-9-]|\\\.)+)\$")
+_NAME: Final = re.compile(r"[A-Za-z0-9.-]+")
 DOMAINS: Final = frozenset({"dstdomain", "srcdomain", "ssl::server_name"})
 FIRST_WORDS: Final = {"req_header": 1, "rep_header": 1, "user_cert": 1, "ca_cert": 1, "note": 1}
 """Types that begin with words of another meaning."""
@@ -44,9 +48,13 @@ OPTIONS: Final = {
     "ssl::server_name_regex": ("--client-requested", "--server-provided", "--consensus"),
     "annotate_transaction": ("-m",), "annotate_client": ("-m",),
 }  # fmt: skip
+FREE: Final = frozenset({"time", "external", "random"})
+"""Types of which words may begin with a dash."""
 RENAMED: Final = {"myip": "localip", "myport": "localport", "clientside_mark": "client_connection_mark"}
-MAX_LISTED: Final = 20_000
-"""Patterns of one list file."""
+MAX_LISTED: Final = 2_000
+"""Patterns of one line, or of its list file."""
+MAX_VALUES: Final = 50_000
+"""Other values that touch the names of interest."""
 
 
 @record
@@ -65,11 +73,14 @@ class Entry:
     values: tuple[Value, ...]
     first: tuple[str, ...]
     """Words of another meaning in front: the header's name."""
+    options: frozenset[str]
     source: Source
     lists: tuple[tuple[Artifact, bool], ...] = ()
     """Files of addresses, not taken apart, and whether their words may have quotes."""
     unread: tuple[str, ...] = ()
     """Words behind a file, which Squid does not read."""
+    trouble: str = ""
+    """What of it could not be read."""
 
 
 @record
@@ -79,19 +90,30 @@ class Acl:
     name: str
     type: str
     entries: tuple[Entry, ...]
-    options: frozenset[str]
-    source: Source
-    trouble: str = ""
-    """What of it could not be read."""
 
     @property
     def values(self) -> Iterator[Value]:
         """All values."""
         return (value for entry in self.entries for value in entry.values)
 
+    @property
+    def options(self) -> frozenset[str]:
+        """The options of all lines."""
+        return frozenset().union(*(entry.options for entry in self.entries))
+
+    @property
+    def source(self) -> Source:
+        """The first line."""
+        return self.entries[0].source
+
+    @property
+    def trouble(self) -> str:
+        """What of it could not be read."""
+        return next((entry.trouble for entry in self.entries if entry.trouble), "")
+
 
 def acls(lines: Iterable[Line], following: Following, interest: Interest) -> tuple[dict[str, Acl], tuple[Gap, ...]]:
-    """The elements by name, domains of other names left out, and what Squid would not start with."""
+    """The elements by name in lower case, domains of other names left out, and what Squid would not start with."""
     reader = _Reader(following, interest)
     for text in BUILT_IN:
         reader.line(Line("acl", text, Source(PROGRAM, f"acl {text}")))
@@ -101,12 +123,13 @@ def acls(lines: Iterable[Line], following: Following, interest: Interest) -> tup
                 reader.line(line)
             except Malformed as error:
                 reader.gaps.append(Gap(PROGRAM, str(error), line.source))
-    return reader.found, tuple(reader.gaps)
+    return {key: Acl(name, kind, tuple(lines)) for key, (name, kind, lines) in reader.found.items()}, tuple(reader.gaps)
 
 
 class _Reader:
     def __init__(self, following: Following, interest: Interest) -> None:
-        self.found: dict[str, Acl] = {}
+        self.found: dict[str, tuple[str, str, list[Entry]]] = {}
+        """Name in lower case to name, type and lines."""
         self.gaps: list[Gap] = []
         self._following = following
         self._interest = interest
@@ -114,7 +137,9 @@ class _Reader:
         above = {name.split(".", depth)[-1] for name in names for depth in range(name.count(".") + 1)}
         self._about = names | {name for name in above if "." in name}
         tops = "|".join(re.escape(name) for name in sorted(above - self._about))
-        self._tops = re.compile(rf"^[ \t]*\.?(?:{tops})(?![^\s])".encode(), re.IGNORECASE | re.MULTILINE)
+        short = rf"^[ \t]*(?:\.?(?:{tops})|none|[0-9.]+|[0-9a-f:]*:[0-9a-f:]*)(?![^\s])"
+        self._short = re.compile(short.encode(), re.IGNORECASE | re.MULTILINE)
+        """Top-level domains above the names, and what may stand where there is no name: addresses, ``none``."""
 
     def line(self, line: Line) -> None:
         """Take one line; raises Malformed."""
@@ -124,39 +149,29 @@ class _Reader:
         name, kind = heads[0], RENAMED.get(heads[1], heads[1])
         if name == "manager" and kind == "proto":
             return  # from before it was built in
-        before = self.found.get(name)
-        if before is not None and before.type != kind:
-            raise Malformed(f"acl {name} has two types: {before.type} and {kind}")
-        entry, options, trouble = self._entry(kind, heads[2] if len(heads) > 2 else "", line)
-        self.found[name] = Acl(
-            name,
-            kind,
-            (*before.entries, entry) if before else (entry,),
-            (before.options if before else frozenset()) | options,
-            before.source if before else line.source,
-            (before.trouble if before else "") or trouble,
-        )
+        name, before, entries = self.found.setdefault(name.lower(), (name, kind, []))
+        if before != kind:
+            raise Malformed(f"acl {name} has two types: {before} and {kind}")
+        text = heads[2] if len(heads) > 2 else ""
+        if not (entries and kind in DOMAINS and _NAME.fullmatch(text) and not self._interest.touches(_bare(text))):
+            entries.append(self._entry(kind, text, line))
 
-    def _entry(self, kind: str, text: str, line: Line) -> tuple[Entry, frozenset[str], str]:
+    def _entry(self, kind: str, text: str, line: Line) -> Entry:
         found = [*words(text, quotes=line.quotes, pattern=kind in PATTERNS and not line.quotes)]
-        options: set[str] = set()
-        while found and (found[0].text.partition("=")[0] in (*OPTIONS.get(kind, ()), "--")):
-            option = found.pop(0).text
-            if option == "--":
-                break
-            options.add(option)
+        options = tuple(_options(kind, found))
         count = FIRST_WORDS.get(kind, 0)
         first = tuple(word.text for word in found[:count])
         values: list[Value] = []
         lists: list[tuple[Artifact, bool]] = []
-        ignore_case = False
+        ignore_case = "-i" in options
         trouble = ""
         unread: tuple[str, ...] = ()
         for at, word in enumerate(found[count:], count + 1):
             if word.file:
-                artifact = self._following.file(word.file, line.source)
+                absolute = word.file.startswith("/")
+                artifact = self._following.file(word.file, line.source) if absolute else None
                 if artifact is None:
-                    trouble = f"{word.file} is not there"
+                    trouble = f"{word.file} is not there" if absolute else f"where {word.file} is is not known"
                 elif kind in ADDRESSES:
                     lists.append((artifact, line.quotes))
                 else:
@@ -168,22 +183,52 @@ class _Reader:
                 ignore_case = word.text == "-i"
             else:
                 values.append(Value(word.text, line.source, ignore_case))
-        if len(values) > MAX_LISTED and kind in PATTERNS:
-            values, trouble = values[:MAX_LISTED], f"more than {MAX_LISTED} patterns"
-        return Entry(tuple(values), first, line.source, tuple(lists), unread), frozenset(options), trouble
+        most = MAX_LISTED if kind in PATTERNS else MAX_VALUES
+        if len(values) > most:
+            values, trouble = values[:most], f"more than {most} values that may matter"
+        return Entry(tuple(values), first, frozenset(options), line.source, tuple(lists), unread, trouble)
 
     def _listed(self, kind: str, artifact: Artifact, named_by: Line, *, ignore_case: bool) -> Iterator[Value]:
         """The values of a list file; of domains those that touch the names of interest."""
         if kind in DOMAINS and self._interest.names:
-            found = sorted({*lines_about(artifact.data, self._about), *_matched(self._tops, artifact.data)})
+            found = sorted({*lines_about(artifact.data, self._about), *_matched(self._short, artifact.data)})
         else:
             found = list(lines_about(artifact.data, ()))
         for number, line in found:
             for text in values_of(line, quotes=named_by.quotes):
                 if text in ("-i", "+i") and kind in PATTERNS:
                     ignore_case = text == "-i"
-                else:
+                elif kind not in NAME_PATTERNS or self._may_fit(text):
                     yield Value(text, Source(artifact.name, line.strip(), number), ignore_case)
+
+    def _may_fit(self, text: str) -> bool:
+        """Whether a pattern is not plainly about the end of other names."""
+        found = _PLAIN_END.fullmatch(text)
+        return found is None or self._interest.ends_in(found[1].replace("\\.", ".").lower().lstrip("."))
+
+
+def _options(kind: str, found: list[Word]) -> Iterator[str]:
+    """Take the options in front away, letters that stand together apart; raises Malformed."""
+    able = OPTIONS.get(kind, ()) + (("-i", "+i") if kind in PATTERNS else ())
+    while found and found[0].text[0] in "-+":
+        option = found[0].text
+        letters = [f"{option[0]}{letter}" for letter in option[1:]]
+        if option == "--":
+            found.pop(0)
+            return
+        if option.partition("=")[0] in able:
+            yield option
+        elif letters and all(letter in able for letter in letters):
+            yield from letters
+        elif option[0] == "-" and kind not in FREE:
+            raise Malformed(f"acl of type {kind} has no option {option}")
+        else:
+            return
+        found.pop(0)
+
+
+def _bare(text: str) -> str:
+    return text.lower().strip(".")
 
 
 def _matched(pattern: re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, str]]:

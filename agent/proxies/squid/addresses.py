@@ -12,7 +12,7 @@ from agent.model.record import record
 from agent.proxies.squid.words import values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from agent.model.source import Source
     from agent.proxies.squid.acls import Acl
@@ -25,6 +25,7 @@ IPV6: Final = ("1000::/4", "2000::/3", "4000::/2", "8000::/2", "c000::/3", "e000
 """What the word ``ipv6`` stands for."""
 BROKEN: Final = "ipv4"
 """A word that Squid 5.7 knows, which matches no client and hides words beside it."""
+_PREFIX: Final = re.compile(r"\d+\.\d+\.\d+\.\d+(?:/[1-9]\d?)?")
 _NUMBERS: Final = re.compile(r"\d+(?:\.\d+){0,2}")
 
 
@@ -44,13 +45,15 @@ class Addresses:
 
 def addresses(acl: Acl) -> Addresses:
     """The addresses of an element: of words that overlap the first one counts, even where it is the smaller."""
-    given: list[tuple[Span, str, Source]] = []
+    given = _Given([], [], [])
     hosts: list[str] = []
-    for text, source in _texts(acl):
-        try:
-            given += ((span, text, source) for span in _spans(text))
-        except ValueError:
-            hosts.append(text)
+    for entry in acl.entries:
+        for value in entry.values:
+            given.add(value.text, value.source, hosts)
+        for artifact, quotes in entry.lists:
+            for line in artifact.text.split("\n"):
+                for text in values_of(line, quotes=quotes):
+                    given.add(text, entry.source, hosts)
     if BROKEN in hosts:
         return Addresses(hosts=(BROKEN,))
     kept, ignored = _kept(given)
@@ -60,18 +63,29 @@ def addresses(acl: Acl) -> Addresses:
     return Addresses(sets, EVERY in kept, tuple(hosts), tuple(ignored))
 
 
-def _texts(acl: Acl) -> Iterator[tuple[str, Source]]:
-    for entry in acl.entries:
-        for value in entry.values:
-            yield value.text, value.source
-        for artifact, quotes in entry.lists:
-            for line in artifact.text.split("\n"):
-                for text in values_of(line, quotes=quotes):
-                    yield text, entry.source
+@record
+class _Given:
+    """Words in their order, side by side: there may be a million."""
+
+    lows: list[int]
+    highs: list[int]
+    words: list[tuple[str, Source]]
+
+    def add(self, text: str, source: Source, hosts: list[str]) -> None:
+        """Take one word."""
+        try:
+            for low, high in _spans(text):
+                self.lows.append(low)
+                self.highs.append(high)
+                self.words.append((text, source))
+        except ValueError:
+            hosts.append(text)
 
 
 def _spans(text: str) -> Iterable[Span]:
     """The addresses of one word (``acl_ip_data::FactoryParse``); raises ValueError for a name."""
+    if _PREFIX.fullmatch(text):  # as lists have them by the million
+        return (_mapped(text),)
     word = text.lower()
     if word == "all":
         return (EVERY,)
@@ -107,41 +121,33 @@ def _whole(host: str) -> str:
         raise ValueError(host) from error
 
 
-def _kept(given: Sequence[tuple[Span, str, Source]]) -> tuple[list[Span], list[tuple[str, Source]]]:
-    """What is kept, and what is left out as it overlaps with what came before."""
+def _kept(given: _Given) -> tuple[list[Span], list[tuple[str, Source]]]:
+    """What is kept, and what is left out as it overlaps with a smaller one that came before."""
+    lows, highs = given.lows, given.highs
     kept: list[Span] = []
     left_out: list[tuple[str, Source]] = []
     group: list[int] = []
     end = -1
-    for at in sorted(range(len(given)), key=lambda one: given[one][0]):
-        (low, high), *_ = given[at]
-        if low > end:
-            _first_come(given, group, kept, left_out)
+    for at in sorted(range(len(lows)), key=lows.__getitem__):
+        if lows[at] > end and group:
+            kept += [(lows[group[0]], end)] if len(group) == 1 else _first_come(given, group, left_out)
             group = []
         group.append(at)
-        end = max(end, high)
-    _first_come(given, group, kept, left_out)
-    return kept, left_out
+        end = max(end, highs[at])
+    return kept + _first_come(given, group, left_out), left_out
 
 
-def _first_come(
-    given: Sequence[tuple[Span, str, Source]],
-    group: Sequence[int],
-    kept: list[Span],
-    left_out: list[tuple[str, Source]],
-) -> None:
+def _first_come(given: _Given, group: Sequence[int], left_out: list[tuple[str, Source]]) -> list[Span]:
     """Sort out the words of a group that hangs together, in the order in which they were written."""
     mine: list[Span] = []
     for at in sorted(group):
-        (low, high), text, source = given[at]
+        low, high = given.lows[at], given.highs[at]
         place = bisect_left(mine, (low, low))
         before = place > 0 and mine[place - 1][1] >= low
         after = place < len(mine) and mine[place][0] <= high
         if before or after:
-            inside = (before and mine[place - 1][1] >= high) or (
-                after and mine[place][0] == low and mine[place][1] >= high
-            )
-            left_out += [] if inside else [(text, source)]
+            other = mine[place - 1] if before else mine[place]
+            left_out += [] if other[0] <= low and high <= other[1] else [given.words[at]]
         else:
             mine.insert(place, (low, high))
-    kept += mine
+    return mine

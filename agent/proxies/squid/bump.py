@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.model.proxy import ALLOWED, DROPPED, PASS, Open
+from agent.model.proxy import ALLOWED, ALWAYS, DROPPED, PASS, Open
 from agent.proxies.squid.access import decided, rules
 from agent.proxies.squid.courses import Draft, Go, named
 from agent.proxies.squid.logic import all_of, none_of
@@ -44,7 +44,10 @@ def bumped(config: Configuration, moment: Moment) -> Iterator[Draft]:
             **dict.fromkeys(("peek", "stare"), "step2"),
         }
         yield _step(config, moment, "step1", to, Go("tunnel"))
-        yield from _later_steps(config, moment, "tunnel")
+        yield from _later_steps(config, moment, "again")
+        second = Moment(Phase.NAMED, moment.port, step=2, hello=True)  # what is spliced now is asked about anew
+        yield from named("again", access(config, second, "again-"))
+        yield from forwarded(config, second, "again-out")
     yield from forwarded(config, moment, "tunnel")
     yield from _insides(config, moment)
 
@@ -54,6 +57,10 @@ def diverted(config: Configuration, port: Port) -> Iterator[Draft]:
 
     From then on what was decided cannot change, while ``http_access`` is asked for a CONNECT to the server's address.
     """
+    if not config.all("ssl_bump"):  # its own certificate for all, and no CONNECT
+        yield Draft("static", "https_port", ((ALWAYS, Go("plain", decrypts=True), port.source),))
+        yield from _insides(config, Moment(Phase.ADDRESSED, port))
+        return
     bare, moment = Moment(Phase.BARE, port), Moment(Phase.ADDRESSED, port)
     to = {
         **dict.fromkeys(("splice", "none"), "blind"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.proxies.squid.access import LISTS, of_line
 from agent.proxies.squid.doubts import Doubt, doubts
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from agent.proxies.squid.access import Rule
     from agent.proxies.squid.elements import Elements
     from agent.proxies.squid.lines import Line
+
+
+MAX_DIGITS: Final = 18
 
 
 class Configuration:
@@ -52,4 +55,4 @@ class Configuration:
         """The number that a directive begins with; the last line counts."""
         found = self.all(name)
         first = found[-1].first if found else ""
-        return int(first) if first.isdecimal() else default
+        return int(first) if first.isdecimal() and len(first) < MAX_DIGITS else default

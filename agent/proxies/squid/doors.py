@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 def door(config: Configuration, port: Port) -> Door:
     """One socket with the forms that it serves."""
-    return Door(port.listener, tuple(_courses(config, port)), port.source)
+    looks_up = {Form.CONNECT, Form.GET}
+    if not config.switch("client_dst_passthru", default=True):
+        looks_up |= {Form.HTTP, Form.TLS}
+    courses = tuple(_courses(config, port))
+    return Door(port.listener, courses, port.source, port.has("tproxy"), frozenset(looks_up))
 
 
 def _courses(config: Configuration, port: Port) -> Iterator[tuple[Form, tuple[ProxyStage, ...]]]:
     if port.reverse:
-        because = "a reverse proxy is not followed"
-        stage = Draft("reverse", "http_port", (), Ruling(Act.OPEN, because), port.source)
+        stage = Draft("reverse", "http_port", (), Ruling(Act.OPEN, port.trouble), port.source)
         yield Form.TLS if port.tls else Form.HTTP, linked((stage,))
     elif port.has("require-proxy-header"):
         return  # clients do not speak the PROXY protocol

@@ -10,7 +10,7 @@ from agent.errors import Malformed
 from agent.model.proxy import ALWAYS, NEVER
 from agent.model.record import record
 from agent.model.source import Gap
-from agent.proxies.squid.access import Rule, allowed, rules, undefined
+from agent.proxies.squid.access import Rule, allowed, rules
 from agent.proxies.squid.directives import KNOWN, OPEN
 from agent.proxies.squid.lines import PROGRAM
 from agent.proxies.squid.logic import any_of
@@ -39,7 +39,7 @@ SPARED: Final = frozenset({
 """Headers without which a page comes all the same."""
 TRUSTED: Final = frozenset({"cafile", "capath", "cert", "key", "sslcert", "sslkey", "flags", "sslflags", "domain"})
 """Options of TLS to servers that do not keep good servers out."""
-_SIZE: Final = re.compile(r"(\d+)\s*([a-z]*)", re.IGNORECASE)
+_SIZE: Final = re.compile(r"(\d{1,18})\s*([a-z]*)", re.IGNORECASE)
 
 
 class Reach(Enum):
@@ -78,24 +78,12 @@ class Doubt:
 def doubts(config: Configuration) -> tuple[Doubt, ...]:
     """All of them, in the order of the lines."""
     found = [Doubt(gap.reason, gap.source or config.source) for gap in config.refused]
-    for name, line in undefined(config.lines, config.elements):
-        found.append(Doubt(f"acl {name.removeprefix('!')} is not defined", line.source))
     for line in config.lines:
-        if line.quotes and (trouble := _trouble(line)):
-            found.append(Doubt(trouble, line.source))
         if line.name not in KNOWN:
             found.append(Doubt(f"the directive {line.name} is not known", line.source))
         elif line.name in OPEN:
             found += _OF[line.name](config, line)
     return tuple(dict.fromkeys(found))
-
-
-def _trouble(line: Line) -> str:
-    try:
-        line.words()
-    except Malformed as error:
-        return str(error)
-    return ""
 
 
 def _certain(config: Configuration, line: Line) -> Iterator[Doubt]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
-from agent.model.proxy import Open
+from agent.model.proxy import NEVER, Open
 from agent.proxies.squid import names, requests
+from agent.proxies.squid.addresses import Addresses, addresses
 from agent.proxies.squid.logic import all_of, any_of, none_of
+from agent.proxies.squid.moments import Moment, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agent.model.proxy import Test
+    from agent.proxies.squid.access import Rule
     from agent.proxies.squid.acls import Acl
-    from agent.proxies.squid.moments import Moment
 
 MAX_DEPTH: Final = 32
 """Groups within groups."""
+MAX_SIZE: Final = 10_000
+"""Elements of a group, and of the groups in it."""
+LOGINS: Final = frozenset({"proxy_auth", "proxy_auth_regex"})
 GROUPS: Final = frozenset({"any-of", "all-of"})
 TYPES: Final = {**names.TYPES, **requests.TYPES}
 OPEN: Final = {
@@ -49,29 +55,67 @@ OPEN: Final = {
     "user_cert": "it depends on the client's certificate",
 }
 """Types that configuration does not decide."""
+KNOWN_TYPES: Final = TYPES.keys() | requests.ADDRESSES.keys() | GROUPS | OPEN.keys()
 
 
 class Elements:
-    """All elements; gives the test of each at a moment."""
+    """All elements, by their names in lower case; gives the test of each at a moment."""
 
-    def __init__(self, acls: Mapping[str, Acl]) -> None:
+    def __init__(self, acls: Mapping[str, Acl], http_access: tuple[Rule, ...] = ()) -> None:
         self.acls = acls
-        self._made: dict[tuple[str, Moment], Test] = {}
+        self._http_access = http_access
+        self._addresses: dict[str, Addresses] = {}
+        self._made: dict[tuple[str, Moment], Test | None] = {}
+        self._sizes: dict[str, int] = {}
 
     def test(self, name: str, moment: Moment, depth: int = 0) -> Test:
         """Give what ``name`` or ``!name`` tests."""
-        if name.startswith("!"):
-            return none_of(self.test(name[1:], moment, depth))
-        acl = self.acls.get(name)
+        plain = name.removeprefix("!")
+        acl = self.acls.get(plain.lower())
         if acl is None:
-            return Open(f"acl {name}", f"acl {name} is not defined")
+            return Open(f"acl {plain}", f"acl {plain} is not defined")
+        key = (acl.name, moment)
+        made: Test | None = None
+        if self._size(acl, depth) <= MAX_SIZE:
+            if key not in self._made:
+                self._made[key] = None  # until it is known
+                found = self._test(acl, moment, depth)
+                self._made[key] = any_of((found, Open(f"acl {acl.name}", acl.trouble))) if acl.trouble else found
+            made = self._made[key]
+        if made is None:
+            made = Open(f"acl {acl.name}", f"acl {acl.name} is part of itself, or made of too many others")
+        return none_of(made) if plain != name else made
+
+    def _size(self, acl: Acl, depth: int) -> int:
+        """How many elements it is made of; more than ``MAX_SIZE`` where groups are too deep."""
+        if acl.type not in GROUPS:
+            return 1
         if depth > MAX_DEPTH:
-            return Open(f"acl {name}", f"acl {name} is part of itself")
-        key = (name, moment)
-        if key not in self._made:
-            found = self._test(acl, moment, depth)
-            self._made[key] = any_of((found, Open(f"acl {name}", acl.trouble))) if acl.trouble else found
-        return self._made[key]
+            return MAX_SIZE + 1
+        if acl.name not in self._sizes:
+            self._sizes[acl.name] = MAX_SIZE + 1  # until it is known
+            members = (self.acls.get(value.text.removeprefix("!").lower()) for value in acl.values)
+            self._sizes[acl.name] = sum(self._size(one, depth + 1) for one in members if one is not None)
+        return self._sizes[acl.name]
+
+    def _logged_in(self, moment: Moment) -> Test:
+        """Whether the client was asked to log in by a CONNECT: later requests of it are not."""
+        found: Test = NEVER
+        for rule in reversed(self._http_access):
+            before = tuple(takewhile(lambda name: not self._is_login(name), rule.elements))
+            passed = all_of(self.test(name, moment) for name in before)
+            found = all_of((none_of(passed), found)) if before == rule.elements else any_of((passed, found))
+        return found
+
+    def _is_login(self, name: str) -> bool:
+        acl = self.acls.get(name.removeprefix("!").lower())
+        return acl is not None and acl.type in LOGINS
+
+    def addresses(self, acl: Acl) -> Addresses:
+        """Give the addresses that an element lists."""
+        if acl.name not in self._addresses:
+            self._addresses[acl.name] = addresses(acl)
+        return self._addresses[acl.name]
 
     def _test(self, acl: Acl, moment: Moment, depth: int) -> Test:
         if acl.type == "any-of":
@@ -80,7 +124,12 @@ class Elements:
             return any_of(
                 all_of(self.test(value.text, moment, depth + 1) for value in entry.values) for entry in acl.entries
             )
+        if acl.type in requests.ADDRESSES:
+            return requests.ADDRESSES[acl.type](acl, self.addresses(acl), moment)
         known = TYPES.get(acl.type)
+        if acl.type in LOGINS and moment.phase in (Phase.NAMED, Phase.INNER) and not moment.diverted:
+            moment = Moment(Phase.CONNECT, moment.port)
+            return all_of((self._logged_in(moment), self.test(acl.name, moment)))
         if known is not None:
             return known(acl, moment)
         because = OPEN.get(acl.type, f"the type {acl.type} is not known")

@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 16
 """Files that include each other; Squid ends beyond it."""
-MAX_FILES: Final = 10_000
+MAX_LINE: Final = 8190
+"""Bytes of a line (``BUFSIZ``): Squid takes what follows for another."""
+MAX_FILES: Final = 1_000
+MAX_BYTES: Final = 256 << 20
+"""Of all files together, each as often as it is included."""
 PROGRAM: Final = "squid"
 QUOTES: Final = "configuration_includes_quoted_values"
 _STATEMENT: Final = re.compile(r"(if|else|endif)(?:\s+(.*)|)$")
 _INCLUDE: Final = re.compile(r"include[ \t]+(.+)")
-_INTEGERS: Final = re.compile(r"\s*(-?\d+)\s*=\s*(-?\d+)\s*")
+_PATHS: Final = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
+_INTEGERS: Final = re.compile(r"\s*(-?\d{1,18})\s*=\s*(-?\d{1,18})\s*")
 
 
 @record
@@ -69,15 +74,19 @@ class _Reader:
         self._following = following
         self._macros = macros
         self._quotes = False
-        self._files = 0
+        self._files = self._bytes = 0
+        self._ended = False
 
     def file(self, path: str, named_by: Source | None, depth: int) -> None:
         if path.startswith(("!", "|")):
             self.gaps.append(Gap(PROGRAM, f"a program writes the configuration: {path}", named_by))
             return
-        if depth > MAX_DEPTH or self._files > MAX_FILES:
-            if not any("too deeply" in gap.reason for gap in self.gaps):
-                self.gaps.append(Gap(PROGRAM, f"includes are nested too deeply: {path}", named_by))
+        if self._ended:
+            return
+        if depth > MAX_DEPTH or self._files > MAX_FILES or self._bytes > MAX_BYTES:
+            self._ended = True  # as Squid does where it is too deep
+            reason = "includes are nested too deeply" if depth > MAX_DEPTH else "too many files are included"
+            self.gaps.append(Gap(PROGRAM, f"{reason}: {path}", named_by))
             return
         if not path.startswith("/"):
             self.gaps.append(Gap(PROGRAM, f"where {path} is depends on where Squid was started", named_by))
@@ -89,10 +98,13 @@ class _Reader:
         for artifact in found:
             if artifact is not None:
                 self._files += 1
+                self._bytes += len(artifact.data)
                 self._text(artifact, depth)
 
     def _text(self, artifact: Artifact, depth: int) -> None:
         states: list[bool] = []
+        if any(len(line) > MAX_LINE for line in artifact.data.split(b"\n")):
+            self.gaps.append(Gap(PROGRAM, "a line is longer than Squid reads", Source(artifact.name, "")))
         for text, source in _logical(artifact):
             line = text
             for macro, value in self._macros.items():
@@ -109,8 +121,8 @@ class _Reader:
             self.gaps.append(Gap(PROGRAM, "if without endif", Source(artifact.name, "")))
 
     def _include(self, text: str, source: Source, depth: int) -> None:
-        for word in text.split():
-            self.file(word.strip("\"'"), source, depth + 1)
+        for quoted, single, plain in _PATHS.findall(text):
+            self.file(quoted or single or plain, source, depth + 1)
 
     def _condition(self, word: str, expression: str, states: list[bool], source: Source) -> None:
         if word == "if":

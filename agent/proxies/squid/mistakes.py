@@ -6,71 +6,52 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Irregular, Malformed
+from agent.model.intervals import as_address
 from agent.model.naming import Mistake
 from agent.model.proxy import ALWAYS, Names, Open, leaves
 from agent.model.public import PUBLIC
 from agent.model.resolver import NameSet, Scope
 from agent.proxies.squid.access import allowed, rules
-from agent.proxies.squid.acls import DOMAINS
-from agent.proxies.squid.addresses import addresses
+from agent.proxies.squid.acls import DOMAINS, NAME_PATTERNS
 from agent.proxies.squid.moments import Moment, Phase
 from agent.proxies.squid.names import REVERSE, name_set
 from agent.proxies.squid.patterns import compiled
+from agent.proxies.squid.refusals import conflicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agent.model.names import Interest
     from agent.proxies.squid.access import Rule
-    from agent.proxies.squid.acls import Acl, Value
+    from agent.proxies.squid.acls import Acl
     from agent.proxies.squid.configuration import Configuration
     from agent.proxies.squid.ports import Port
 
 MAX_IGNORED: Final = 5
 """Addresses of one element that are said to be ignored."""
-_NAME_PATTERNS: Final = frozenset({"dstdom_regex", "ssl::server_name_regex"})
 _HOST: Final = re.compile(r"(?:[a-z]+:/*)?([^/:]+)")
 
 
 def mistakes(config: Configuration, ports: Sequence[Port], interest: Interest) -> tuple[Mistake, ...]:
     """All of them, each once."""
     found: list[Mistake] = []
-    used = {name.removeprefix("!") for line in config.lists for rule in line for name in rule.elements}
+    used = {name.removeprefix("!").lower() for line in config.lists for rule in line for name in rule.elements}
     for name, acl in config.elements.acls.items():
         if acl.type in DOMAINS:
             found += _spellings(acl, interest)
             found += _doubles(acl, interest)
             if name in used:
                 found += _forgotten(acl, interest)
-        elif acl.type in _NAME_PATTERNS:
+        elif acl.type in NAME_PATTERNS:
             found += _patterns(acl, interest)
         elif acl.type in ("src", "dst"):
-            found += _ignored(acl)
+            found += _ignored(config, acl)
         found += _unread(acl)
     listed = rules(config.all("http_access"))
     found += _shadowed(config, listed, ports, interest)
     found += _confused(config, listed)
     found += _too_early(config, listed, ports)
     return tuple(dict.fromkeys(found))
-
-
-def conflicts(acl: Acl) -> Iterator[tuple[Value, Value]]:
-    """Pairs of which Squid says that the first is a subdomain of the second, and ends (``aclDomainCompare``)."""
-    seen: dict[str, tuple[Value, NameSet]] = {}
-    below: dict[str, Value] = {}
-    for value in acl.values:
-        mine = name_set(value.text)
-        if mine is None:
-            continue
-        other, its = seen.get(mine.text, (value, mine))
-        if mine.scope is not its.scope:
-            yield (value, other) if mine.scope is Scope.SUBTREE else (other, value)
-        elif mine.scope is Scope.SUBTREE and mine.text in below:
-            yield below[mine.text], value
-        seen.setdefault(mine.text, (value, mine))
-        labels = mine.text.split(".")
-        for at in range(1, len(labels)):
-            below.setdefault(".".join(labels[at:]), value)
 
 
 # ---- lists of domains ----
@@ -82,7 +63,7 @@ def _spellings(acl: Acl, interest: Interest) -> Iterator[Mistake]:
         text = value.text.lower()
         host = _HOST.match(text)
         bare = (host[1] if host else text).strip("*.").split(" ")[0]
-        if name_set(value.text) is not None or not bare or not interest.touches(bare):
+        if name_set(value.text) is not None or not bare or as_address(text) or not interest.touches(bare):
             continue
         if "*" in text:
             what, right = f"in {acl.type} the * of {value.text} stands for itself, and no name has one", f".{bare}"
@@ -163,8 +144,8 @@ def _patterns(acl: Acl, interest: Interest) -> Iterator[Mistake]:
 # ---- addresses, files ----
 
 
-def _ignored(acl: Acl) -> Iterator[Mistake]:
-    for text, source in addresses(acl).ignored[:MAX_IGNORED]:
+def _ignored(config: Configuration, acl: Acl) -> Iterator[Mistake]:
+    for text, source in config.elements.addresses(acl).ignored[:MAX_IGNORED]:
         what = f"Squid ignores {text} in acl {acl.name}: it overlaps with one before it"
         yield Mistake(what, f"Put {text} before the smaller ones, or take those out", source)
 
@@ -214,10 +195,10 @@ def _confused(config: Configuration, listed: Sequence[Rule]) -> Iterator[Mistake
     """The addresses of clients where those of servers are asked for."""
     for rule in listed:
         for name in rule.elements if rule.allows else ():
-            acl = config.elements.acls.get(name)
+            acl = config.elements.acls.get(name.lower())
             if acl is None or acl.type != "dst" or len(rule.elements) != 1:
                 continue
-            found = addresses(acl)
+            found = config.elements.addresses(acl)
             private = not any(some & PUBLIC[family] for family, some in found.sets)
             if private and not found.hosts and any(some for _, some in found.sets):
                 what = f"dst is the server's address, and acl {name} lists private ones: clients are meant by src"

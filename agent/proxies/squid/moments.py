@@ -27,7 +27,8 @@ class Phase(StrEnum):
     ADDRESSED = "addressed"
     """Squid makes a CONNECT of a diverted connection: all it knows is the server's address."""
     NAMED = "named"
-    """Squid makes a second CONNECT of it, with the name in the hello."""
+    """Squid makes a second CONNECT where it splices at step 2: of a diverted connection with the name in the hello, of
+    another with the name that the client asked for."""
     INNER = "inner"
     """A request inside TLS that Squid has decrypted."""
 

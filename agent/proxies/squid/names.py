@@ -11,7 +11,7 @@ from agent.model.proxy import ALWAYS, NEVER, Names, Open, Targets
 from agent.model.resolver import NameSet, Scope
 from agent.proxies.squid.logic import any_of
 from agent.proxies.squid.moments import Phase
-from agent.proxies.squid.patterns import of_names, of_text
+from agent.proxies.squid.patterns import of_address, of_names, of_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ def name_set(text: str) -> NameSet | None:
     """The names of one word (``matchDomainName``): a dot in front adds all below; None where no name is like it."""
     bare = text.lower().removeprefix(".")
     try:
-        if bare != normalise(bare) or _NOT_NAMED.search(bare):
+        if bare != normalise(bare) or _NOT_NAMED.search(bare) or as_address(bare):
             return None
     except ValueError:
         return None
@@ -46,14 +46,14 @@ def _sets(acl: Acl, *, hello: bool) -> Test:
 def _dstdomain(acl: Acl, moment: Moment) -> Test:
     if moment.nameless:
         return any_of((_addresses(acl), _reverse(acl)))
-    return _sets(acl, hello=moment.phase is Phase.NAMED)
+    return _sets(acl, hello=moment.phase is Phase.NAMED and moment.diverted)
 
 
 def _dstdom_regex(acl: Acl, moment: Moment) -> Test:
     if moment.nameless:
         because = f"acl {acl.name}: of a diverted connection the address alone is known"
-        return Open(f"{REVERSE} {acl.name}", because)
-    return of_names(acl.values, hello=moment.phase is Phase.NAMED)
+        return any_of((of_address(acl.values, f"address in {acl.name}", because), _reverse(acl)))
+    return of_names(acl.values, hello=moment.phase is Phase.NAMED and moment.diverted)
 
 
 def _addresses(acl: Acl) -> Test:
@@ -85,7 +85,8 @@ def _server_name_regex(acl: Acl, moment: Moment) -> Test:
     if _is_certificate(acl, moment):
         return _certificate(acl)
     if moment.nameless and not moment.hello:
-        return Open(f"address in {acl.name}", f"acl {acl.name}: patterns are compared with the server's address")
+        because = f"acl {acl.name}: patterns are compared with the server's address"
+        return of_address(acl.values, f"address in {acl.name}", because)
     return of_names(acl.values, hello=moment.hello)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from string import hexdigits
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Irregular, Malformed
@@ -11,16 +12,20 @@ from agent.model.intervals import Intervals
 from agent.model.proxy import ALWAYS, NEVER, Agents, Names, Open, Ports
 from agent.model.record import record
 from agent.model.regular import Dialect, Pattern, pattern
+from agent.model.regular.syntax import Chars, Either, Repeat, Seq, Spot, mask_of
 from agent.proxies.squid.logic import all_of, any_of, none_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from agent.model.proxy import Test
+    from agent.model.regular.syntax import Node
     from agent.proxies.squid.acls import Value
 
 _PLAIN: Final = re.compile(r"(?:[A-Za-z0-9 /;:_-]|\\[.()+])+")
 """Patterns that are found as they stand."""
+_ADDRESS: Final = mask_of(hexdigits + ".:/[]")
+"""The characters of addresses of both families, and of what stands around them in a URL."""
 _END: Final = re.compile(r"\$|\\[<>bB`']")
 """What depends on the characters that follow."""
 
@@ -70,7 +75,8 @@ def of_url(values: Iterable[Value], scheme: str, port: int, *, hello: bool) -> T
     before = f"{scheme}://"
 
     def test(value: Value) -> Test:
-        begun = compiled(value.text, ignore_case=value.ignore_case).begun(before)
+        pattern = compiled(value.text, ignore_case=value.ignore_case)
+        begun = pattern.begun(before) if "^" in value.text else None  # that takes its time
         if begun is not None:
             return ALWAYS if begun else NEVER
         because = f"the pattern {value.text} is compared with the path of the URL as well"
@@ -89,6 +95,30 @@ def of_url(values: Iterable[Value], scheme: str, port: int, *, hello: bool) -> T
 def of_text(values: Iterable[Value], text: str) -> Test:
     """One of some patterns fits a text that is known."""
     return _each(values, lambda one: ALWAYS if text in compiled(one.text, ignore_case=one.ignore_case) else NEVER)
+
+
+def of_address(values: Iterable[Value], key: str, because: str) -> Test:
+    """One of some patterns fits a text with the server's address, which is not known: open unless none can."""
+
+    def test(value: Value) -> Test:
+        return Open(key, because) if _can(compiled(value.text, ignore_case=value.ignore_case).tree) else NEVER
+
+    return _each(values, test)
+
+
+def _can(node: Node) -> bool:
+    """Whether something of these characters may fit; that places may not fit is left aside."""
+    match node:
+        case Chars():
+            return bool(node.mask & _ADDRESS)
+        case Seq():
+            return all(_can(part) for part in node.parts)
+        case Either():
+            return any(_can(way) for way in node.ways)
+        case Repeat():
+            return node.low == 0 or _can(node.body)
+        case Spot():
+            return True
 
 
 @record

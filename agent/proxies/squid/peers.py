@@ -51,7 +51,7 @@ def _peers(config: Configuration) -> Iterator[Peer]:
         if len(words) > 2 and words[1] == "parent":
             host, _, port, *options = words
             name = next((word[5:] for word in options if word.startswith("name=")), host)
-            about = tuple(one for one in config.all("cache_peer_access") if one.first == name)
+            about = tuple(one for one in config.all("cache_peer_access") if one.first.lower() == name.lower())
             access = rules(about, skip=1) if about else None
             yield Peer(name, f"{host}:{port}", frozenset(word for word in options if word != "0"), access, line.source)
 

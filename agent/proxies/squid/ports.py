@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from agent.model.intervals import as_address
 from agent.model.network import Listener
 from agent.model.record import record
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from agent.model.source import Source
     from agent.proxies.squid.lines import Line
 
-_ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]:|([^:\[\]]+):|)(\d+)")
+_ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]:|([^:\[\]]+):|)(\d{1,5})")
+EVERYWHERE: Final = "::"
+"""Squid listens in both families where it is told no address."""
 DIVERTED: Final = frozenset({"intercept", "tproxy", "transparent"})
 REVERSE: Final = frozenset({"accel", "vhost", "defaultsite", "vport"})
 
@@ -40,6 +43,15 @@ class Port:
         return dict(self.options).get("name", self.written)
 
     @property
+    def trouble(self) -> str:
+        """What of it is not followed."""
+        if self.reverse:
+            return "a reverse proxy is not followed"
+        host = self.written.rpartition(":")[0].strip("[]")
+        known = not host or as_address(host) or host.lower() == "localhost"
+        return "" if known else f"the address of {host} is not known"
+
+    @property
     def diverted(self) -> bool:
         """Whether clients' connections to servers are led here."""
         return self.has(*DIVERTED)
@@ -50,14 +62,26 @@ class Port:
         return self.has(*REVERSE)
 
 
+def _place(host: str) -> str:
+    """Where it listens; a name may have any address of this host."""
+    if as_address(host):
+        return host
+    return "127.0.0.1" if host.lower() == "localhost" else EVERYWHERE
+
+
+def is_port(text: str) -> bool:
+    """Whether a word is a place to listen at."""
+    found = _ADDRESS.fullmatch(text)
+    return found is not None and 0 < int(found[3]) < 1 << 16
+
+
 def ports(lines: Iterable[Line]) -> Iterator[Port]:
     """The sockets in order; what has no port number is left out."""
     for line in lines:
         if line.name in ("http_port", "https_port"):
-            first, *rest = line.texts() or ("",)
+            first, *rest = line.text.split() or ("",)
             found = _ADDRESS.fullmatch(first)
-            if found and int(found[3]) < 1 << 16:
-                # Squid listens in both families where it is told no address
-                listener = Listener("tcp", found[1] or found[2] or "::", int(found[3]))
+            if found and is_port(first):
+                listener = Listener("tcp", _place(found[1] or found[2] or EVERYWHERE), int(found[3]))
                 options = tuple((name, value) for name, _, value in (word.partition("=") for word in rest))
                 yield Port(first, listener, line.name == "https_port", options, line.source)

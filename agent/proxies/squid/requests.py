@@ -2,54 +2,54 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import Intervals, as_address
 from agent.model.proxy import ALWAYS, NEVER, Clients, Methods, Open, Ports, Targets
-from agent.proxies.squid.addresses import addresses
 from agent.proxies.squid.logic import any_of
 from agent.proxies.squid.moments import Phase
-from agent.proxies.squid.patterns import of_agents, of_authority, of_text, of_url
+from agent.proxies.squid.patterns import of_address, of_agents, of_authority, of_text, of_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agent.model.proxy import Test
     from agent.proxies.squid.acls import Acl
+    from agent.proxies.squid.addresses import Addresses
     from agent.proxies.squid.moments import Moment
 
+_RANGE: Final = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
 # ---- addresses ----
 
 
-def _src(acl: Acl, moment: Moment) -> Test:
+def _src(acl: Acl, found: Addresses, moment: Moment) -> Test:
     del moment
-    return _within(Clients, acl)
+    return _within(Clients, acl, found)
 
 
-def _dst(acl: Acl, moment: Moment) -> Test:
+def _dst(acl: Acl, found: Addresses, moment: Moment) -> Test:
     if moment.diverted:
-        return _within(Targets, acl)
+        return _within(Targets, acl, found)
     if "-n" in acl.options:
         return NEVER  # clients ask by name
     if moment.fast:
         return Open(f"address in {acl.name}", f"acl {acl.name}: it depends on what Squid has looked up before")
-    return _within(Targets, acl)
+    return _within(Targets, acl, found)
 
 
-def _localip(acl: Acl, moment: Moment) -> Test:
+def _localip(acl: Acl, found: Addresses, moment: Moment) -> Test:
     if moment.diverted and moment.phase is not Phase.BARE:
-        return _within(Targets, acl)  # where the client believes to be
+        return _within(Targets, acl, found)  # where the client believes to be
     own = as_address(moment.port.listener.address)
-    found = addresses(acl)
     if own and own[1] and not found.hosts:
         return ALWAYS if any(own[0] == family and own[1] in some for family, some in found.sets) else NEVER
     return Open(f"acl {acl.name}", f"acl {acl.name}: the proxy's address that a client asks is not known")
 
 
-def _within(what: type[Clients | Targets], acl: Acl) -> Test:
+def _within(what: type[Clients | Targets], acl: Acl, found: Addresses) -> Test:
     """The test, or what is certain of it."""
-    found = addresses(acl)
     if found.every:
         return ALWAYS
     tests: list[Test] = [what(found.sets)] if any(some for _, some in found.sets) else []
@@ -67,12 +67,8 @@ def _port(acl: Acl, moment: Moment) -> Test:
 
 
 def _numbers(acl: Acl) -> Intervals:
-    spans = []
-    for value in acl.values:
-        low, _, high = value.text.partition("-")
-        if low.isdecimal() and (not high or high.isdecimal()):
-            spans.append((int(low), int(high or low)))
-    return Intervals.of(spans)
+    found = (_RANGE.fullmatch(value.text) for value in acl.values)
+    return Intervals.of((int(one[1]), int(one[2] or one[1])) for one in found if one)
 
 
 def _localport(acl: Acl, moment: Moment) -> Test:
@@ -109,15 +105,16 @@ def _url_regex(acl: Acl, moment: Moment) -> Test:
     if moment.phase is Phase.CONNECT:
         return of_authority(acl.values, hello=False)
     if moment.phase is Phase.NAMED:
-        return of_authority(acl.values, hello=True)
+        return of_authority(acl.values, hello=moment.diverted)
     if moment.nameless:
-        return Open(f"address in {acl.name}", f"acl {acl.name}: patterns are compared with the server's address")
+        because = f"acl {acl.name}: patterns are compared with the server's address"
+        return of_address(acl.values, f"address in {acl.name}", because)
     scheme, port = ("https", 443) if moment.phase is Phase.INNER else ("http", 80)
     return of_url(acl.values, scheme, port, hello=moment.hello)
 
 
 def _urlpath_regex(acl: Acl, moment: Moment) -> Test:
-    if moment.phase is Phase.CONNECT:
+    if moment.phase in (Phase.CONNECT, Phase.BARE):
         return NEVER
     if moment.phase in (Phase.ADDRESSED, Phase.NAMED):
         return of_text(acl.values, "/")
@@ -178,6 +175,11 @@ def _of_reply(acl: Acl, moment: Moment) -> Test:
     return Open(f"acl {acl.name}", f"acl {acl.name}: it depends on the server's answer")
 
 
+def _annotate_client(acl: Acl, moment: Moment) -> Test:
+    del acl
+    return _known(moment.phase is not Phase.BARE)
+
+
 def _always(acl: Acl, moment: Moment) -> Test:
     del acl, moment
     return ALWAYS
@@ -196,13 +198,18 @@ def _words(acl: Acl) -> frozenset[str]:
     return frozenset(value.text for value in acl.values)
 
 
+ADDRESSES: Final[Mapping[str, Callable[[Acl, Addresses, Moment], Test]]] = {
+    "src": _src,
+    "dst": _dst,
+    "localip": _localip,
+}
 TYPES: Final[Mapping[str, Callable[[Acl, Moment], Test]]] = {
-    "src": _src, "dst": _dst, "localip": _localip, "port": _port, "localport": _localport, "myportname": _myportname,
+    "port": _port, "localport": _localport, "myportname": _myportname,
     "method": _method, "proto": _proto, "url_regex": _url_regex, "urlpath_regex": _urlpath_regex,
     "urllogin": _never, "browser": _browser, "req_header": _header, "referer_regex": _of_page,
     "req_mime_type": _of_page, "at_step": _at_step, "connections_encrypted": _connections_encrypted,
     "proxy_auth": _proxy_auth, "has": _has, "transaction_initiator": _transaction_initiator,
-    "annotate_transaction": _always, "annotate_client": _always, "snmp_community": _never,
+    "annotate_transaction": _always, "annotate_client": _annotate_client, "snmp_community": _never,
     "rep_mime_type": _of_reply, "rep_header": _of_reply, "http_status": _of_reply, "peername": _of_reply,
     "peername_regex": _of_reply,
 }  # fmt: skip

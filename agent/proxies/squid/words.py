@@ -95,6 +95,9 @@ def values_of(line: str, *, quotes: bool) -> tuple[str, ...]:
     """
     if quotes:
         return tuple(word.text for word in words(line, quotes=True))
+    if "#" not in line:
+        text = line.strip(SPACE)
+        return (text,) if text else ()
     if line.lstrip(SPACE).startswith("#"):
         return ()
     text = re.split(r"[ \t\r]#", line, maxsplit=1)[0].strip(SPACE)

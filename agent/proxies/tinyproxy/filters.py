@@ -20,11 +20,8 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 511
 """What follows is a line of its own (FILTER_BUFFER_LEN)."""
-MANY: Final = 1000
-"""Lines that are all kept. Of longer lists those are left out that name another domain: ``ads\\.example\\.com`` fits
-``ads.example.com.livechat.com`` as well, which nobody has."""
 MOST: Final = 20_000
-"""Lines that are kept of a long list."""
+"""Lines that are kept."""
 
 _LINE: Final = re.compile(rb"[ \t\n\v\f\r]*((?:\\#|[^# \t\n\v\f\r])+)")
 _PLAIN: Final = re.compile(r"(\^?)((?:[a-zA-Z0-9_-]|\\?\.)+)(\$?)")
@@ -42,14 +39,17 @@ class Entry:
 
 
 def entries(artifact: Artifact, syntax: Syntax, interest: Interest, *, ignore_case: bool) -> Iterator[Entry]:
-    """The lines that may fit names of interest; raises Malformed where tinyproxy would not start."""
-    long = bool(interest.names) and artifact.data.count(b"\n") > MANY
+    r"""The lines that may fit names of interest; raises Malformed where tinyproxy would not start.
+
+    Those are left out that name another domain: ``ads\.example\.com`` also fits ``ads.example.com.livechat.com``,
+    which nobody has.
+    """
     near = Near(interest)
     kept = 0
     for number, line in pieces(artifact.data, LONGEST):
         found = _LINE.match(line)
         text = found[1].decode(errors="surrogateescape") if found else ""
-        if not text or (long and not near.may_fit(text, syntax)):
+        if not text or (interest.names and not near.may_fit(text, syntax)):
             continue
         kept += 1
         if kept > MOST:
@@ -75,10 +75,12 @@ class Near:
     def may_fit(self, text: str, syntax: Syntax) -> bool:
         """Whether a line may fit; lines that are not plain may."""
         if syntax is Syntax.FNMATCH:
-            tail = text.removeprefix("*")
+            tail = text.lower().removeprefix("*")
             if any(letter in tail for letter in "*?[\\:/"):
                 return True
-            return self._interest.ends_in(tail.removeprefix(".")) if tail != text else self._interest.holds(tail)
+            return (
+                self._interest.ends_in(tail.removeprefix(".")) if text.startswith("*") else self._interest.holds(tail)
+            )
         found = _PLAIN.fullmatch(text)
         if not found or "." not in found[2]:
             return True

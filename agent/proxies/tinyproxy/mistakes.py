@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from agent.model.naming import Mistake
+from agent.proxies.tinyproxy.hosts import client
 from agent.proxies.tinyproxy.patterns import Syntax
 
 if TYPE_CHECKING:
@@ -21,18 +22,36 @@ PROBE: Final = "gateproof-probe"
 
 def mistakes(stages: Stages, interest: Interest) -> Iterator[Mistake]:
     """The lines, with what to write instead."""
+    yield from _misread(stages)
     for one in stages.entries:
         for name in sorted(interest.names):
             if not stages.by_url and (found := _of_filter(one, name, stages)):
                 what, remedy = found
                 yield Mistake(what, remedy, one.source, (name,))
-    for line in stages.all("upstream"):
-        site = line.parts[1] or line.parts[5] or ""
-        name = site.lower().removeprefix(".")
-        if name in interest.names:
+    sites = {(line.parts[1] or line.parts[5] or "").lower(): line for line in stages.all("upstream")}
+    for site, line in sites.items():
+        name = site.removeprefix(".")
+        if name in interest.names and not {name, f".{name}"} <= sites.keys():
             forgotten = f"{name} itself" if site.startswith(".") else f"names below {name}"
             other = name if site.startswith(".") else f".{name}"
             yield Mistake(f'"{site}" does not mean {forgotten}', f'another line with "{other}"', line.source, (name,))
+
+
+def _misread(stages: Stages) -> Iterator[Mistake]:
+    """Lines that say something else to tinyproxy than to people."""
+    for one in stages.all("connectport"):
+        if len(one.value) > 1 and one.value.startswith("0"):
+            what = f"{one.value} begins with a zero, and is read as the octal number {one.number}"
+            yield Mistake(what, f"ConnectPort {one.value.lstrip('0')}", one.source)
+    for name in ("filterdefaultdeny", "filterurls", "filtercasesensitive", "filterextended"):
+        lines = list(stages.all(name))
+        on = next((one for one in lines if one.on), None)
+        if on and not lines[-1].on:
+            what = f"{lines[-1].source.text} does not take back what line {on.source.line} switches on"
+            yield Mistake(what, f"Take line {on.source.line} out", lines[-1].source)
+    for one in stages.all("allow", "deny"):
+        if client(one.value) is None:
+            yield Mistake(f"{one.value} is no address, and the line is left out", "an address or a prefix", one.source)
 
 
 def _of_filter(entry: Entry, name: str, stages: Stages) -> tuple[str, str] | None:
@@ -46,7 +65,10 @@ def _of_filter(entry: Entry, name: str, stages: Stages) -> tuple[str, str] | Non
     remedy = f"*.{name} and, in a line of its own, {name}" if alone else _whole(name, stages.syntax)
     if written.startswith("*") and not itself and not below:
         return f"{written} is a regular expression, whose first star stands for itself: it fits no name", remedy
-    if itself is not below:
+    missing = f"{PROBE}.{name}" if itself else name
+    if not itself and not below and written != written.lower():
+        return f"{written} fits no name: its capitals count, and names come in lower case", remedy
+    if itself is not below and not any(one.fits and missing in one.fits for one in stages.entries):
         return f"{written} does not fit {f'names below {name}' if itself else f'{name} itself'}", remedy
     if stages.denies and f"{name}.{PROBE}" in fits:
         return f"{written} also fits names of others that only contain {name}", remedy

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from agent.errors import Irregular, Malformed
 from agent.model.regular import Dialect, pattern
 
 if TYPE_CHECKING:
@@ -33,6 +33,14 @@ def read(text: str, syntax: Syntax, *, ignore_case: bool) -> Pattern:
     return pattern(text, _DIALECTS[syntax], ignore_case=folded)
 
 
-def in_url(found: Pattern, before: str, after: str) -> Pattern:
-    """The same, of names that stand in a URL."""
-    return replace(found, before=before, after=after)
+def without_path(found: Pattern) -> Pattern | None:
+    """What must fit in front of the path for the whole to fit; None where that cannot be parted."""
+    before, slashes, behind = found.text.rpartition("://")
+    host, slash, _ = behind.partition("/")
+    if not slash or not host:
+        return None
+    text = f"{before}{slashes}{host}{'*' if found.dialect is Dialect.FNMATCH else ''}"
+    try:
+        return pattern(text, found.dialect, ignore_case=found.ignore_case)
+    except (Malformed, Irregular):
+        return None

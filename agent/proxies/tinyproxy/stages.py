@@ -31,7 +31,7 @@ from agent.proxies.tinyproxy import NAME
 from agent.proxies.tinyproxy.filters import entries
 from agent.proxies.tinyproxy.hosts import client, site
 from agent.proxies.tinyproxy.options import OPEN
-from agent.proxies.tinyproxy.patterns import Syntax, in_url
+from agent.proxies.tinyproxy.patterns import Syntax, without_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,10 +43,7 @@ if TYPE_CHECKING:
     from agent.proxies.tinyproxy.lines import Directive
     from agent.snapshot.following import Following
 
-STATISTICS: Final = "tinyproxy.stats"
-"""StatHost, where none is given."""
 EIGHTY: Final = Ports(Intervals.single(80))
-FOUR_FOUR_THREE: Final = Ports(Intervals.single(443))
 
 
 class Stages:
@@ -108,9 +105,8 @@ class Stages:
         if self.filter:
             yield from self._filter(form)
         statistics = self._last("stathost")
-        name = statistics.value if statistics else STATISTICS
-        if statistics and name == name.lower():  # compared letter by letter
-            rule = ProxyRule(Names((NameSet(Scope.EXACT, name),)), DENIED, statistics.source)
+        if statistics and statistics.value == statistics.value.lower():  # compared letter by letter
+            rule = ProxyRule(Names((NameSet(Scope.EXACT, statistics.value),)), DENIED, statistics.source)
             yield ProxyStage("StatHost", (rule,))
         rules = tuple(self._upstreams())
         if rules:
@@ -150,6 +146,8 @@ class Stages:
             if url.lower().startswith("http://"):  # others are taken for the path at the name that the client gives
                 elsewhere = Not(Names((NameSet(Scope.EXACT, host),)))
                 rules.append(ProxyRule(AllOf((begins, elsewhere)), DENIED, one.source))
+                if self.filter and self.by_url:
+                    rules.append(ProxyRule(begins, Ruling(Act.OPEN, "the filter sees another URL"), one.source))
             rules.append(ProxyRule(begins, PASS, one.source))
         magic = self._any_last("reversemagic")
         if magic and form is Form.HTTP:
@@ -176,11 +174,10 @@ class Stages:
         elif not self.by_url:
             yield Names((fits,))
         elif form is Form.CONNECT:
-            yield _spelled(fits, "", ":443", FOUR_FOUR_THREE)
-            yield AllOf((Not(FOUR_FOUR_THREE), Urls((fits,), "", f":{PORT}")))
+            yield Urls((fits,), "", f":{PORT}")
         else:  # of what is diverted it puts the URL together, with the port
-            yield _spelled(fits, "http://", ":80/" if form is Form.HTTP else "/", EIGHTY)
-            yield AllOf((Not(EIGHTY), Urls((fits,), "http://", f":{PORT}/", path=True)))
+            yield AllOf((EIGHTY, *_page(fits, ":80/" if form is Form.HTTP else "/")))
+            yield AllOf((Not(EIGHTY), *_page(fits, f":{PORT}/")))
 
     # ---- upstream ----
 
@@ -207,7 +204,9 @@ class Stages:
             yield default
 
 
-def _spelled(fits: Pattern, before: str, after: str, port: Ports) -> Test:
-    """A pattern of URLs with one port; the second test always holds, and says which names are told apart."""
-    names = Names((in_url(fits, before, after),))
-    return AllOf((port, Urls((fits,), before, after, path=after.endswith("/")), AnyOf((names, ALWAYS))))
+def _page(fits: Pattern, after: str) -> Iterator[Test]:
+    """A pattern of URLs; the second test always holds, and tells names apart for which the path decides."""
+    yield Urls((fits,), "http://", after, path=True)
+    parted = without_path(fits)
+    if parted is not None:
+        yield AnyOf((Urls((parted,), "http://", after), ALWAYS))

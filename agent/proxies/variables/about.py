@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def domain_of(word: str) -> str:
     """The domain that somebody meant: without wildcards, dots at the ends, a port, capitals."""
-    bare = word.lower().partition(":")[0]
+    bare = word.strip().lower().partition(":")[0]
     return bare.removeprefix("*").strip(".").removesuffix(".*")
 
 

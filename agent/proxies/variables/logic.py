@@ -14,24 +14,22 @@ if TYPE_CHECKING:
 
 def every(tests: Iterable[Test]) -> Test:
     """All of them hold."""
-    kept: list[Test] = []
+    kept: dict[Test, None] = {}
     for one in tests:
         if one == NEVER:
             return NEVER
-        if one != ALWAYS and one not in kept:
-            kept += one.tests if isinstance(one, AllOf) else (one,)
-    return kept[0] if len(kept) == 1 else AllOf(tuple(kept))
+        kept |= dict.fromkeys(one.tests if isinstance(one, AllOf) else (one,))
+    return next(iter(kept)) if len(kept) == 1 else AllOf(tuple(kept))
 
 
 def some(tests: Iterable[Test]) -> Test:
     """One of them holds."""
-    kept: list[Test] = []
+    kept: dict[Test, None] = {}
     for one in tests:
         if one == ALWAYS:
             return ALWAYS
-        if one != NEVER and one not in kept:
-            kept += one.tests if isinstance(one, AnyOf) else (one,)
-    return kept[0] if len(kept) == 1 else AnyOf(tuple(kept))
+        kept |= dict.fromkeys(one.tests if isinstance(one, AnyOf) else (one,))
+    return next(iter(kept)) if len(kept) == 1 else AnyOf(tuple(kept))
 
 
 def opposite(test: Test) -> Test:

@@ -12,7 +12,7 @@ from agent.proxies.variables.logic import every, opposite, some
 from agent.proxies.variables.texts import names_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from agent.model.proxy import Test, Texts
 
@@ -104,17 +104,15 @@ Value = Const | Spelled | Agent | Method | Client | Target | Port | Missing | Pa
 
 
 def ways(value: Value) -> Iterator[tuple[Test, Value]]:
-    """What it may be, and when; of these tests one holds."""
+    """What it may be, each with a test: the first that holds says which; the last always does."""
     if not isinstance(value, Cases):
         yield ALWAYS, value
         return
-    before: list[Test] = []
-    for test, inner in (*value.cases, (ALWAYS, value.otherwise)):
-        guard = every((*before, test))
-        if guard != NEVER:
-            for when, what in ways(inner):
-                yield every((guard, when)), what
-        before.append(opposite(test))
+    for test, inner in _steps(value):
+        for when, what in ways(inner):
+            both = every((test, when))
+            if both != NEVER:
+                yield both, what
 
 
 def _steps(value: Cases) -> Iterator[tuple[Test, Value]]:
@@ -146,19 +144,26 @@ def fits(value: Value, patterns: Sequence[Texts]) -> Test:
         case Unknown(key, because):
             return Open(f"{key} {patterns}", because) if patterns else NEVER
         case Cases():
-            return first(tuple((test, fits(inner, patterns)) for test, inner in _steps(value)))
+            return first((test, fits(inner, patterns)) for test, inner in _steps(value))
 
 
-def first(cases: Sequence[tuple[Test, Test]]) -> Test:
+def first(cases: Iterable[tuple[Test, Test]]) -> Test:
     """Of tests with a guard, the one whose guard is the first that holds."""
+    runs: list[tuple[list[Test], Test]] = []
+    for guard, test in cases:
+        if runs and runs[-1][1] == test:
+            runs[-1][0].append(guard)
+        else:
+            runs.append(([guard], test))
+        if guard == ALWAYS:
+            break
     found: list[Test] = []
     before: list[Test] = []
-    for guard, test in cases:
+    for guards, test in runs:
+        guard = some(guards)
         if test != NEVER:
             found.append(every((*before, guard, test)))
         before.append(opposite(guard))
-        if guard == ALWAYS:
-            break
     return some(found)
 
 
@@ -180,7 +185,7 @@ def _ports(patterns: Sequence[Texts]) -> Iterator[int]:
     words = {str(number): number for number in range(65536)} if len(patterns) > 1 else {}
     for one in patterns:
         text = getattr(one, "text", "")
-        if text.isdigit() and text in one:
+        if text.isdecimal() and text in one:
             yield int(text)
         elif not text:
             yield from (number for word, number in words.items() if word in one)
@@ -239,7 +244,15 @@ def _pair(left: Value, right: Value) -> Value:
 
 def instead(old: Value, new: Value, when: Test) -> Value:
     """The new value where there is one, at times."""
-    cases = tuple((every((when, test)), one) for test, one in ways(new) if not isinstance(one, Missing))
-    if cases and cases[-1][0] == ALWAYS:
+    cases = tuple((every((when, test)), old if isinstance(one, Missing) else one) for test, one in ways(new))
+    if cases[-1][0] == ALWAYS:
         return Cases(cases[:-1], cases[-1][1]) if len(cases) > 1 else cases[0][1]
-    return Cases(cases, old) if cases else old
+    return Cases(cases, old)
+
+
+def each(value: Value, change: Callable[[Value], Value]) -> Value:
+    """The value with something done to what it may be; nothing is done to what is missing."""
+    if isinstance(value, Cases):
+        inner = tuple((test, each(one, change)) for test, one in value.cases)
+        return Cases(inner, each(value.otherwise, change))
+    return value if isinstance(value, Missing) else change(value)

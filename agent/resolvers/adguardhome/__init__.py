@@ -29,9 +29,9 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     if f"files{unit_of(PROGRAM)}" not in snapshot.artifacts:
         yield Want("files", Files(unit_of(PROGRAM)))
     for program in present(snapshot, PROGRAM, DEFAULT):
-        from agent.resolvers.adguardhome.views import load  # noqa: PLC0415 - see above
+        from agent.resolvers.adguardhome.views import wanted  # noqa: PLC0415 - see above
 
-        yield from load(snapshot, program, NONE).wants
+        yield from wanted(snapshot, program)
 
 
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
@@ -39,9 +39,9 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     programs = present(snapshot, PROGRAM, DEFAULT)
     if not programs:
         return Piece()
-    from agent.resolvers.adguardhome.views import load  # noqa: PLC0415 - see above
+    from agent.resolvers.adguardhome.views import resolver  # noqa: PLC0415 - see above
 
-    found = tuple(load(snapshot, one, Interest(interest)).resolver for one in programs)
+    found = tuple(resolver(snapshot, one, Interest(interest)) for one in programs)
     return Piece(resolvers=found, gaps=tuple(gap for one in found for gap in one.gaps))
 
 

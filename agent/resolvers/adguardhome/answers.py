@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from agent.model.intervals import Intervals, as_address
-from agent.model.names import normalise
+from agent.model.intervals import Intervals
 from agent.model.resolver import AddressList, AddressRule, Fate, NameSet, Outcome, Scope, View
 from agent.model.source import Source
 from agent.resolvers.adguardhome.lines import HostLine, parse
@@ -14,14 +14,14 @@ from agent.resolvers.adguardhome.rewrites import Entry, outcomes
 from agent.resolvers.adguardhome.rules import Asker, Blocking, FilterWriter, custom
 from agent.resolvers.adguardhome.settings import block_of
 from agent.resolvers.adguardhome.upstreams import upstreams
+from agent.resolvers.filtering.hosts import rules_of
 from agent.resolvers.filtering.regexes import EVERY
-from agent.snapshot.search import lines_about
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from agent.model.names import Interest
-    from agent.model.resolver import RuleList
+    from agent.model.resolver import Named, NameRule, RuleList
     from agent.resolvers.adguardhome.settings import Client, Settings
     from agent.resolvers.adguardhome.sources import Sources
 
@@ -91,17 +91,8 @@ class Answers:
     def _before(self, filters: FilterWriter) -> None:
         """What is decided before any filter."""
         writer, settings = filters.writer, self._settings
-        for text in settings.texts(settings.get("dns.blocked_hosts")):
-            source = settings.source(text)
-            found = parse(text.lower(), source)
-            if isinstance(found, HostLine):
-                names, followed = tuple(NameSet(Scope.EXACT, name) for name in found.names), True
-            elif found is not None:
-                names, followed = names_of(found.pattern)
-            else:
-                continue
-            why = Outcome(Fate.UNKNOWN, because=f"the pattern {text} is not followed")
-            writer.write(names, Outcome(Fate.DROPPED) if followed else why, source)
+        for names, outcome, source in self._refused:
+            writer.write(names, outcome, source)
         if self._yes(settings.get("dns.aaaa_disabled"), otherwise=False):
             writer.write((EVERY,), Outcome(Fate.NODATA), settings.source("aaaa_disabled: true"), frozenset({6}))
         writer.write((NameSet(Scope.EXACT, CANARY),), Outcome(Fate.NXDOMAIN), None)
@@ -111,53 +102,54 @@ class Answers:
             writer.write((NameSet(Scope.SUBTREE, domain.lower()),), unknown, settings.source("local_domain_name"))
         writer.next_stage()
 
+    @cached_property
+    def _refused(self) -> tuple[tuple[tuple[Named, ...], Outcome, Source], ...]:
+        """Names that nobody gets an answer about; exceptions among them count as well (``isBlockedHost``)."""
+        made: list[tuple[tuple[Named, ...], Outcome, Source]] = []
+        for text in self._settings.texts(self._settings.get("dns.blocked_hosts")):
+            source = self._settings.source(text)
+            found = parse(text.lower(), source)
+            outcome = Outcome(Fate.DROPPED)
+            if isinstance(found, HostLine):
+                made.append((tuple(NameSet(Scope.EXACT, name) for name in found.names), outcome, source))
+            elif found is not None and found.rewrite is None:
+                names, followed = names_of(found.pattern)
+                unknown = Outcome(Fate.UNKNOWN, because=f"the pattern {text} is not followed")
+                made.append((names, outcome if followed else unknown, source))
+        return tuple(made)
+
     def _rewritten(self, filters: FilterWriter) -> None:
         """The setting ``rewrites``, and the hosts file."""
-        settings, writer = self._settings, filters.writer
-        entries = [
-            Entry(str(one.get("domain", "")).lower(), str(one.get("answer", "")), self._place(one))
+        for names, family, outcome, source in self._rewrites:
+            filters.writer.write((names,), outcome, source, frozenset({family}))
+        filters.writer.next_stage()
+        for rule in self._hosts:
+            filters.writer.write((rule.names,), rule.outcome, rule.source, rule.families)
+        filters.writer.next_stage()
+
+    @cached_property
+    def _rewrites(self) -> tuple[tuple[NameSet, int, Outcome, Source], ...]:
+        settings = self._settings
+        if not self._yes(settings.of_filtering("rewrites_enabled"), otherwise=True):
+            return ()
+        listed = [
+            (str(one.get("domain", "")).lower(), str(one.get("answer", "")))
             for one in settings.tables(settings.of_filtering("rewrites"))
             if self._yes(one.get("enabled"), otherwise=True)
         ]
-        if self._yes(settings.of_filtering("rewrites_enabled"), otherwise=True):
-            for names, family, outcome, source in outcomes(self._touching(entries)):
-                writer.write((names,), outcome, source, frozenset({family}))
-        writer.next_stage()
-        known: dict[str, dict[tuple[int, int], Source]] = {}
-        for address, name, source in self._in_hosts_file():
-            known.setdefault(name, {}).setdefault(address, source)
-        for name, found in known.items():
-            for family in (4, 6):
-                mine = frozenset(one for one in found if one[0] == family)
-                outcome = Outcome(Fate.ADDRESSES, mine) if mine else Outcome(Fate.NODATA)
-                source = next((found[one] for one in found if one in mine), next(iter(found.values())))
-                writer.write((NameSet(Scope.EXACT, name),), outcome, source, frozenset({family}))
-        writer.next_stage()
+        every = [
+            Entry(domain, answer, settings.source(f"rewrite of {domain} to {answer}", domain))
+            for domain, answer in listed
+        ]
+        wanted = [one for one in every if self._interest.touches(one.domain.removeprefix("*."))]
+        for one in wanted:  # what these lead to matters as well
+            if one.family is None:
+                wanted += [each for each in every if each not in wanted and each.fits(one.answer.lower())]
+        return tuple(outcomes(wanted))
 
-    def _touching(self, entries: Sequence[Entry]) -> list[Entry]:
-        """The entries that matter: those about names of interest, and those that these lead to."""
-        wanted = [one for one in entries if self._interest.touches(one.domain.removeprefix("*."))]
-        for one in wanted:
-            wanted += [
-                each for each in entries if each not in wanted and one.family is None and each.fits(one.answer.lower())
-            ]
-        return wanted
-
-    def _place(self, one: dict[str, object]) -> Source:
-        domain = str(one.get("domain", ""))
-        return self._settings.source(f"rewrite of {domain} to {one.get('answer', '')}", f"domain: {domain}")
-
-    def _in_hosts_file(self) -> Iterator[tuple[tuple[int, int], str, Source]]:
-        for number, line in lines_about(self._sources.hosts.data, self._interest.names) if self._sources.hosts else ():
-            words = line.partition("#")[0].split()
-            address = as_address(words[0]) if len(words) > 1 else None
-            for word in words[1:] if address else ():
-                try:
-                    name = normalise(word)
-                except ValueError:
-                    continue
-                if address and self._sources.hosts and self._interest.holds(name):
-                    yield address, name, Source(self._sources.hosts.name, line.strip(), number)
+    @cached_property
+    def _hosts(self) -> tuple[NameRule, ...]:
+        return tuple(rules_of(self._sources.hosts, self._interest)) if self._sources.hosts else ()
 
     def _elsewhere(self, filters: FilterWriter, services: tuple[str, ...], *, watched: bool) -> None:
         """What tables of AdGuard Home's own and its servers decide."""

@@ -7,18 +7,22 @@ letter, digit, nor one of ``_-.%``) fits the end of a name, and nothing of a pat
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from agent.resolvers.filtering.regexes import EVERY, Dialect, concerned, name_pattern
+from agent.model.regular import Dialect
+from agent.resolvers.filtering.regexes import EVERY, concerned, name_pattern
 
 if TYPE_CHECKING:
-    from agent.model.resolver import NameSet
+    from agent.model.resolver import Named
 
 _BODY: Final = re.compile(r"[a-z0-9_.*-]*")
 _REST: Final = re.compile(r"[*^]*\|?")
 _AFTER_SLASH: Final = re.compile(r"/[a-z0-9.-]+\.")
 """``/name.`` is held against ``http://name/`` too."""
 
+MAX_KNOWN: Final = 20_000
+"""Patterns that are remembered: each is asked about for each kind of clients."""
 EVERYTHING: Final = ("", "$", "^", "^(.+\\.)?")
 """What patterns come to that are nothing but signs."""
 
@@ -68,7 +72,8 @@ def _joined(start: str, body: str, *, ends: bool) -> str:
     return f"{start}{words}{'$' if ends else ''}"
 
 
-def names_of(pattern: str) -> tuple[tuple[NameSet, ...], bool]:
+@lru_cache(maxsize=MAX_KNOWN)
+def names_of(pattern: str) -> tuple[tuple[Named, ...], bool]:
     """The names that a pattern fits, and whether that is known; else those among which all are that it fits."""
     regex = expression(pattern)
     if regex is None:

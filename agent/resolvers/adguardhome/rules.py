@@ -8,6 +8,7 @@ exception wins over an important rule, that over an exception, and that over a r
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import as_address
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from agent.model.names import Interest
-    from agent.model.resolver import RuleList
+    from agent.model.resolver import Named, RuleList
     from agent.model.source import Source
     from agent.resolvers.adguardhome.lines import FilterRule, HostLine, Who
     from agent.resolvers.adguardhome.lists import Lists
@@ -73,7 +74,7 @@ class _Known:
     """A rule with the names that it is about, or among which these are."""
 
     rule: FilterRule
-    names: tuple[NameSet, ...]
+    names: tuple[Named, ...]
     followed: bool
 
 
@@ -107,18 +108,20 @@ class FilterWriter:
         """Rules that say what is answered; an alias and a refusal come before addresses."""
         known = [one for one in self._known(lists.rules) if one.rule.rewrite is not None]
         exceptions = [one for one in known if one.rule.exception]
-        off = [one for one in exceptions if one.rule.rewrite == NOTHING]
-        for one in off:
-            if not one.followed:
-                self._writer.write(one.names, _not_followed(one), one.rule.source, one.rule.families)
-        said = [each for one in known if not one.rule.exception for each in _rewritten(one, exceptions, known)]
+        said = [each for one in known if not one.rule.exception for each in _rewritten(one, known)]
         for each in sorted(said, key=lambda one: one.place):
-            without = [one for one in off if one.followed and _meet(one, each.known)]
+            touching = [one for one in exceptions if _meet(one, each.known)]
+            without = [
+                one for one in touching if one.followed and one.rule.rewrite in (NOTHING, each.known.rule.rewrite)
+            ]
             self._but_for(each.known, without, each.itself)
+            for one in touching:
+                if one not in without:  # versions differ in what an exception with another value is about
+                    names = one.names if _is_closer(one, each.known) else each.known.names
+                    self._writer.write(names, _not_followed(one), one.rule.source, one.rule.families & each.families)
             self._writer.decide(each.known.names, each.outcome, each.known.rule.source, each.families)
-            if without or each.itself:
+            if touching or each.itself or each.known.rule.denyallow:
                 self._writer.next_stage()
-            self._since(each.known)
         self._writer.next_stage()
 
     def blocked(self, lists: Lists) -> None:
@@ -195,13 +198,12 @@ class _Said:
     """A name that is rewritten to itself, so not at all."""
 
 
-def _rewritten(one: _Known, exceptions: Sequence[_Known], known: Sequence[_Known]) -> Iterator[_Said]:
+def _rewritten(one: _Known, known: Sequence[_Known]) -> Iterator[_Said]:
     said, families = one.rule.rewrite, one.rule.families
-    touching = [each for each in exceptions if each.rule.rewrite != NOTHING and _meet(each, one)]
-    if said is None or any(each.rule.rewrite == said and each.rule.pattern == one.rule.pattern for each in touching):
+    if said is None:
         return
-    if touching or not one.followed:
-        yield _Said(1, one, _not_followed(touching[0] if touching else one), families)
+    if not one.followed:
+        yield _Said(1, one, _not_followed(one), families)
     elif said.name:
         itself = said.name if any(said.name in names for names in one.names) else ""
         yield _Said(1, one, Outcome(Fate.ALIAS, target=said.name), families, itself)
@@ -228,7 +230,8 @@ def _not_followed(one: _Known) -> Outcome:
 def _without_bad(known: Sequence[_Known]) -> Iterator[_Known]:
     """The rules but for those that another switches off by ``$badfilter`` (``removeBadfilterRules``).
 
-    Where another such rule is about the same name, what was switched off comes back in some versions.
+    It does so for the questions that it is about itself. Where another such rule is about the same name, what was
+    switched off comes back in some versions.
     """
     bad = [one for one in known if one.rule.badfilter]
     for one in known:
@@ -236,14 +239,25 @@ def _without_bad(known: Sequence[_Known]) -> Iterator[_Known]:
             continue
         negating = [each for each in bad if _negates(each.rule, one.rule)]
         others = [each for each in bad if each not in negating and _meet(each, one)]
+        left = one.rule.families.difference(*(each.rule.families for each in negating))
         if not negating:
             yield one
-        elif others:
+        elif others or any(each.rule.denyallow for each in negating):
             yield _Known(one.rule, one.names, followed=False)
+        elif left:
+            yield _Known(replace(one.rule, families=left), one.names, one.followed)
 
 
 def _meet(one: _Known, other: _Known) -> bool:
     return any(may_meet(a, b) for a in one.names for b in other.names)
+
+
+def _is_closer(one: _Known, other: _Known) -> bool:
+    """Whether a rule is surely about fewer names than another, of two that share some."""
+    mine, others = ([names for names in known.names if isinstance(names, NameSet)] for known in (one, other))
+    if len(mine) < len(one.names) or len(others) < len(other.names):
+        return False  # patterns
+    return min(len(names.text) for names in mine) > max(len(names.text) for names in others)
 
 
 def _negates(bad: FilterRule, rule: FilterRule) -> bool:

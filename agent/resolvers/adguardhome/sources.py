@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from agent.model.source import Gap
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.model.names import Interest
+    from agent.resolvers.adguardhome.lists import Lists
     from agent.resolvers.adguardhome.settings import Settings
     from agent.snapshot import Artifact
     from agent.snapshot.following import Following
@@ -21,18 +23,29 @@ MAX_LISTS: Final = 1000
 
 
 class Sources:
-    """The files, and what their lists say about the names of interest."""
+    """The files, and what their lists say about the names of interest, once that is asked."""
 
     def __init__(self, settings: Settings, following: Following, folder: str, interest: Interest) -> None:
         self._settings = settings
         self._following = following
         self._folder = folder.rstrip("/")
         self.gaps = [Gap(NAME, f"{key}: {why}", settings.source(key)) for key, why in settings.doubts()]
-        self.allowing = lists.read(self._files("whitelist_filters"), interest)
-        self.blocking = lists.read((*self._own_rules(), *self._files("filters")), interest)
+        self._interest = interest
+        self._allowing = tuple(self._files("whitelist_filters"))
+        self._blocking = (*self._own_rules(), *self._files("filters"))
         read_hosts = settings.yes(settings.get("dns.hostsfile_enabled"), otherwise=True)
         self.hosts = following.file(HOSTS) if read_hosts else None
         self.upstreams = self._upstreams_in_file()
+
+    @cached_property
+    def allowing(self) -> Lists:
+        """What is allowed whatever else is said."""
+        return lists.read(self._allowing, self._interest)
+
+    @cached_property
+    def blocking(self) -> Lists:
+        """What is blocked or rewritten, and the exceptions."""
+        return lists.read(self._blocking, self._interest)
 
     def _own_rules(self) -> Iterator[tuple[str, bytes, int]]:
         """The rules in the settings, which have a line each, as a list of its own."""

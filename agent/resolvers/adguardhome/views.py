@@ -6,6 +6,7 @@ own, which an audit cannot know. Where these would make a difference, the answer
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from agent.errors import Malformed
 from agent.model.intervals import Intervals
 from agent.model.network import Listener
-from agent.model.record import record
-from agent.model.resolver import Fate, NameRule, Outcome, Resolver, RuleList, View
+from agent.model.resolver import Fate, NameRule, Outcome, Resolver, RuleList, Safety, View
 from agent.model.source import Gap, Source
+from agent.resolvers.adguardhome import NONE
 from agent.resolvers.adguardhome.answers import Answers
 from agent.resolvers.adguardhome.settings import Client, Settings, block_of
 from agent.resolvers.adguardhome.sources import NAME, Sources
@@ -36,33 +37,38 @@ HOME: Final = "/opt/AdGuardHome"
 FILE: Final = "AdGuardHome.yaml"
 
 
-@record
-class Found:
-    """An AdGuard Home, and what is still to be asked."""
+def wanted(snapshot: Snapshot, program: Program) -> tuple[Want, ...]:
+    """What is still to be asked about one AdGuard Home."""
+    following = Following.of(snapshot, NAME, program)
+    folder, path = _places(program.arguments)
+    artifact = following.file(path, Source(path, ""))
+    if artifact is not None:
+        with suppress(Malformed):
+            Sources(Settings(artifact), following, folder, NONE)
+    return following.wants
 
-    resolver: Resolver
-    wants: tuple[Want, ...]
 
-
-def load(snapshot: Snapshot, program: Program, interest: Interest) -> Found:
+def resolver(snapshot: Snapshot, program: Program, interest: Interest) -> Resolver:
     """Read one AdGuard Home."""
     following = Following.of(snapshot, NAME, program)
     folder, path = _places(program.arguments)
     artifact = following.file(path, Source(path, ""))
     if artifact is None:
-        return Found(_unknown(following.gaps, program), following.wants)
+        return _unknown(following.gaps, program)
     try:
         settings = Settings(artifact)
     except Malformed as error:
-        return Found(_unknown((Gap(NAME, str(error), Source(artifact.name, "")),), program), following.wants)
+        return _unknown((Gap(NAME, str(error), Source(artifact.name, "")),), program)
     sources = Sources(settings, following, folder, interest)
     views, doubts = _views(settings, sources, Answers(settings, sources, interest))
     gaps = (*following.gaps, *sources.gaps)
     if gaps:
         views = tuple(_doubted(view, str(gaps[0]), gaps[0].source) for view in views)
     listeners = program.listeners or tuple(_listeners(settings))
+    asks = settings.yes(settings.get("dns.enable_dnssec"), otherwise=False)
+    safety = Safety(asks, settings.source(f"enable_dnssec: {str(asks).lower()}"))  # its servers validate then
     source = Source(artifact.name, "")
-    return Found(Resolver(NAME, views, listeners, source, (*gaps, *doubts), program.addresses), following.wants)
+    return Resolver(NAME, views, listeners, source, (*gaps, *doubts), program.addresses, safety=safety)
 
 
 def _places(arguments: Sequence[str]) -> tuple[str, str]:

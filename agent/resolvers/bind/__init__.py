@@ -12,13 +12,15 @@ from agent.kind import Kind, Piece
 from agent.model.names import Interest
 from agent.snapshot import Files, Want
 from agent.snapshot.following import Following
-from agent.snapshot.programs import present, unit_of
+from agent.snapshot.programs import present, running, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from agent.model.network import Listener
     from agent.model.resolver import Resolver
     from agent.snapshot import Snapshot
+    from agent.snapshot.programs import Program
 
 NAME: Final = "named"
 NONE: Final = Interest({"invalid"})
@@ -54,7 +56,17 @@ def _resolvers(snapshot: Snapshot, interest: Interest) -> Iterator[Resolver]:
     for program in programs:
         following = Following(snapshot, NAME)
         found = resolver(program.arguments, snapshot, following, interest)
-        yield replace(found, listeners=program.listeners or found.listeners)
+        yield replace(found, listeners=program.listeners or tuple(_free(found.listeners, running(snapshot))))
+
+
+def _free(listeners: Iterable[Listener], others: Iterable[Program]) -> Iterator[Listener]:
+    """Where a named that starts at boot will listen: clients ask others that have its port now."""
+    taken = {one.port for other in others for one in other.listeners if not _is_loopback(one.address)}
+    return (one for one in listeners if one.port not in taken)
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
 
 
 KIND = Kind(NAME, wants, read)

@@ -12,11 +12,11 @@ from agent.model.record import record
 from agent.model.resolver import AddressList, AddressRule, Fate, NameRule, NameSet, Outcome, RuleList, Scope, View
 from agent.model.source import Gap
 from agent.resolvers.bind.addresses import FAMILIES, NOBODY, parted
-from agent.resolvers.bind.configuration import zone_name
 from agent.resolvers.bind.forwards import forwards
 from agent.resolvers.bind.policies import client_triggers, stages
 from agent.resolvers.bind.settle import NOTHING, Manner, Settling
 from agent.resolvers.bind.zones import STUBS, TABLED, Unread, deepest_first, served
+from agent.resolvers.unbound.words import zone_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,10 +7,11 @@ from posixpath import normpath
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
-from agent.model.names import Interest, normalise
+from agent.model.names import Interest
 from agent.model.record import record
 from agent.model.source import Gap, Source
 from agent.resolvers.bind.statements import Block, Statement, statements
+from agent.resolvers.unbound.words import zone_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,15 +102,6 @@ def _zones(block: Block) -> Iterator[str]:
             yield zone_name(one.value())
 
 
-def zone_name(text: str) -> str:
-    """A zone's name; empty for the root."""
-    bare = text.strip().rstrip(".")
-    try:
-        return normalise(bare) if bare else ""
-    except ValueError:
-        return bare.lower()
-
-
 def _path(text: str, directory: str, root: str) -> str:
     inside = text if text.startswith("/") else f"{directory}/{text}"
     return root + normpath("/" + inside.lstrip("/"))
@@ -142,10 +134,9 @@ class _Reader:
             if one.name == "directory":  # named goes there at once
                 self.directory = _path(one.value(), self.directory, "")
                 self.has_directory = True
-            elif one.name == "zone":
-                self._note(
-                    " ".join(f"{each.name} {each.value()}" for each in one.block.statements), one.block.text("file")
-                )
+            elif one.name == "zone" and one.block.text("type").lower() != "hint":
+                words = " ".join(f"{each.name} {each.value()}" for each in one.block.statements)
+                self._note(words, one.block.text("file"))
             for policy in one.block.all("response-policy"):
                 self.policies.update(zone_name(zone.value()) for zone in policy.block.all("zone"))
             if one.name in MAPS and one.block.statements:

@@ -14,9 +14,9 @@ from agent.model.intervals import Intervals, address_value, as_address
 from agent.model.record import record
 from agent.model.resolver import AddressList, AddressRule, Fate, NameRule, NameSet, Outcome, RuleList, Scope
 from agent.resolvers.bind.access import YES
-from agent.resolvers.bind.configuration import zone_name
 from agent.resolvers.bind.contents import Node
 from agent.resolvers.bind.zones import Unread
+from agent.resolvers.unbound.words import zone_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,6 +46,7 @@ OVERRIDES: Final = {
     "passthru": ON, "no-op": ON, "tcp-only": ON, "drop": Outcome(Fate.DROPPED), "nxdomain": Outcome(Fate.NXDOMAIN),
     "nodata": Outcome(Fate.NODATA),
 }  # fmt: skip
+SHADOWED: Final = Outcome(Fate.UNKNOWN, because="a disabled policy zone has triggers for these addresses as well")
 NS_SWITCHES: Final = {"rpz-nsip": "nsip-enable", "rpz-nsdname": "nsdname-enable"}
 
 
@@ -64,6 +65,8 @@ class Policy:
     contents: Contents | None = None
     doubt: str = ""
     """Why what it says is not known."""
+    shadows: tuple[tuple[str, int, Intervals], ...] = ()
+    """Kinds, families and addresses of triggers in disabled zones before it, at which named may end its search."""
 
     def fixed(self) -> Outcome | None:
         """Give the action that takes the place of those in the zone."""
@@ -75,19 +78,19 @@ class Policy:
 def policies(own: Block, options: Block, table: Table, files: Files, interest: Interest) -> Iterator[Policy]:
     """The policy zones of a view in their order."""
     said = own.get("response-policy") or options.get("response-policy")
-    for one in said.block.all("zone") if said else ():
+    if said is None:
+        return
+    shadows: tuple[tuple[str, int, Intervals], ...] = ()
+    for one in said.block.all("zone"):
         name = zone_name(one.value())
-
-        def setting(key: str, one: Statement = one) -> bool:
-            return (one.after(key) or (said.after(key) if said else "") or "yes").lower() in YES
-
         policy = Policy(
             name,
             one.source,
             one.after("policy").lower() or "given",
             zone_name(one.after("cname")),
-            setting("recursive-only"),
-            frozenset(kind for kind, switch in NS_SWITCHES.items() if setting(switch)),
+            _is_on("recursive-only", one, said),
+            frozenset(kind for kind, switch in NS_SWITCHES.items() if _is_on(switch, one, said)),
+            shadows=shadows,
         )
         zone = table.zones.get(name)
         if zone is None:
@@ -95,11 +98,26 @@ def policies(own: Block, options: Block, table: Table, files: Files, interest: I
             continue
         contents = files.of(zone, interest, policy=True)
         if not isinstance(contents, Unread):
-            yield replace(policy, contents=contents)
-        elif contents.not_loaded:  # without the zone there is no policy
+            policy = replace(policy, contents=contents)
+            shadows += tuple(_shadows(policy)) if policy.action == "disabled" else ()
+            yield policy
+        elif contents.not_loaded and not contents.has_triggers:  # without the zone there is no policy
             yield policy
         else:
             yield replace(policy, doubt=contents.reason)
+
+
+def _shadows(policy: Policy) -> Iterator[tuple[str, int, Intervals]]:
+    for kind in ("rpz-ip", "rpz-client-ip"):
+        blocks = _by_length(replace(policy, action="given"), kind)
+        for family in FAMILIES:
+            if alike := [block.addresses for block in blocks if block.family == family]:
+                yield kind, family, Intervals.union(alike)
+
+
+def _is_on(switch: str, *said: Statement) -> bool:
+    """What the first statement says that speaks of a switch; on where none does."""
+    return next((text for one in said if (text := one.after(switch).lower())), "yes") in YES
 
 
 @record
@@ -249,6 +267,8 @@ def _by_length(policy: Policy, kind: str) -> list[_Block]:
             continue  # named warns of it and goes on
         node = Node(records[0].owner, tuple(records))
         outcomes = {family: policy.fixed() or _outcome(node, family, "") for family in FAMILIES}
+        if any((which, family) == (kind, block[0]) and where & block[1] for which, family, where in policy.shadows):
+            outcomes = dict.fromkeys(FAMILIES, SHADOWED)
         read.append(_Block(*block, block[1].size(), outcomes, policy.contents.where(records[0])))
     return sorted(read, key=lambda one: (one.family, one.size, one.addresses.starts))
 

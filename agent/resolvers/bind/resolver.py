@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.names import Interest
 from agent.model.network import Listener
-from agent.model.resolver import Fate, Outcome, Resolver, RuleList, View
+from agent.model.resolver import Fate, Outcome, Resolver, RuleList, Safety, View
 from agent.resolvers.bind.access import Reader
 from agent.resolvers.bind.addresses import EVERY, FAMILIES, Addresses, Lists
 from agent.resolvers.bind.clients import Served, views_of
@@ -62,7 +62,16 @@ def resolver(arguments: Sequence[str], snapshot: Snapshot, following: Following,
     made = tuple(_doubted(view, doubt) for view in views) if doubt else views
     text = read.options.text("port")
     port = int(text) if text.isdecimal() else read.port or 53
-    return Resolver("named", _last_for_all(made), tuple(_listeners(read.options, port)), read.source, gaps)
+    listeners = tuple(_listeners(read.options, port))
+    return Resolver("named", _last_for_all(made), listeners, read.source, gaps, safety=_safety(read.options))
+
+
+def _safety(options: Block) -> Safety:
+    """``dnssec-validation`` is auto where nothing is said; ``query-source`` may name a port for all questions."""
+    said = options.get("dnssec-validation")
+    fixed = [one for one in options.all("query-source", "query-source-v6") if one.after("port") not in ("", "*")]
+    validates = said is None or said.value().lower() != "no"
+    return Safety(validates, said.source if said else None, fixed[0].source if fixed else None)
 
 
 class _Maker:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.model.source import Gap
-from agent.resolvers.bind.configuration import zone_name
 from agent.resolvers.bind.options import HARMLESS, MODELLED, OPEN
+from agent.resolvers.unbound.words import zone_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,9 @@ from agent.model.intervals import as_address
 from agent.model.record import record
 from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Scope
 from agent.model.source import Gap, Source
-from agent.resolvers.bind.configuration import JOURNALED, zone_name
-from agent.resolvers.bind.contents import RAW, Checks, NotLoaded, contents
+from agent.resolvers.bind.configuration import JOURNALED
+from agent.resolvers.bind.contents import RAW, TRIGGERS, Checks, NotLoaded, contents
+from agent.resolvers.unbound.words import zone_name
 from agent.snapshot import Status
 from agent.snapshot.following import FILES
 
@@ -54,6 +55,8 @@ class Unread:
     reason: str
     not_loaded: bool = False
     """The file is not there or wrong: named starts without the zone."""
+    has_triggers: bool = False
+    """It speaks of addresses, which policies after it may stumble over nevertheless."""
 
 
 @record(eq=False)
@@ -134,7 +137,8 @@ class Files:
         try:
             return contents(artifact, zone.name, interest, self._checks(zone), policy=policy)
         except NotLoaded as error:
-            return Unread(f"zone {zone.name or '.'} is not loaded: {error}", not_loaded=True)
+            speaks = any(f".{kind}".encode() in artifact.data for kind in TRIGGERS)
+            return Unread(f"zone {zone.name or '.'} is not loaded: {error}", not_loaded=True, has_triggers=speaks)
         except Malformed as error:
             place = f"line {error.line}: " if error.line else ""
             return self._open(zone, f"{place}{error}", Source(artifact.name, "", error.line))

@@ -328,11 +328,14 @@ class _Reader:
 
 
 def _split(value: str) -> tuple[tuple[str, ...], str]:
-    """``/a/b/rest`` to its domains and the rest; without a slash one domain: every name."""
+    """``/a/b/rest`` to its domains and the rest; without a slash one domain: every name.
+
+    An empty one between slashes stands for names without a dot, which no service has.
+    """
     if not value.startswith("/"):
         return ("",), value
     *domains, rest = value[1:].split("/")
-    return (tuple(domains), rest) if domains else (("",), rest)
+    return (tuple(one for one in domains if one), rest) if domains else (("",), rest)
 
 
 def _server(text: str) -> str:

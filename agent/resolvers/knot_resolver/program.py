@@ -73,6 +73,8 @@ class Program:
         self.hints = Hints(interest)
         self.listeners: list[Listener] = []
         self.gaps: list[Gap] = []
+        self.unguarded: Source | None = None
+        """The statement that takes away the root's keys, without which nothing is validated."""
 
     def run(self, artifact: Artifact) -> None:
         """Go through one file."""
@@ -97,6 +99,8 @@ class Program:
             raise Malformed(f"{hidden or 'a function'} is called within something else")
         if isinstance(value, Computed) and not one.target:
             raise Malformed("a program decides")
+        if isinstance(value, Call) and value.function == "trust_anchors.remove" and value.arguments == (".",):
+            self.unguarded = one.source
         if isinstance(value, Call):
             self._call(value, one.source)
         elif one.target == "modules" and isinstance(value, Table):

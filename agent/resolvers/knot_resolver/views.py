@@ -23,6 +23,7 @@ from agent.model.resolver import (
     Outcome,
     Resolver,
     RuleList,
+    Safety,
     View,
     meet,
 )
@@ -62,7 +63,8 @@ def resolver(arguments: Sequence[str], following: Following, interest: Interest)
     doubt = Outcome(Fate.UNKNOWN, because=str(gaps[0])) if gaps else None
     views = tuple(_Maker(program, doubt).views())
     given = tuple(program.listeners) or (Listener("udp", "127.0.0.1", 53), Listener("udp", "::1", 53))
-    return Resolver(KIND, views, given, source, tuple(gaps))
+    unguarded = program.unguarded
+    return Resolver(KIND, views, given, source, tuple(gaps), safety=Safety(unguarded is None, unguarded))
 
 
 def _program(arguments: Sequence[str], following: Following, interest: Interest) -> tuple[Program, Source | None]:

@@ -28,6 +28,7 @@ from agent.model.resolver import (
     Outcome,
     Resolver,
     RuleList,
+    Safety,
     Scope,
     View,
 )
@@ -92,7 +93,16 @@ def resolver(arguments: Sequence[str], following: Following, interest: Interest)
     maker = _Maker(found, onward, doubt, given)
     views = tuple(apart([*proxied(given), *maker.views(addresses)]))
     shut_out = View((), doubt if doubt and (odd or not given.source) else DROPPED)
-    return Resolver(KIND, (*views, shut_out), tuple(_listeners(given)), given.source, tuple(gaps))
+    every = (*views, shut_out)
+    return Resolver(KIND, every, tuple(_listeners(given)), given.source, tuple(gaps), safety=_safety(given))
+
+
+def _safety(given: Settings) -> Safety:
+    """``dnssec=process``, the default, validates just for clients that ask for it."""
+    validation = given.get("dnssec")
+    low, high = given.get("udp-source-port-min"), given.get("udp-source-port-max")
+    fixed = (low.source or high.source) if low.value == high.value else None
+    return Safety(validation.value.lower() == "validate", validation.source, fixed)
 
 
 def _too_many(zones: Sequence[PolicyZone]) -> Iterator[Gap]:

@@ -22,8 +22,6 @@ NAME: Final = "pihole"
 PROGRAM: Final = "pihole-FTL"
 VERSION_6: Final = "/etc/pihole/pihole.toml"
 VERSION_5: Final = "/etc/pihole/setupVars.conf"
-NONE: Final = Interest({"invalid"})
-"""Which files are named does not depend on names."""
 
 
 def wants(snapshot: Snapshot) -> Iterable[Want]:
@@ -31,9 +29,9 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     if f"files{unit_of(PROGRAM)}" not in snapshot.artifacts:
         yield Want("files", Files(unit_of(PROGRAM)))
     for program in _present(snapshot):
-        from agent.resolvers.pihole.views import load  # noqa: PLC0415 - see above
+        from agent.resolvers.pihole.views import wanted  # noqa: PLC0415 - see above
 
-        yield from load(snapshot, program, NONE).wants
+        yield from wanted(snapshot, program)
 
 
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
@@ -41,9 +39,9 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     programs = _present(snapshot)
     if not programs:
         return Piece()
-    from agent.resolvers.pihole.views import load  # noqa: PLC0415 - see above
+    from agent.resolvers.pihole.views import resolver  # noqa: PLC0415 - see above
 
-    found = tuple(load(snapshot, one, Interest(interest)).resolver for one in programs)
+    found = tuple(resolver(snapshot, one, Interest(interest)) for one in programs)
     return Piece(resolvers=found, gaps=tuple(gap for one in found for gap in one.gaps))
 
 

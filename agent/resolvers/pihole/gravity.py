@@ -18,7 +18,7 @@ from agent.snapshot import Rows
 from agent.snapshot.table import columns_of, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from agent.model.intervals import Interval
     from agent.model.names import Interest
@@ -73,7 +73,7 @@ class Client:
 class Gravity:
     """The database; an attribute for each list, in the order in which FTL looks."""
 
-    def __init__(self, tables: dict[str, Artifact], interest: Interest) -> None:
+    def __init__(self, tables: Mapping[str, Artifact], interest: Interest) -> None:
         self._tables = tables
         self._interest = interest
         self._enabled = frozenset(row["id"] for _, row in self._rows("group") if row["enabled"] == "1")

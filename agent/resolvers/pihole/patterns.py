@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent.model.intervals import as_address
 from agent.model.record import record
-from agent.model.resolver import BOTH, Fate, NameSet, Outcome
+from agent.model.regular import Dialect
+from agent.model.resolver import BOTH, Fate, Outcome
 from agent.resolvers.filtering.block_page import THIS_HOST, answered_with
-from agent.resolvers.filtering.regexes import Dialect, name_pattern
+from agent.resolvers.filtering.regexes import name_pattern
+
+if TYPE_CHECKING:
+    from agent.model.resolver import Named
 
 FAMILIES: Final = {"A": 4, "AAAA": 6}
 OTHER_TYPES: Final = frozenset({
@@ -21,11 +25,11 @@ REPLIES: Final = {
 
 
 @record
-class Pattern:
+class Expression:
     """One expression; ``names`` is None where it is not followed."""
 
     text: str
-    names: tuple[NameSet, ...] | None
+    names: tuple[Named, ...] | None
     families: frozenset[int] = BOTH
     inverted: bool = False
     reply: str = ""
@@ -42,7 +46,7 @@ class Pattern:
         return answered_with((given if given and given[0] == family else own or THIS_HOST[family],))
 
 
-def pattern(text: str, version: int) -> Pattern | None:
+def expression(text: str, version: int) -> Expression | None:
     """Read an expression; None for one that FTL leaves out."""
     parts = [part for part in text.split(";") if part]
     if not parts:
@@ -65,7 +69,7 @@ def pattern(text: str, version: int) -> Pattern | None:
                 return None
         elif version > 5:  # before, it was ignored
             return None
-    return Pattern(regex, name_pattern(regex, Dialect.POSIX), families, inverted, reply)
+    return Expression(regex, name_pattern(regex, Dialect.TRE), families, inverted, reply)
 
 
 def _types(text: str) -> frozenset[int] | None:

@@ -12,12 +12,13 @@ from agent.model.resolver import BOTH, Fate, NameRule, NameSet, Outcome, RuleLis
 from agent.resolvers.filtering.block_page import THIS_HOST, answered_with
 from agent.resolvers.filtering.regexes import EVERY, concerned
 from agent.resolvers.filtering.writer import LET_THROUGH, NEXT, RuleWriter
-from agent.resolvers.pihole.patterns import Pattern, pattern
+from agent.resolvers.pihole.patterns import Expression, expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agent.model.names import Interest
+    from agent.model.resolver import Named
     from agent.model.source import Source
     from agent.resolvers.pihole.gravity import Entry, Gravity
     from agent.resolvers.pihole.settings import Settings
@@ -79,10 +80,10 @@ class _Lists:
         first = (RuleList(tuple(self._special)),) if self._special else ()
         return (*first, *self._writer.finished())
 
-    def allow(self, names: Iterable[NameSet], source: Source, families: frozenset[int] = BOTH) -> None:
+    def allow(self, names: Iterable[Named], source: Source, families: frozenset[int] = BOTH) -> None:
         self._writer.write(names, LET_THROUGH, source, families)
 
-    def deny(self, names: Iterable[NameSet], source: Source, found: Pattern | None = None) -> None:
+    def deny(self, names: Iterable[Named], source: Source, found: Expression | None = None) -> None:
         every = tuple(names)
         for family in sorted(found.families if found else BOTH):
             outcome = found.outcome(family, self._settings.own_address(family)) if found else None
@@ -101,7 +102,7 @@ class _Lists:
 
     def expression(self, entry: Entry, *, allows: bool) -> None:
         """A regular expression; where it is not followed, the names that it may be about are unknown."""
-        found = pattern(entry.text, self._settings.version)
+        found = expression(entry.text, self._settings.version)
         if found is None:
             return
         if found.names is None:
@@ -119,7 +120,7 @@ class _Lists:
         if found.inverted:
             self._writer.next_stage()
 
-    def _not_followed(self, entry: Entry, found: Pattern, *, allows: bool) -> None:
+    def _not_followed(self, entry: Entry, found: Expression, *, allows: bool) -> None:
         why = f"the regular expression {found.text} is not followed"
         names = (EVERY,) if found.inverted else concerned(found.text)
         if allows:

@@ -13,11 +13,13 @@ from agent.errors import Malformed
 from agent.model.record import record
 from agent.model.resolver import Fate, NameRule, Outcome, RuleList, View
 from agent.model.source import Gap, Source
+from agent.resolvers.dnsmasq import NONE
 from agent.resolvers.dnsmasq.files import load as load_dnsmasq
 from agent.resolvers.dnsmasq.rules import resolver as resolver_of_dnsmasq
 from agent.resolvers.filtering.closest import closest
 from agent.resolvers.filtering.regexes import EVERY
 from agent.resolvers.filtering.writer import differing
+from agent.resolvers.pihole import NAME
 from agent.resolvers.pihole.gravity import DEFAULT, Gravity, tables
 from agent.resolvers.pihole.rules import stages
 from agent.resolvers.pihole.settings import settings as read_settings
@@ -25,6 +27,8 @@ from agent.snapshot.following import Following
 from agent.snapshot.programs import ARTIFACT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agent.model.intervals import Intervals
     from agent.model.names import Interest
     from agent.model.resolver import Resolver
@@ -37,44 +41,56 @@ CONF: Final = "/etc/pihole/dnsmasq.conf"
 
 
 @record
-class Found:
-    """A Pi-hole, and what is still to be asked."""
+class _Files:
+    """What a Pi-hole's files say, and what is wrong with them."""
 
-    resolver: Resolver
+    settings: Settings
+    tables: Mapping[str, Artifact]
+    gaps: tuple[Gap, ...]
     wants: tuple[Want, ...]
 
 
-def load(snapshot: Snapshot, program: Program, interest: Interest) -> Found:
-    """Read one Pi-hole."""
-    following = Following.of(snapshot, "pihole", program)
+def _files(snapshot: Snapshot, program: Program) -> _Files:
+    following = Following.of(snapshot, NAME, program)
     settings = read_settings(following)
     named_by = settings.sources.get("files.gravity", Source(ARTIFACT, ""))
     damage: tuple[Gap, ...] = ()
-    lists: dict[str, Artifact] = {}
+    found: Mapping[str, Artifact] = {}
     try:
-        lists = tables(settings.gravity, following, named_by)
+        found = tables(settings.gravity, following, named_by)
     except Malformed as error:
-        damage = (Gap("pihole", str(error), named_by),)
-    inner = load_dnsmasq(snapshot, replace(program, arguments=_arguments(program, settings)), interest)
+        damage = (Gap(NAME, str(error), named_by),)
+    return _Files(settings, found, (*settings.gaps, *following.gaps, *damage), following.wants)
+
+
+def wanted(snapshot: Snapshot, program: Program) -> tuple[Want, ...]:
+    """What is still to be asked about one Pi-hole."""
+    files = _files(snapshot, program)
+    return (*files.wants, *load_dnsmasq(snapshot, _inner(program, files.settings), NONE).wants)
+
+
+def resolver(snapshot: Snapshot, program: Program, interest: Interest) -> Resolver:
+    """Read one Pi-hole."""
+    files = _files(snapshot, program)
+    settings, gaps = files.settings, files.gaps
+    inner = load_dnsmasq(snapshot, _inner(program, settings), interest)
     base = resolver_of_dnsmasq(inner, interest, program)
-    gaps = (*settings.gaps, *following.gaps, *damage)
     if gaps:
         unknown = RuleList((NameRule(EVERY, Outcome(Fate.UNKNOWN, because=str(gaps[0])), gaps[0].source),))
         views: tuple[View, ...] = (_view((unknown,), base, settings),)
     elif not settings.yes("dns.blocking.active"):
         views = (_view((), base, settings),)
     else:
-        views, of_clients = _views(Gravity(lists, interest), base, settings, interest)
+        views, of_clients = _views(Gravity(files.tables, interest), base, settings, interest)
         gaps = (*gaps, *of_clients)
-    found = replace(base, kind="pihole", views=views, gaps=(*base.gaps, *gaps))
-    return Found(found, (*following.wants, *inner.wants))
+    return replace(base, kind=NAME, views=views, gaps=(*base.gaps, *gaps))
 
 
-def _arguments(program: Program, settings: Settings) -> tuple[str, ...]:
-    """What the dnsmasq inside is told: options behind ``--``, and in version 6 its own file."""
+def _inner(program: Program, settings: Settings) -> Program:
+    """The dnsmasq inside: it is told the options behind ``--``, and in version 6 its own file."""
     arguments = program.arguments
     given = arguments[arguments.index("--") + 1 :] if "--" in arguments else ()
-    return (program.name, *(("-C", CONF) if settings.version > 5 else ()), *given)
+    return replace(program, arguments=(program.name, *(("-C", CONF) if settings.version > 5 else ()), *given))
 
 
 def _view(
@@ -110,6 +126,6 @@ def _views(
         why = f"what {one.text} gets differs, and its addresses are not known"
         if one.block is None and (found := tuple(differing(usual, lists(one.groups), why, one.source))):
             doubtful |= dict.fromkeys(found)
-            gaps.append(Gap("pihole", why, one.source))
+            gaps.append(Gap(NAME, why, one.source))
     others = (RuleList(tuple(doubtful)), *usual) if doubtful else usual
     return (*views, _view(others, base, settings)), tuple(gaps)

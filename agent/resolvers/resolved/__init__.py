@@ -51,7 +51,7 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     from agent.resolvers.resolved.views import load  # noqa: PLC0415 - see above
 
     asked = tuple(_asked(snapshot))
-    found = tuple(each for one in programs for each in load(snapshot, one, Interest(interest)).resolvers)
+    found = tuple(load(snapshot, one, Interest(interest)).resolver for one in programs)
     if asked:  # whether the stub listens or not
         listeners = tuple(dict.fromkeys((*found[0].listeners, Listener("udp", STUB, 53))))
         found = (replace(found[0], listeners=listeners), *found[1:])

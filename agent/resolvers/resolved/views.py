@@ -5,25 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.model.intervals import as_address
-from agent.model.names import normalise
 from agent.model.network import Listener
 from agent.model.record import record
-from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Resolver, RuleList, Scope, View
+from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Resolver, RuleList, Safety, Scope, View
 from agent.model.source import Gap, Source
+from agent.resolvers.filtering.hosts import rules_of
 from agent.resolvers.filtering.regexes import EVERY
-from agent.resolvers.resolved.ini import TRUE, Settings, read
+from agent.resolvers.resolved.ini import FALSE, TRUE, Settings, read
 from agent.resolvers.resolved.options import doubt_about
 from agent.resolvers.resolved.scopes import STUBS, scopes
 from agent.snapshot.following import Following
-from agent.snapshot.search import lines_about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from agent.model.names import Interest
     from agent.resolvers.resolved.scopes import Scope as Servers
-    from agent.snapshot import Artifact, Snapshot, Want
+    from agent.snapshot import Snapshot, Want
     from agent.snapshot.programs import Program
 
 NAME: Final = "systemd-resolved"
@@ -36,14 +34,14 @@ TYPES: Final = {"A": 4, "AAAA": 6}
 
 @record
 class Found:
-    """The two faces of a resolved, and what is still to be asked."""
+    """A resolved, and what is still to be asked."""
 
-    resolvers: tuple[Resolver, ...]
+    resolver: Resolver
     wants: tuple[Want, ...]
 
 
 def load(snapshot: Snapshot, program: Program, interest: Interest) -> Found:
-    """Read a resolved: 127.0.0.54 passes all on, all other addresses know the hosts file as well."""
+    """Read a resolved. 127.0.0.54, which its manual says passes all on, knows the hosts file as well (version 252)."""
     following = Following.of(snapshot, NAME, program)
     settings = read("resolved.conf", following, "Resolve")
     servers = scopes(settings, following, runs=bool(program.pid))
@@ -54,23 +52,18 @@ def load(snapshot: Snapshot, program: Program, interest: Interest) -> Found:
         otherwise = Outcome(Fate.UNKNOWN, because=str(gaps[0]))
         passing = RuleList(tuple(replace(rule, outcome=otherwise) for rule in passing.rules))
     refused = RuleList(tuple(_refused(settings)))
-    known = RuleList(tuple(_known(hosts, interest)) if hosts else ())
+    # a name with 0.0.0.0 or :: alone has no addresses (``manager_etc_hosts_lookup``)
+    known = RuleList(tuple(rules_of(hosts, interest, null_is_none=True)) if hosts else ())
     source = next((one.source for one in settings), Source("files/etc/systemd/resolved.conf", ""))
+    view = View((refused, known, passing), otherwise)
     listeners = program.listeners or tuple(_listeners(settings))
-    whole = Resolver(
-        NAME,
-        (View((refused, known, passing), otherwise),),
-        tuple(one for one in listeners if one.address != STUBS[1]),
-        source,
-        gaps,
-    )
-    plain = Resolver(
-        NAME,
-        (View((refused, passing), otherwise),),
-        tuple(one for one in listeners if one.address == STUBS[1]),
-        source,
-    )
-    return Found((whole, plain) if plain.listeners else (whole,), following.wants)
+    return Found(Resolver(NAME, (view,), listeners, source, gaps, safety=_safety(settings)), following.wants)
+
+
+def _safety(settings: Settings) -> Safety:
+    """What ``DNSSEC=`` says; without it distributions differ."""
+    said = next((one for one in reversed(tuple(settings)) if one.key == "DNSSEC" and one.value), None)
+    return Safety(None if said is None else said.value.lower() not in FALSE, said.source if said else None)
 
 
 def _doubts(settings: Settings) -> Iterator[Gap]:
@@ -106,27 +99,6 @@ def _refused(settings: Settings) -> Iterator[NameRule]:
     for word, source in settings.words("RefuseRecordTypes"):
         if family := TYPES.get(word.upper()):
             yield NameRule(EVERY, WITHOUT_SERVERS, source, frozenset({family}))
-
-
-def _known(artifact: Artifact, interest: Interest) -> Iterator[NameRule]:
-    """The hosts file; a name with 0.0.0.0 or :: alone has no addresses (``manager_etc_hosts_lookup``)."""
-    found: dict[str, dict[tuple[int, int], Source]] = {}
-    for number, line in lines_about(artifact.data, interest.names):
-        words = line.partition("#")[0].split()
-        address = as_address(words[0]) if len(words) > 1 else None
-        for word in words[1:] if address else ():
-            try:
-                name = normalise(word)
-            except ValueError:
-                continue
-            if address and interest.holds(name):
-                found.setdefault(name, {}).setdefault(address, Source(artifact.name, line.strip(), number))
-    for name, addresses in found.items():
-        for family in (4, 6):
-            mine = frozenset(one for one in addresses if one[0] == family and one[1])
-            outcome = Outcome(Fate.ADDRESSES, mine) if mine else Outcome(Fate.NODATA)
-            source = next((addresses[one] for one in addresses if one in mine), next(iter(addresses.values())))
-            yield NameRule(NameSet(Scope.EXACT, name), outcome, source, frozenset({family}))
 
 
 def _listeners(settings: Settings) -> Iterator[Listener]:
