@@ -41,7 +41,7 @@ PORTS: Final = (80, 443)
 PATIENCE: Final = 3.0
 """Seconds that the client waits for anything."""
 REACHED: Final = b"reached"
-HIDDEN: Final = 'mount -t tmpfs none /etc/systemd; exec "$0" "$@"'
+HIDDEN: Final = 'mount -t tmpfs none /etc/systemd/system; exec "$0" "$@"'
 LINKS: Final = """
 ip link set lo up
 ip link add lan0 address 02:00:00:00:07:01 type veth peer name eth0 address 02:00:00:00:07:14 netns {client}
