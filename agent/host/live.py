@@ -85,13 +85,11 @@ class LiveHost:
     def _files(self, pattern: str, remedy: str) -> Iterator[Artifact]:
         found = sorted(glob.glob(pattern)) if may_read(pattern) else []  # noqa: PTH207 - the pattern is absolute
         for path in found or [pattern]:
-            if os.path.realpath(path) == os.devnull and may_read(pattern):  # systemd's way to switch a file off
+            target = _led_to(path)
+            if target == os.devnull and may_read(pattern):  # systemd's way to switch a file off
                 yield Artifact(f"files{path}", Status.OK)
-                continue
-            # a link does not make a secret readable; what the kernel says is on our list by name; links in containers
-            # are not followed at all
-            target = path if split(path)[0] else os.path.realpath(path)
-            if may_read(pattern) and (pattern in FILES or is_configuration(target)):
+            # a link does not make a secret readable; what the kernel says is on our list by name
+            elif may_read(pattern) and (pattern in FILES or is_configuration(target)):
                 yield _read(path, remedy)
             else:
                 yield Artifact(f"files{path}", Status.DENIED, detail="not a place that configuration is read from")
@@ -101,8 +99,7 @@ class LiveHost:
         if not may_select(ask):
             raise ValueError(f"table is not on the list of what may be asked: {ask}")
         name = artifact_name(ask.path, ask.table)
-        target = ask.path if split(ask.path)[0] else os.path.realpath(ask.path)
-        if not (is_configuration(ask.path) and is_configuration(target)):
+        if not (is_configuration(ask.path) and is_configuration(_led_to(ask.path))):
             return Artifact(name, Status.DENIED, detail="not a place that configuration is read from")
         from agent.host.database import rows  # noqa: PLC0415 - with sqlite3, which few hosts need
 
@@ -132,6 +129,14 @@ def _may_list() -> bool:
         if line.startswith("CapEff:"):
             return bool(int(line.split()[1], 16) >> CAP_NET_ADMIN & 1)
     return False
+
+
+def _led_to(path: str) -> str:
+    """Where links lead; those in containers are not followed, and one that is gone by now leads nowhere."""
+    try:
+        return path if split(path)[0] else os.path.realpath(path)
+    except OSError:
+        return path
 
 
 def _limited(file: FileIO) -> bytes:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from agent.judge.namespace import Part
     from agent.model.course import Decision
     from agent.model.proxy import Door, Form, Proxy, ProxyStage, Test
+    from agent.model.regular import Pattern
     from agent.model.requirement import PortNeed, Requirement
     from agent.model.source import Source
 
@@ -31,6 +32,10 @@ MAX_GROUPS: Final = 64
 """Groups of clients, or of server addresses, that rules tell apart."""
 MAX_ASKS: Final = 100_000
 """Requests that are followed through one proxy for one requirement."""
+MAX_TAILS: Final = 200
+"""What a pattern may know of the path of a URL before it comes to the name."""
+MAX_SHOWN: Final = 60
+"""Characters of a pattern in a sentence."""
 PAGES: Final = ("GET", "POST")
 """The methods that the services' pages use."""
 _REFUSED: Final = {Act.DENY: "denied", Act.DROP: "closed without an answer"}
@@ -116,24 +121,34 @@ def _cases(stages: Sequence[ProxyStage], asked: Requests) -> Iterator[_Case]:
 
 
 def _sets(test: Test, port: int) -> Iterator[NameSet | AnyOf]:
-    """What tells names apart: which pattern of one test matches does not matter.
-
-    Where a URL goes on after what is known of it, names that fit with an empty rest are told from those that do not.
-    """
+    """What tells names apart: which pattern of one test matches does not matter."""
     if isinstance(test, Names):
-        patterns = tuple(one for one in test.sets if not isinstance(one, NameSet))
         yield from (one for one in test.sets if isinstance(one, NameSet))
+        if patterns := tuple(one for one in test.sets if not isinstance(one, NameSet)):
+            yield AnyOf(patterns)
     elif isinstance(test, Urls):
-        from agent.model.regular import Pattern  # noqa: PLC0415 - few proxies look at URLs
+        from agent.model.regular.pattern import Pattern as Regular  # noqa: PLC0415 - few proxies look at URLs
 
         after = test.after.replace(PORT, str(port))
         patterns = tuple(
-            replace(one, before=test.before, after=after) for one in test.patterns if isinstance(one, Pattern)
+            replace(one, before=test.before, after=after) for one in test.patterns if isinstance(one, Regular)
         )
-    else:
-        return
-    if patterns:
-        yield AnyOf(patterns)
+        if not test.path and patterns:
+            yield AnyOf(patterns)
+        for one in patterns if test.path else ():
+            yield from _whatever_follows(one)
+
+
+def _whatever_follows(one: Pattern) -> Iterator[AnyOf]:
+    """The names with which a pattern may fit a URL, whatever its path, and those with which it may not fit it.
+
+    Raises ValueError where it is too large.
+    """
+    tails = one.tails(MAX_TAILS)
+    if tails is None:
+        raise ValueError(f"the pattern {one.text[:MAX_SHOWN]} is too large")
+    yield AnyOf(tuple(replace(one, behind=state) for state in tails))
+    yield AnyOf(tuple(replace(one, behind=state, inverted=not one.inverted) for state in tails))
 
 
 def _groups(addresses: Intervals, tests: Sequence[Mapping[int, Intervals]], family: int) -> list[Intervals]:

@@ -91,7 +91,9 @@ class Relay:
             return [opinion]
         own = (place.family, Intervals.single(address_value(place.address)[1]))
         clients = zone.sources_of(place.family) if zone else (own,)
-        form = form_for(found[1], asked.port)
+        # what was diverted, and is passed on as it came, is taken for what it is
+        kept = asked.form in (Form.TLS, Form.HTTP) and found[1].course(asked.form) is not None
+        form = asked.form if kept and depth else form_for(found[1], asked.port)
         return self.through(*found, replace(asked, form=form, clients=clients, known=()), depth)
 
     def _place(self, host: str, port: int, zone: Zone | None) -> tuple[Arrival | None, Opinion]:

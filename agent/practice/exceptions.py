@@ -35,7 +35,7 @@ PROXIES: Final = {
     ),
     "privoxy": "a section {{ -block }} with the pattern .{apex} at the end of user.action",
     "e2guardian": "{apex} in exceptionsitelist",
-    "dante": "socks pass {{ from: 0.0.0.0/0 to: .{apex} }} before it, and the same for {apex}",
+    "dante": "socks pass {{ from: 0/0 to: .{apex} }} before it",
 }
 
 

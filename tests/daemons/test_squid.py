@@ -22,7 +22,8 @@ from agent.proxies.squid.elements import OPEN as OPEN_TYPES
 from agent.proxies.squid.requests import ADDRESSES
 from tests.daemons.internet import needs
 from tests.daemons.snapshots import snapshot
-from tests.daemons.squid import BEGIN, Config, World, disagreements, outcomes, world
+from tests.daemons.squid import World, disagreements, outcomes, world
+from tests.daemons.squid_files import BEGIN, Config
 from tests.kernel.needs import PATH, gateway
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def test_every_documented_type_of_acl_is_in_one_table() -> None:
 
 
 AUDITED = """http_port 3128
+shutdown_lifetime 0 seconds
 pid_filename none
 cache_log /dev/null
 access_log none
@@ -114,11 +116,11 @@ def test_an_audit_names_the_line_that_denies_a_domain(tmp_path: Path) -> None:
         for one in report["verdicts"]
         if (one["zone"], one["port"], one["family"], one["road"]) == ("lan0", "tcp/443", 4, "proxy:192.168.7.1:3128")
     }
-    assert found["*.livechat.com"]["verdict"] == "allowed"
+    assert found["*.livechat.com"]["verdict"] == "allowed", found["*.livechat.com"]
     assert found["*.chatbot.com"]["verdict"] == "partial", "staff are let through"
     assert found["*.helpdesk.com"]["verdict"] == "partial", "the * stands for itself"
     (decided,) = found["*.chatbot.com"]["decided_by"]
-    assert (decided["line"], decided["text"]) == (9, "http_access deny bad !staff")
+    assert (decided["line"], decided["text"]) == (10, "http_access deny bad !staff")
     mistaken = next(one for one in report["findings"] if one["rule"]["id"] == "name-list-mistake")
     assert "the * of *.helpdesk.com stands for itself" in mistaken["summary"]
 

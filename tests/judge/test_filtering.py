@@ -30,6 +30,7 @@ from agent.model.proxy import (
     Ruling,
     Targets,
     Test,
+    Urls,
 )
 from agent.model.regular import Dialect, pattern
 from agent.model.requirement import PortNeed, Requirement
@@ -63,6 +64,15 @@ LEAVES: st.SearchStrategy[Test] = st.one_of(
     blocks(0x0A000000, 0, 255).map(Clients),
     blocks(0x17000000, 0, 0xFFFFFF).map(Targets),
     st.sets(st.sampled_from(["GET", "POST", "PUT"]), min_size=1).map(lambda words: Methods(frozenset(words))),
+    st.builds(
+        Urls,
+        st.sampled_from(["^http://ads", r"^http://cdn.*\.js", "api.*/x", "/$", r"chat\.com/[a-z]+$", "t$"]).map(
+            lambda text: (pattern(text, Dialect.POSIX_EXTENDED),)
+        ),
+        st.just("http://"),
+        st.just("/"),
+        st.booleans(),
+    ),
     st.sampled_from([Open("a", "because a"), Open("b", "because b")]),
 )
 TESTS: st.SearchStrategy[Test] = st.recursive(

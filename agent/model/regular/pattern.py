@@ -78,6 +78,8 @@ class Pattern:
     automaton: Automaton = field(compare=False, repr=False)
     listed: tuple[NameSet, ...] | None = field(compare=False, repr=False)
     """Sets of the same host names, if the tree alone counts."""
+    behind: State | None = field(default=None, repr=False)
+    """What its automaton knows of the text that follows ``after``; None: nothing follows."""
 
     def __contains__(self, name: str) -> bool:
         """Whether a name belongs to it."""
@@ -86,7 +88,7 @@ class Pattern:
     @property
     def start(self) -> State:
         """Give the state of its automaton before the end of a name is read; names are read from there."""
-        return self.automaton.run(self.automaton.start, self.after)
+        return self.automaton.run(self.behind or self.automaton.start, self.after)
 
     def ends(self, state: State) -> bool:
         """Whether the text of the pattern matches if a name begins here."""
@@ -94,24 +96,31 @@ class Pattern:
             return state is MATCHED
         return bool(self.automaton.run(state, self.before).accepts >> EDGE & 1)
 
+    def tails(self, most: int = MAX_BEHIND) -> tuple[State, ...] | None:
+        """Give the states that all texts lead to which may follow what is known; None where there are more."""
+        begin = self.automaton.start
+        seen = {begin: None}
+        waiting = [begin]
+        while waiting:
+            state = waiting.pop()
+            after = {self.automaton.step(state, char): None for char in range(OTHERS + 1)}
+            waiting += [one for one in after if one not in seen]
+            seen |= after
+            if len(seen) > most:
+                return None
+        return tuple(seen)
+
     def begun(self, text: str) -> bool | None:
         """Whether it fits all texts that begin so, or none; None where it fits some, or where that takes too long."""
-        ends: set[bool] = set()
-        seen = {self.start}
-        waiting = [self.start]
-        while waiting and len(ends) < 2:
-            state = waiting.pop()
-            ends.add(self.ends(self.automaton.run(state, text)) is not self.inverted)
-            after = {self.automaton.step(state, char) for char in range(OTHERS + 1)} - seen
-            if len(seen) + len(after) > MAX_BEHIND:
-                return None
-            seen |= after
-            waiting += after
+        tails = self.tails()
+        if tails is None:
+            return None
+        ends = {self.ends(self.automaton.run(state, text)) is not self.inverted for state in tails}
         return ends.pop() if len(ends) == 1 else None
 
     def simple(self) -> tuple[NameSet, ...] | None:
         """Give sets of the same host names where it plainly lists names and domains."""
-        return None if self.inverted or self.before or self.after else self.listed
+        return None if self.inverted or self.before or self.after or self.behind else self.listed
 
     def unescaped_dots(self) -> tuple[int, ...]:
         """Where in the text there is a ``.`` between two letters of names that stands for any character."""

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 CHOSEN: Final = frozenset({"sourcehash", "userhash", "carp", "round-robin", "weighted-round-robin"})
 """Options of parents that come before those without."""
 NEAR: Final = Open("near", "a server that Squid has found to be near is asked directly")
-SAME: Final = Open(SAME_ADDRESS, "Squid may find another address for the name than the client did")
+SAME: Final = Open(
+    SAME_ADDRESS,
+    "Squid may find another address for the name than the client did, and then refuses (409): have both ask one server",
+)
 
 
 @record

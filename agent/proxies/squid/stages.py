@@ -58,7 +58,8 @@ def verified(config: Configuration, moment: Moment, prefix: str = "") -> Iterato
     strict = config.all("host_verify_strict")
     source = strict[-1].source if strict else config.source
     if moment.phase is Phase.NAMED or config.switch("host_verify_strict", default=False):
-        yield Draft(f"{prefix}verified", "host_verify_strict", ((none_of(SAME), DENIED, source),))
+        title = "host_verify_strict" if strict else "Host header verification"
+        yield Draft(f"{prefix}verified", title, ((none_of(SAME), DENIED, source),))
 
 
 def forwarded(config: Configuration, moment: Moment, name: str) -> tuple[Draft, ...]:
