@@ -5,6 +5,7 @@ What reads it is loaded where there is one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
@@ -47,9 +48,10 @@ def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Proxy, Foll
     from agent.proxies.haproxy.doors import proxy  # noqa: PLC0415 - see above
     from agent.proxies.haproxy.sections import load, named_files  # noqa: PLC0415
 
-    for arguments in {named_files(program.arguments): program.arguments for program in programs}.values():
-        following = Following(snapshot, NAME)
-        yield proxy(load(arguments, following), following, interest), following
+    for program in {(named_files(one.arguments), one.addresses): one for one in programs}.values():
+        following = Following.of(snapshot, NAME, program)
+        found = proxy(load(program.arguments, following), following, interest)
+        yield replace(found, addresses=program.addresses), following
 
 
 KIND = Kind(NAME, wants, read)

@@ -5,6 +5,7 @@ What reads it is loaded where there is one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
@@ -47,9 +48,10 @@ def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Proxy, Foll
     from agent.proxies.nginx.doors import proxy  # noqa: PLC0415 - see above
     from agent.proxies.nginx.files import started  # noqa: PLC0415
 
-    for start in dict.fromkeys(found for program in programs if (found := started(program.arguments))):
-        following = Following(snapshot, NAME)
-        yield proxy(start, following, interest), following
+    for program in {(started(one.arguments), one.addresses): one for one in programs}.values():
+        if start := started(program.arguments):
+            following = Following.of(snapshot, NAME, program)
+            yield replace(proxy(start, following, interest), addresses=program.addresses), following
 
 
 KIND = Kind(NAME, wants, read)

@@ -82,7 +82,7 @@ class Configuration:
         self._folder = dirname(start.file)
         self._files = 0
         self.gaps: list[Gap] = []
-        self.file = f"files{start.file}"
+        self.file = following.artifact(start.file)
         self.directives: tuple[Directive, ...] = (
             *self._text("processes.json", start.directives, (), 0),
             *self._include(start.file, None, (), 0),

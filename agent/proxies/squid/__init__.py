@@ -6,6 +6,7 @@ What reads it is loaded where there is one: that takes as long as reading a hund
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.kind import Kind, Piece
@@ -29,11 +30,11 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     """The files of each Squid that runs or starts at boot."""
     if f"files{unit_of(NAME)}" not in snapshot.artifacts:
         yield Want("files", Files(unit_of(NAME)))
-    for path, macros in _programs(snapshot):
+    for program in _programs(snapshot):
         from agent.proxies.squid.build import follow  # noqa: PLC0415 - see above
 
-        following = Following(snapshot, NAME)
-        follow(path, following, dict(macros))
+        following = Following.of(snapshot, NAME, program)
+        follow(_option(program, "-f", DEFAULT), following, _macros(program))
         yield from following.wants
 
 
@@ -45,17 +46,23 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
     from agent.proxies.squid.build import proxy  # noqa: PLC0415 - see above
 
     names = Interest(interest)
-    found = [proxy(path, Following(snapshot, NAME), names, dict(macros)) for path, macros in programs]
+    found = []
+    for program in programs:
+        following = Following.of(snapshot, NAME, program)
+        one, notes = proxy(_option(program, "-f", DEFAULT), following, names, _macros(program))
+        found.append((replace(one, addresses=program.addresses), notes))
     found = [one for at, one in enumerate(found) if one not in found[:at]]
     gaps = tuple(dict.fromkeys(gap for one, _ in found for gap in one.gaps))
     notes = tuple(dict.fromkeys(note for _, notes in found for note in notes))
     return Piece(proxies=tuple(one for one, _ in found), gaps=gaps, notes=notes)
 
 
-def _programs(snapshot: Snapshot) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-    """File and macros of each: a master and its workers are one unless the file tells them apart by number."""
-    found = present(snapshot, NAME, DEFAULT)
-    return tuple(dict.fromkeys((_option(one, "-f", DEFAULT), tuple(_macros(one).items())) for one in found))
+def _programs(snapshot: Snapshot) -> tuple[Program, ...]:
+    """Those that run or start at boot; a master and its workers are one unless the file tells them apart by number."""
+    found: dict[object, Program] = {}
+    for one in present(snapshot, NAME, DEFAULT):
+        found.setdefault((_option(one, "-f", DEFAULT), *_macros(one).values(), one.addresses), one)
+    return tuple(found.values())
 
 
 def _macros(program: Program) -> dict[str, str]:

@@ -35,7 +35,7 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     for program in present(snapshot, NAME, DEFAULT):
         from agent.resolvers.bind.configuration import configuration  # noqa: PLC0415 - see above
 
-        following = Following(snapshot, NAME)
+        following = Following.of(snapshot, NAME, program)
         for path in configuration(program.arguments, following, NONE).files:
             following.file(path)
         yield from following.wants
@@ -54,9 +54,10 @@ def _resolvers(snapshot: Snapshot, interest: Interest) -> Iterator[Resolver]:
     from agent.resolvers.bind.resolver import resolver  # noqa: PLC0415 - see above
 
     for program in programs:
-        following = Following(snapshot, NAME)
+        following = Following.of(snapshot, NAME, program)
         found = resolver(program.arguments, snapshot, following, interest)
-        yield replace(found, listeners=program.listeners or tuple(_free(found.listeners, running(snapshot))))
+        listeners = program.listeners or tuple(_free(found.listeners, running(snapshot)))
+        yield replace(found, listeners=listeners, addresses=program.addresses)
 
 
 def _free(listeners: Iterable[Listener], others: Iterable[Program]) -> Iterator[Listener]:

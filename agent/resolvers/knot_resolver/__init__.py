@@ -31,7 +31,7 @@ def _programs(snapshot: Snapshot) -> tuple[Program, ...]:
     """Those that run, instances that are alike as one, else the one that starts at boot."""
     enabled = snapshot.get(f"files{UNIT}").status is Status.OK
     found = present(snapshot, NAME, DEFAULT) or ((Program(NAME, 0, (NAME,)),) if enabled else ())
-    return tuple({(one.arguments, one.listeners): one for one in found}.values())
+    return tuple({(one.arguments, one.listeners, one.addresses): one for one in found}.values())
 
 
 def wants(snapshot: Snapshot) -> Iterable[Want]:
@@ -41,7 +41,7 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     for program in _programs(snapshot):
         from agent.resolvers.knot_resolver.views import load  # noqa: PLC0415 - see above
 
-        yield from load(program.arguments, Following(snapshot, NAME))
+        yield from load(program.arguments, Following.of(snapshot, NAME, program))
 
 
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
@@ -53,8 +53,8 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
 
     found = []
     for program in programs:
-        one = resolver(program.arguments, Following(snapshot, NAME), Interest(interest))
-        found.append(replace(one, listeners=program.listeners or one.listeners))
+        one = resolver(program.arguments, Following.of(snapshot, NAME, program), Interest(interest))
+        found.append(replace(one, listeners=program.listeners or one.listeners, addresses=program.addresses))
     return Piece(resolvers=tuple(found), gaps=tuple(gap for one in found for gap in one.gaps))
 
 

@@ -38,7 +38,7 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     for program in _programs(snapshot):
         from agent.resolvers.pdns_recursor.views import load  # noqa: PLC0415 - see above
 
-        yield from load(program.arguments, Following(snapshot, NAME))
+        yield from load(program.arguments, Following.of(snapshot, NAME, program))
 
 
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
@@ -50,8 +50,8 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
 
     found = []
     for program in programs:
-        one = resolver(program.arguments, Following(snapshot, NAME), Interest(interest))
-        found.append(replace(one, listeners=program.listeners or one.listeners))
+        one = resolver(program.arguments, Following.of(snapshot, NAME, program), Interest(interest))
+        found.append(replace(one, listeners=program.listeners or one.listeners, addresses=program.addresses))
     return Piece(resolvers=tuple(found), gaps=tuple(gap for one in found for gap in one.gaps))
 
 
