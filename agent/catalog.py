@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FIREWALLS: Final = "agent.firewalls"
 ANYWHERE: Final = Intervals.span(0, (1 << 128) - 1)
 RESOLVERS: Final = "agent.resolvers"
+NO_NAMES: Final = frozenset({"invalid"})
+"""The interest of questions about addresses alone: a name that nobody has (RFC 6761), so that no list is kept."""
 PACKAGES: Final = ("agent.facts", FIREWALLS, "agent.proxies", RESOLVERS)
 
 

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from pathlib import Path
 
 import orjson
+import pytest
 
+from agent.catalog import NO_NAMES, read
 from agent.config import Settings
+from agent.model.resolver import NameSet
 from agent.outputs import renderer
 from agent.packs import find_packs, select
 from agent.pipeline import audit
 from agent.snapshot import load
+from tests.gateways.compact import GATEWAYS, audited, compact
 
-GATEWAYS = Path(__file__).parent / "gateways"
+EXPECTED = sorted(path.parent.name for path in GATEWAYS.glob("*/expected.json"))
+RECORDED = sorted(path.parent.name for path in GATEWAYS.glob("*/host.toml"))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_recorded_host_is_judged_as_expected(name: str) -> None:
+    expected = json.loads((GATEWAYS / name / "expected.json").read_bytes())
+    assert compact(audited(GATEWAYS / name)) == expected
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_recorded_host_is_what_was_set_up(name: str) -> None:
+    taken = load(GATEWAYS / name)
+    files = tomllib.loads((GATEWAYS / name / "host.toml").read_text(encoding="utf-8"))["files"]
+    read = {path: taken.get(f"files{path}").text for path in files if f"files{path}" in taken.artifacts}
+    assert read == {path: files[path] for path in read}, f"python -m tests.gateways.record {name}"
+    assert len(read) > 1
+
+
+def test_every_recorded_host_has_expectations() -> None:
+    assert set(RECORDED) <= set(EXPECTED)
 
 
 def test_an_allow_list_of_addresses() -> None:
@@ -34,6 +60,12 @@ def test_an_allow_list_of_addresses() -> None:
         for zone in ("lan0", "lan1", "host")
         for family in (4, 6)
     }
+
+
+def test_questions_about_addresses_keep_no_lists_of_names() -> None:
+    (resolver,) = read(load(GATEWAYS / "unbound-blocklist"), NO_NAMES).resolvers
+    kept = {entry for view in resolver.views for stage in (*view.stages, *view.chain) for entry in stage.sets}
+    assert {one.text for one in kept if isinstance(one, NameSet)} <= {"", "invalid"}
 
 
 def test_the_same_inputs_give_the_same_bytes() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from agent.catalog import read
+from agent.catalog import NO_NAMES, read
 from agent.cli.files import STANDARD, write
 from agent.cli.inputs import snapshot_of
 from agent.errors import UsageError
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         _source(arguments),
         arguments.out_iface,
     )
-    prover = Prover(read(snapshot_of(arguments), frozenset()))
+    prover = Prover(read(snapshot_of(arguments), NO_NAMES))
     write(orjson.dumps(prover.reach(question).to_json()) + b"\n", STANDARD)
     return 0
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agent.catalog import read
+from agent.catalog import NO_NAMES, read
 from agent.cli.files import called, opened
 from agent.cli.inputs import snapshot_of
 from agent.errors import Malformed
@@ -22,7 +22,7 @@ OK, TROUBLE = 0, 2
 
 def run(arguments: argparse.Namespace) -> int:
     """Answer every flow; a line that is no flow gets ``unknown`` with the reason, and the status is 2."""
-    tracer = Tracer(read(snapshot_of(arguments), frozenset()))
+    tracer = Tracer(read(snapshot_of(arguments), NO_NAMES))
     first, bad = "", 0
     with opened(arguments.flows) as lines:
         for number, line in enumerate(lines, 1):

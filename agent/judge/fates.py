@@ -74,9 +74,11 @@ def _on_the_way_back(view: View, way: Way, requirement: Requirement, part: Part,
             outcome, decider = some.answer(target, family)
             stopped = _stopped(outcome)
             if stopped or outcome.fate is Fate.UNKNOWN:
-                because = f"{stopped or outcome.because}, as an alias of {target}"
+                fresh = " that is not in its cache" if view.chain_uncached else ""
+                because = f"{stopped or outcome.because}, as an alias of {target}{fresh}"
                 source = decider.source if decider else None
-                return NameFate(part.text, because, source, unknown=outcome.fate is Fate.UNKNOWN)
+                unknown = outcome.fate is Fate.UNKNOWN
+                return NameFate(part.text, because, source, unknown=unknown, partly=view.chain_uncached)
     failing = (stage for stage in view.failing if isinstance(stage, AddressList))
     rules = (*way.met, *(rule for stage in failing for rule in stage.met_by(part.sample, family)))
     left = PUBLIC[family]

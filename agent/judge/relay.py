@@ -89,7 +89,8 @@ class Relay:
         found = self.door(place) if place and depth <= MAX_CHAIN else None
         if found is None or place is None:
             return [opinion]
-        clients = zone.sources if zone else ((place.family, Intervals.single(address_value(place.address)[1])),)
+        own = (place.family, Intervals.single(address_value(place.address)[1]))
+        clients = zone.sources_of(place.family) if zone else (own,)
         # what was diverted, and is passed on as it came, is taken for what it is
         kept = asked.form in (Form.TLS, Form.HTTP) and found[1].course(asked.form) is not None
         form = asked.form if kept and depth else form_for(found[1], asked.port)

@@ -66,7 +66,8 @@ class Roads:
             yield self._by_itself(asked, zone)
             if zone.name != HOST and web:
                 for proxy, door, place in self._listening(zone):
-                    yield from self._asking(proxy, door, place, asked)
+                    clients = zone.sources_of(place.family)
+                    yield from self._asking(proxy, door, place, replace(asked, clients=clients))
 
     # ---- by NAT or by itself ----
 
@@ -91,7 +92,7 @@ class Roads:
         if found is None or form is None:
             because = f"sent to {place} instead; what decides there is not known"
             return (Opinion("proxy", Reach.UNKNOWN, because),)
-        clients = tuple((kin, some) for kin, some in zone.sources if kin == asked.family)
+        clients = zone.sources_of(asked.family)
         own = own_source(self._gateway, asked.family)
         if not clients and own is not None:
             clients = ((asked.family, Intervals.single(own)),)
@@ -146,7 +147,7 @@ class Roads:
     def _by_script(self, asked: Requests, zone: Zone) -> Road:
         """The road that a PAC file chooses: by a proxy for some names, directly for others."""
         found = script(self._gateway.pacs, asked.requirement, asked.port)
-        stages = [found.opinion]
+        ways: list[Sequence[Opinion]] = []
         label = ""
         for choices in found.choices:
             taken: Sequence[Opinion] = ()
@@ -159,8 +160,8 @@ class Roads:
                 label = label or f"{PROXY}{choice}"
                 if not (taken[0].title == UPSTREAM and taken[0].stops):
                     break
-            stages += taken
-        return Road(label or DIRECT, tuple(stages))
+            ways.append(taken)
+        return Road(label or DIRECT, (found.opinion, *_each_for_some(ways)))
 
 
 def _on_its_own(names: Opinion, *, alone: bool) -> Opinion:
@@ -168,3 +169,10 @@ def _on_its_own(names: Opinion, *, alone: bool) -> Opinion:
     if names.verdict is Reach.NOT_ROUTED and alone:
         return replace(names, verdict=Reach.BLOCKED, blocked_at=(Stage.DNS,))
     return names
+
+
+def _each_for_some(ways: Sequence[Sequence[Opinion]]) -> Iterator[Opinion]:
+    """The stages of ways that are taken for some names each: what closes one of them leaves the others."""
+    whole = all(any(one.verdict is Reach.BLOCKED for one in way) for way in ways)
+    for one in (stage for way in ways for stage in way):
+        yield one if whole or one.verdict is not Reach.BLOCKED else replace(one, verdict=Reach.PARTIAL)

@@ -17,6 +17,7 @@ from agent.model.vocabulary import Reach
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agent.judge.relay import Passages
     from agent.judge.roads import Road
     from agent.model.gateway import Gateway, Zone
     from agent.model.requirement import PortNeed, Requirement
@@ -34,7 +35,29 @@ class Judged:
 def judge(gateway: Gateway, requirements: Sequence[Requirement]) -> Judged:
     """Judge every requirement from every zone."""
     prover = Prover(gateway)
-    passages: dict[tuple[str, PortNeed, int], Passage] = {}
+    passages, proofs = _passages(gateway, prover, requirements)
+    roads = Roads(gateway, prover, passages)
+    filled = None
+    if gateway.filled_sets:
+        from agent.judge.filled import Filled  # noqa: PLC0415 - few gateways have such sets
+
+        filled = Filled(gateway, prover, passages, lambda one: _passages(one, Prover(one), requirements)[0])
+    judgements = tuple(
+        _judgement(requirement, zone, port, family, road)
+        for requirement in requirements
+        for zone in gateway.zones
+        for port in requirement.ports
+        for family in families(gateway)
+        for road in (filled.roads(requirement) if filled else roads).of(requirement, zone, port, family)
+    )
+    return Judged(judgements, proofs, prover)
+
+
+def _passages(
+    gateway: Gateway, prover: Prover, requirements: Sequence[Requirement]
+) -> tuple[Passages, tuple[Proof, ...]]:
+    """What the packet filter says for every zone, port and family, and the proofs that this rests on."""
+    passages: Passages = {}
     proofs: list[Proof] = []
     for zone in gateway.zones:
         for family in families(gateway):
@@ -46,16 +69,7 @@ def judge(gateway: Gateway, requirements: Sequence[Requirement]) -> Judged:
                 proof = prove(prover, gateway, zone, port, family)
                 proofs.append(proof)
                 passages[zone.name, port, family] = passage(proof, gateway)
-    roads = Roads(gateway, prover, passages)
-    judgements = tuple(
-        _judgement(requirement, zone, port, family, road)
-        for requirement in requirements
-        for zone in gateway.zones
-        for port in requirement.ports
-        for family in families(gateway)
-        for road in roads.of(requirement, zone, port, family)
-    )
-    return Judged(judgements, tuple(proofs), prover)
+    return passages, tuple(proofs)
 
 
 def _port_order(port: PortNeed) -> tuple[bool, str, int]:

@@ -35,6 +35,10 @@ class Zone:
         """Give the clients' addresses of this family, or None where there are none."""
         return dict(self.sources).get(family)
 
+    def sources_of(self, family: int) -> tuple[tuple[int, Intervals], ...]:
+        """Give the sources of one family alone: who sends packets to an address of that family."""
+        return tuple(one for one in self.sources if one[0] == family)
+
 
 @record
 class Gateway:

@@ -291,6 +291,8 @@ class View:
     """Stages that the aliases in an answer of other servers go through as well, each name of the chain in turn."""
     chain_let_through: tuple[Stage, ...] = ()
     """Those of the chain that no rule passes over: zones that are served here."""
+    chain_uncached: bool = False
+    """Aliases that are in its cache already go through no chain: what that decides is met now and then."""
     failing: tuple[Stage, ...] = ()
     """Lists of aliases' targets and of addresses with which an answer of other servers counts as none, whoever asks."""
 

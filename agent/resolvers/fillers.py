@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 from agent.kind import Kind, Piece
 from agent.model.naming import FilledSet
 from agent.model.source import Source
+from agent.resolvers import dnsmasq
 from agent.snapshot import Files, Want
+from agent.snapshot.programs import present
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +27,7 @@ DNSMASQ: Final = (
     "/tmp/etc/dnsmasq.conf.*",  # noqa: S108 - where OpenWrt keeps it; it is only read
     "/var/etc/dnsmasq.conf.*",
 )
+ABOUT_SETS: Final = frozenset({"nftset", "ipset", "cache-size", "max-cache-ttl"})
 UNBOUND: Final = ("/etc/unbound/unbound.conf", "/etc/unbound/unbound.conf.d/*.conf")
 _FILL: Final = re.compile(r"\s*(nftset|ipset)\s*=\s*/(?P<domains>.*)/(?P<sets>[^/]*?)\s*(?:#\s.*)?$")
 _CACHE: Final = re.compile(r"\s*cache-size\s*=\s*(\d{1,9})\b")
@@ -43,11 +46,25 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
 def read(snapshot: Snapshot, _interest: frozenset[str]) -> Piece:
     """All sets that are filled, in the order of the files."""
     names = sorted(name for name in snapshot.artifacts if name.startswith("files/"))
-    dnsmasq = [snapshot.artifacts[name] for name in names if re.search(r"/etc/dnsmasq(\.conf|\.d/)", name)]
+    named = _named(snapshot)
+    of_dnsmasq = [
+        snapshot.artifacts[name] for name in names if name in named or re.search(r"/etc/dnsmasq(\.conf|\.d/)", name)
+    ]
     unbound = [snapshot.artifacts[name] for name in names if name.startswith("files/etc/unbound/")]
-    kept = _kept(dnsmasq)
-    found = [replace(one, kept=kept) for artifact in dnsmasq for one in _dnsmasq(artifact)]
+    kept = _kept(of_dnsmasq)
+    found = [replace(one, kept=kept) for artifact in of_dnsmasq for one in _dnsmasq(artifact)]
     return Piece(filled_sets=(*found, *_unbound(unbound)))
+
+
+def _named(snapshot: Snapshot) -> frozenset[str]:
+    """The files of dnsmasq elsewhere that say something about sets, by the command lines of those that run."""
+    programs = present(snapshot, dnsmasq.NAME, dnsmasq.DEFAULT)
+    if not programs:
+        return frozenset()
+    from agent.resolvers.dnsmasq.files import load  # noqa: PLC0415 - most hosts have none
+
+    options = (one for program in programs for one in load(snapshot, program, dnsmasq.NONE).options)
+    return frozenset(one.source.artifact for one in options if one.name in ABOUT_SETS)
 
 
 def _dnsmasq(artifact: Artifact) -> Iterator[FilledSet]:

@@ -45,6 +45,10 @@ class Following:
         """Files that are needed and not there."""
         return tuple(self._gaps.values())
 
+    def artifact(self, path: str) -> str:
+        """The name that the answer about a file has."""
+        return FILES + self._root + path
+
     def file(self, path: str, named_by: Source | None = None) -> Artifact | None:
         """Give one file; None, and a gap unless nothing names it, where it is not there."""
         whole = self._root + path

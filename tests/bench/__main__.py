@@ -1,4 +1,7 @@
-"""Whole processes, timed beside a bare interpreter and nft in the same run: ``python -m tests.bench [RULES]...``."""
+"""Whole processes, timed beside a bare interpreter and nft in the same run: ``python -m tests.bench [RULES]...``.
+
+``python -m tests.bench lists`` is about long lists of names (``lists.py``).
+"""
 
 from __future__ import annotations
 
@@ -6,33 +9,25 @@ import json
 import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from tests.bench.processes import RUNS, Spent, measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RUNS = 3
 ROOT = Path(__file__).parents[2]
 SIZES = (1000, 10_000)
 WIDE = 100
 NARROW = 10_000
 ELEMENTS = 1_000_000
 Expr = list[dict[str, Any]]
-
-
-class Spent(NamedTuple):
-    """Medians of one process: seconds, seconds of its own CPU, and its peak in MiB."""
-
-    wall: float
-    cpu: float
-    peak: float
 
 
 def address(random: Random, length: int) -> str:
@@ -117,27 +112,6 @@ def host(folder: Path, name: str, artifact: str, listing: bytes) -> str:
     return str(place)
 
 
-def environment() -> dict[str, str]:
-    """As after an installation: compiled modules are kept."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return kept | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": tempfile.gettempdir() + "/gateproof-bench-cache"}
-
-
-def measure(argv: Sequence[str]) -> Spent:
-    """Run a process some times; what its own children spend does not count."""
-    code = (
-        "import json, os, resource, subprocess, sys, time; began = time.perf_counter()\n"
-        "child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
-        "_, _, used = os.wait4(child.pid, 0)\n"
-        "print(json.dumps([time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))"
-    )
-    found = []
-    for _ in range(RUNS):
-        done = subprocess.run((sys.executable, "-c", code, *argv), capture_output=True, check=True, env=environment())
-        found.append(json.loads(done.stdout))
-    return Spent(*(statistics.median(column) for column in zip(*found, strict=True)))
-
-
 def listed_by_nft(listing: Path) -> Spent | None:
     """What nft itself takes to list these rules as JSON, in a namespace of its own; None where it cannot be had."""
     if os.geteuid() != 0 or shutil.which("nft") is None:
@@ -150,6 +124,11 @@ def listed_by_nft(listing: Path) -> Spent | None:
 
 def main() -> None:
     """Print a table: wall time, own CPU, ratio to a bare interpreter, peak memory."""
+    if sys.argv[1:] == ["lists"]:
+        from tests.bench import lists  # noqa: PLC0415 - the measured processes start first
+
+        lists.main()
+        return
     sizes = tuple(map(int, sys.argv[1:])) or SIZES
     gateproof = [sys.executable, "-m", "agent"]
     random = Random(7)

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from agent.judge.fates import fate
+from agent.judge.namespace import parts
+from agent.model.gateway import Gateway
 from agent.model.intervals import Intervals, address_value
+from agent.model.requirement import Requirement
 from agent.model.resolver import Fate, Resolver, View
 from agent.resolvers import unbound
 from agent.resolvers.unbound.options import CLAUSES, HARMLESS, MODELLED, OPEN
-from tests.daemons.internet import internet, needs
+from tests.daemons.internet import UPSTREAMS, aliased, internet, needs
 from tests.daemons.snapshots import snapshot
 from tests.daemons.unbound import Config, disagreements
 
@@ -133,3 +137,59 @@ def test_policies_that_are_not_followed_leave_names_open(records: tuple[str, ...
 def test_answers_with_private_addresses_are_no_matter() -> None:
     found = read(zone("16.0.0.168.192.rpz-ip CNAME .", "48.zz.fd00.rpz-ip CNAME ."))
     assert seen(found, "::1").answer("livechat.com", 4)[0].fate is Fate.PASSED_ON
+
+
+ALONE = """server:
+ chroot: ""
+ username: ""
+ pidfile: ""
+ use-syslog: no
+ interface: 127.0.0.1
+ do-not-query-localhost: no
+ module-config: "respip iterator"
+ define-tag: "one"
+"""
+
+
+@pytest.mark.parametrize(
+    ("record", "more", "blocked"),
+    [
+        ("*.cdn.example CNAME .", "", True),
+        ("*.cdn.example CNAME *.", "", True),
+        ("*.cdn.example CNAME rpz-drop.", "", True),
+        ("*.cdn.example CNAME rpz-tcp-only.", "", True),
+        ("*.cdn.example A 23.0.0.1", "", True),
+        ("*.cdn.example CNAME free.example.org.", "", True),
+        ("*.cdn.example CNAME .", ' tags: "one"', True),
+        ("*.cdn.example A 10.5.5.5", " rpz-action-override: nxdomain", True),
+        ("*.cdn.example CNAME .", " rpz-action-override: passthru", False),
+        ("*.cdn.example CNAME .", " rpz-action-override: disabled", False),
+        ("*.cdn.example CNAME .\nedge.cdn.example CNAME rpz-passthru.\npop.cdn.example CNAME rpz-passthru.", "", False),
+        ("*.cdn.example CNAME .\ncdn.livechat.com CNAME rpz-passthru.", "", False),
+        ("cdn.example CNAME .", "", False),
+    ],
+)
+@needs("unbound")
+def test_aliases_in_answers_meet_policies_while_they_are_not_in_the_cache(
+    record: str, more: str, blocked: bool, tmp_path: Path
+) -> None:
+    main, zone = str(tmp_path / "unbound.conf"), str(tmp_path / "zone")
+    files = {
+        zone: f"$TTL 60\n@ SOA a. b. 1 2 3 4 5\n{record}\n",
+        main: f"{ALONE}forward-zone:\n name: .\n forward-addr: {UPSTREAMS[0]}\nrpz:\n name: z\n zonefile: {zone}\n{more}\n",
+    }
+    for path, text in files.items():
+        Path(path).write_text(text, encoding="utf-8")
+    need = Requirement(
+        "p", "cdn.livechat.com", (), aliases=(("cdn.livechat.com", ("edge.cdn.example", "pop.cdn.example")),)
+    )
+    interest = frozenset({"cdn.livechat.com", "edge.cdn.example", "pop.cdn.example"})
+    program = {"name": "unbound", "pid": 7, "arguments": ["unbound", "-d", "-c", main], "listeners": []}
+    (resolver,) = unbound.KIND.read(snapshot(files, [program]), interest).resolvers
+    (part,) = parts(need, ())
+    found = fate(Gateway(), resolver, seen(resolver, "127.0.0.1"), need, part, 4)
+    assert (found.stopped is not None, found.partly) == (blocked, blocked)
+    with internet(aliased) as world, world.running(["unbound", "-d", "-c", main]):
+        answers = [world.ask("cdn.livechat.com", 4, timeout=0.5).addresses for _ in range(4)]
+    assert (not answers[0]) is blocked
+    assert answers[3] or "tcp-only" in record, "every alias is in the cache"

@@ -10,6 +10,7 @@ from agent.judge.verdicts import judge
 from agent.model.gateway import Gateway, Zone
 from agent.model.intervals import Intervals, address_value
 from agent.model.network import Address, Interface, Listener, Network, Route
+from agent.model.pac import Pac, PacRule
 from agent.model.proxy import (
     ALLOWED,
     DENIED,
@@ -113,6 +114,43 @@ def test_an_explicit_proxy_is_a_road_of_its_own() -> None:
     found = verdicts(home(proxy, forward=False))
     assert found["lan0", "direct"][0] is Reach.BLOCKED
     assert found["lan0", "proxy:192.168.7.1:3128"][0] is Reach.ALLOWED
+
+
+@pytest.mark.parametrize("by_script", [False, True])
+def test_clients_ask_a_proxy_from_addresses_of_its_family(by_script: bool) -> None:
+    lan = Clients(((4, Intervals.span(0xC0A80700, 0xC0A807FF)),))
+    one = home(squid(Form.CONNECT, ProxyRule(lan, ALLOWED, LIST)), forward=False)
+    zone = replace(one.zones[0], sources=(*one.zones[0].sources, (6, Intervals.span(1 << 100, (1 << 100) + 9))))
+    always = PacRule(NameSet(Scope.SUBTREE, ""), 443, ("PROXY 192.168.7.1:3128",))
+    pacs = (Pac(Source("files/var/www/html/wpad.dat", ""), (always,)),) if by_script else ()
+    found = verdicts(replace(one, zones=(zone, one.zones[1]), pacs=pacs))
+    assert found["lan0", "proxy:192.168.7.1:3128"][0] is Reach.ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("forward", "ruling", "verdict"),
+    [
+        (True, ALLOWED, Reach.ALLOWED),
+        (False, ALLOWED, Reach.PARTIAL),
+        (True, DENIED, Reach.PARTIAL),
+        (False, DENIED, Reach.BLOCKED),
+    ],
+)
+def test_a_script_that_parts_names_closes_those_whose_way_is_closed(
+    forward: bool, ruling: Ruling, verdict: Reach
+) -> None:
+    script = Pac(
+        Source("files/var/www/html/wpad.dat", ""),
+        (
+            PacRule(NameSet(Scope.BELOW, "livechat.com"), 443, ("DIRECT",)),
+            PacRule(NameSet(Scope.SUBTREE, ""), 443, ("PROXY 192.168.7.1:3128",)),
+        ),
+    )
+    one = home(squid(Form.CONNECT, ProxyRule(WHOLE, ruling, LIST)), forward=forward)
+    ((_, found),) = [
+        (road, told[0]) for (zone, road), told in verdicts(replace(one, pacs=(script,))).items() if zone == "lan0"
+    ]
+    assert found is verdict
 
 
 def test_a_proxy_that_clients_cannot_reach_is_no_road() -> None:

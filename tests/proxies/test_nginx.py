@@ -86,7 +86,12 @@ def test_tokens(text: str, words: list[str]) -> None:
             ["nginx: master process nginx -g daemon on; master_process on;"],
             Start("/etc/nginx/nginx.conf", "/usr/share/nginx", "daemon on; master_process on;"),
         ),
+        (
+            ["nginx:", "master", "process", "nginx", "-g", "daemon", "on;"],
+            Start("/etc/nginx/nginx.conf", "/usr/share/nginx", "daemon on;"),
+        ),
         (["nginx: worker process is shutting down"], None),
+        (["nginx:", "worker", "process"], None),
     ],
 )
 def test_command_lines(arguments: list[str], start: Start | None) -> None:

@@ -318,6 +318,17 @@ def test_a_name_is_asked_for_too_early() -> None:
     assert "before their name is read" in found.mistakes[0].what
 
 
+@pytest.mark.parametrize(
+    ("before", "mistaken"),
+    [("CONNECT", False), ("lan CONNECT", False), ("all", False), ("other CONNECT", True), ("!CONNECT", True)],
+)
+def test_a_name_is_not_asked_for_where_a_line_before_lets_the_same_clients_in(before: str, mistaken: bool) -> None:
+    clients = "acl lan src 192.168.7.0/24\nacl other src 192.168.8.0/24\nacl good dstdomain .livechat.com\n"
+    rules = f"http_access allow {before}\nhttp_access allow lan good\n{DENY}"
+    found = read(f"{BUMPS}ssl_bump splice all\n{clients}{rules}")
+    assert any("before their name is read" in one.what for one in found.mistakes) is mistaken
+
+
 WORDS = st.sampled_from(
     [
         "http_port 3128", "https_port 3130 intercept ssl-bump", "http_port 3129 intercept", "acl x", "dstdomain", "src", "dst",

@@ -31,7 +31,7 @@ def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Proxy, Foll
     from agent.proxies.haproxy.doors import proxy  # noqa: PLC0415 - see above
     from agent.proxies.haproxy.sections import load, named_files  # noqa: PLC0415
 
-    for program in {(one.root, named_files(one.arguments)): one for one in programs}.values():
+    for program in {(one.addresses, named_files(one.arguments)): one for one in programs}.values():
         following = Following.of(snapshot, NAME, program)
         found = proxy(load(program.arguments, following), following, interest)
         yield replace(found, addresses=program.addresses), following

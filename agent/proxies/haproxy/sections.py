@@ -143,7 +143,7 @@ class _Reader:
         named = Source(path, "")
         found = self._following.file_or_folder(path, named)
         for one in found[:MAX_FILES]:
-            inside = one.name != f"files{path}"
+            inside = one.name != self._following.artifact(path)
             if not inside or (one.name.endswith(".cfg") and not one.name.rpartition("/")[2].startswith(".")):
                 yield one
 

@@ -31,7 +31,7 @@ def _found(snapshot: Snapshot, interest: Interest) -> Iterator[tuple[Proxy, Foll
     from agent.proxies.nginx.doors import proxy  # noqa: PLC0415 - see above
     from agent.proxies.nginx.files import started  # noqa: PLC0415
 
-    starts = {(one.root, start): one for one in programs if (start := started(one.arguments))}
+    starts = {(one.addresses, start): one for one in programs if (start := started(one.arguments))}
     for (_, start), program in starts.items():
         following = Following.of(snapshot, NAME, program)
         yield replace(proxy(start, following, interest), addresses=program.addresses), following

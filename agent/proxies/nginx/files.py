@@ -41,8 +41,8 @@ class Start:
 def started(arguments: Sequence[str]) -> Start | None:
     """What the command line says; None for workers. A master writes its title over its words."""
     words = list(arguments[1:])
-    title = arguments[0] if arguments else ""
-    if title.startswith("nginx: "):
+    title = " ".join(arguments)
+    if title.startswith("nginx: "):  # psutil makes words of it again
         if title.removeprefix("nginx: ").startswith(OTHERS):
             return None
         words = _retold(title.removeprefix("nginx: master process "))
@@ -82,7 +82,7 @@ class Configuration:
         self._folder = dirname(start.file)
         self._files = 0
         self.gaps: list[Gap] = []
-        self.file = f"files{start.file}"
+        self.file = following.artifact(start.file)
         self.directives: tuple[Directive, ...] = (
             *self._text("processes.json", start.directives, (), 0),
             *self._include(start.file, None, (), 0),

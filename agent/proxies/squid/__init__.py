@@ -62,7 +62,7 @@ def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
 def _programs(snapshot: Snapshot) -> tuple[Program, ...]:
     """One for each file and its macros: a master and its workers are one unless the file tells them apart by number."""
     found = present(snapshot, NAME, DEFAULT)
-    alike = {(one.root, one.option("-f", DEFAULT), *_macros(one).values()): one for one in found}
+    alike = {(one.addresses, one.option("-f", DEFAULT), *_macros(one).values()): one for one in found}
     return tuple(alike.values())
 
 

@@ -36,7 +36,7 @@ def proxy(
     path: str, following: Following, interest: Interest, macros: Mapping[str, str]
 ) -> tuple[Proxy, tuple[str, ...]]:
     """Read a configuration file and all that it names; what an administrator should know comes with it."""
-    source = Source(f"files{path}", "")
+    source = Source(following.artifact(path), "")
     found, refused = lines(path, following, macros)
     elements, trouble = acls(found, following, interest)
     refused = (*refused, *trouble, *refusals(found, elements))

@@ -63,7 +63,7 @@ class Line:
 def lines(path: str, following: Following, macros: Mapping[str, str]) -> tuple[tuple[Line, ...], tuple[Gap, ...]]:
     """The directives in order, and what Squid would not start with or we cannot read."""
     reader = _Reader(following, macros)
-    reader.file(path, Source(f"files{path}", ""), 0)
+    reader.file(path, Source(following.artifact(path), ""), 0)
     return tuple(reader.found), tuple(reader.gaps)
 
 

@@ -213,8 +213,10 @@ def _too_early(config: Configuration, listed: Sequence[Rule], ports: Sequence[Po
         return
     moment = Moment(Phase.ADDRESSED, port)
     keys = {one.key for one in leaves(allowed(tuple(listed), config.elements, moment)) if isinstance(one, Open)}
-    for rule in listed:
+    for at, rule in enumerate(listed):
         names = [name for name in rule.elements if f"{REVERSE} {name}" in keys]
+        if any(_sooner(config, one, rule, moment) for one in listed[:at]):
+            continue
         if names and rule.allows:
             what = (
                 f"acl {names[0]} is asked about diverted connections while the server's address is all that is known:"
@@ -222,3 +224,10 @@ def _too_early(config: Configuration, listed: Sequence[Rule], ports: Sequence[Po
             )
             remedy = "acl step1 at_step SslBump1\nhttp_access allow step1, above the others"
             yield Mistake(what, remedy, rule.source)
+
+
+def _sooner(config: Configuration, before: Rule, rule: Rule, moment: Moment) -> bool:
+    """Whether a rule allows at that moment whatever a later one can."""
+    return before.allows and all(
+        name in rule.elements or config.elements.test(name, moment) == ALWAYS for name in before.elements
+    )

@@ -77,7 +77,7 @@ def configuration(arguments: Sequence[str], following: Following, interest: Inte
         reader.has_directory,
         int(port) if port.isdecimal() else 0,
         tuple(sorted(reader.files)),
-        Source(f"files{path}", ""),
+        Source(following.artifact(path), ""),
         tuple(reader.gaps),
     )
 
@@ -157,7 +157,7 @@ class _Reader:
         elif named_by and path.endswith(KEYS):
             return
         else:
-            found = self._following.file(where, named_by or Source(f"files{where}", ""))
+            found = self._following.file(where, named_by or Source(self._following.artifact(where), ""))
             files = (found,) if found else ()
         for artifact in files:
             self._read += 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from agent.errors import Malformed
 from agent.model.intervals import Intervals, address_value, as_address
 from agent.model.public import PUBLIC
+from agent.model.record import record
 from agent.model.resolver import Fate, NameRule, NameSet, Outcome, Scope, TriggerTree, order
 from agent.model.source import Gap, Source
 from agent.resolvers.zonefile import ZoneRecord, records
@@ -33,6 +34,10 @@ OVERRIDES: Final = {
     "nxdomain": Outcome(Fate.NXDOMAIN), "nodata": Outcome(Fate.NODATA), "passthru": LET_THROUGH,
     "drop": Outcome(Fate.DROPPED),
 }  # fmt: skip
+DROPPED, NODATA = Outcome(Fate.DROPPED), Outcome(Fate.NODATA)
+FOR_ALIASES: Final = {Fate.ADDRESSES: NODATA, Fate.ALIAS: NODATA}
+"""What comes of actions where an alias in an answer meets them (``rpz_callback_from_iterator_cname``): the records
+that take the place of the answer are not under a name that the client asked for."""
 OTHER: Final = {
     "rpz-client-ip": "clients are told apart by address",
     "rpz-nsdname": "names are judged by their name servers",
@@ -40,28 +45,38 @@ OTHER: Final = {
 }
 
 
-def policy(clause: Clause, following: Following, interest: Interest) -> tuple[TriggerTree | None, tuple[Gap, ...]]:
-    """One ``rpz:`` clause; no tree where it decides nothing."""
+@record
+class Policy:
+    """What one policy zone decides; no trees where it decides nothing."""
+
+    names: TriggerTree | None = None
+    aliases: TriggerTree | None = None
+    """The same for aliases in answers; nobody looks at tags there."""
+    gaps: tuple[Gap, ...] = ()
+
+
+def policy(clause: Clause, following: Following, interest: Interest) -> Policy:
+    """Read one ``rpz:`` clause."""
     zone = clause.text("name").rstrip(".").lower()
     override = clause.text("rpz-action-override")
     if override == "disabled":
-        return None, ()
+        return Policy()
     path = clause.text("zonefile")
     artifact = following.file(path) if path else None
     if artifact is None:
         if clause.get("url") or clause.get("primary") or clause.get("master"):
-            return None, (Gap("unbound", f"rpz {zone}: its records were not saved to a file", clause.source),)
-        return None, ()
+            return Policy(gaps=(Gap("unbound", f"rpz {zone}: its records were not saved to a file", clause.source),))
+        return Policy()
     reader = _Reader(zone, interest)
     try:
         reader.read(artifact)
     except Malformed as error:
         source = Source(artifact.name, "", error.line)
-        return None, (Gap("unbound", f"rpz {zone}: line {error.line}: {error}", source),)
+        return Policy(gaps=(Gap("unbound", f"rpz {zone}: line {error.line}: {error}", source),))
     fixed = OVERRIDES.get(override)
     if override == "cname":
         fixed = Outcome(Fate.ALIAS, target=clause.text("rpz-cname-override").rstrip(".").lower())
-    return reader.tree(fixed), tuple(reader.gaps)
+    return Policy(reader.tree(fixed), reader.tree(fixed, aliases=True), tuple(reader.gaps))
 
 
 class _Reader:
@@ -122,10 +137,11 @@ class _Reader:
         above = name.removeprefix("*").removeprefix(".")
         return self._interest.touches(above) or name.rpartition(".")[2] in ("rpz-ip", *OTHER)
 
-    def tree(self, fixed: Outcome | None) -> TriggerTree:
-        """The entries; an override takes the place of every action."""
+    def tree(self, fixed: Outcome | None, *, aliases: bool = False) -> TriggerTree:
+        """The entries, for names or for aliases in answers; an override takes the place of every action."""
+        outcome = _outcome_for_alias if aliases else _outcome
         return TriggerTree.of(
-            tuple(self._rule(owner, fixed or _outcome(found, family), found[0], family) for family in (4, 6))
+            tuple(self._rule(owner, fixed or outcome(found, family), found[0], family) for family in (4, 6))
             for owner, found in self._found.items()
         )
 
@@ -142,6 +158,14 @@ def _outcome(found: list[ZoneRecord], family: int) -> Outcome:
     wanted = "A" if family == 4 else "AAAA"
     addresses = frozenset(address for one in found if one.type == wanted and (address := as_address(one.data[0])))
     return Outcome(Fate.ADDRESSES, addresses) if addresses else Outcome(Fate.NODATA)
+
+
+def _outcome_for_alias(found: list[ZoneRecord], family: int) -> Outcome:
+    """What they say of an alias in an answer; tcp-only leaves the question without one, over TCP as well."""
+    if found[0].type == "CNAME" and found[0].data == ("rpz-tcp-only",):
+        return DROPPED
+    outcome = _outcome(found, family)
+    return FOR_ALIASES.get(outcome.fate, outcome)
 
 
 def _is_public(owner: str) -> bool:

@@ -40,8 +40,9 @@ MODULES: Final = frozenset({"iterator", "validator", "respip", "subnetcache", "d
 def resolver(found: Sequence[Clause], following: Following, gaps: Sequence[Gap], interest: Interest) -> Resolver:
     """Give the resolver, with rules for the names of interest (empty: all) alone, and where it will listen."""
     every = [one for clause in found for one in clause.attributes]
-    policies = [(clause, *policy(clause, following, interest)) for clause in found if clause.kind == "rpz"]
-    of_policies = [gap for _, _, some in policies for gap in some]
+    policies = [(clause, policy(clause, following, interest)) for clause in found if clause.kind == "rpz"]
+    of_policies = [gap for _, one in policies for gap in one.gaps]
+    chain = tuple(one.aliases for _, one in policies if one.aliases is not None)
     open_ends = (*gaps, *following.gaps, *_open(found, every, interest), *of_policies)
     server = [one for clause in found if clause.kind == "server" for one in clause.attributes if not misread(one)]
     forwards = tuple(_forwards(found, interest))
@@ -62,12 +63,12 @@ def resolver(found: Sequence[Clause], following: Following, gaps: Sequence[Gap],
             stages.append(RuleList(tuple(own.rules_of_view(first=first))))
         if own is None or not own.any or first:
             stages.append(RuleList(tuple(zones.rules(client))))
-        for clause, tree, _ in policies:
+        for clause, one in policies:
             tags = clause.text("tags").split()
-            if tree is not None and (not tags or set(tags) & set(client.tags)):
-                stages.append(tree)
+            if one.names is not None and (not tags or set(tags) & set(client.tags)):
+                stages.append(one.names)
         stages.append(RuleList(tuple(_doubted(rule, doubt) for rule in forwards) if doubt else forwards))
-        return View(tuple(stages), doubt or RESOLVED, whose, client.source)
+        return View(tuple(stages), doubt or RESOLVED, whose, client.source, chain, chain_uncached=True)
 
     made = tuple(view(client, whose) for client, whose in clients(server))
     source = found[0].source if found else None
