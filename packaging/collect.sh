@@ -34,11 +34,24 @@ note() { # NAME STATUS DETAIL REMEDY
         "$(quoted "$1")" "$2" "$(quoted "$3")" "$(quoted "$4")" >>"$entries"
 }
 
-# Secrets go before anything is kept; lines stay lines.
+# Secrets go before anything is kept; lines stay lines, and JSON, YAML and TOML stay what they are.
+keys='password|passwd|passphrase|pwhash|secret|token|api[_-]?key|private[_-]?key|preshared[_-]?key'
+said="(^|[[:space:]{;])(BasicAuth[[:blank:]]+[^[:space:]]+|cachemgr_passwd|(insecure-|ca-)?password|secret\
+|proxy_set_header[[:blank:]]+\"?(proxy-)?authorization\"?)([[:blank:]]+)"
+pem='PRIVATE KEY-----'
 redact() {
-    sed -e 's|\([A-Za-z][A-Za-z0-9+.-]*://\)[^/@[:space:]"'"'"'<>]*@|\1***@|g' \
-        -e '/^[[:space:]]*#/!s/\([Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd]\|[Pp][Aa][Ss][Ss][Ww][Dd]\|[Ss][Ee][Cc][Rr][Ee][Tt]\|[Tt][Oo][Kk][Ee][Nn]\|[Pp]rivate[_-]*[Kk]ey\|[Pp]reshared[_-]*[Kk]ey\)\(["'"'"']*[[:space:]]*[=:][[:space:]]*\)[^[:space:]"'"'"';][^[:space:];]*/\1\2***/g' \
-        -e '/-----BEGIN .*PRIVATE KEY-----/,/-----END .*PRIVATE KEY-----/{/-----/!s/.*//;}'
+    sed -E -e "s#([a-z][a-z0-9+.-]*://)[^/@[:space:]\"'<>]+@#\1***@#gI" \
+        -e 's,^([[:blank:]]*(upstream|forward|forward-socks[a-z0-9]*)[[:blank:]][^#]*[[:blank:]])[^[:space:]:@/#]+:[^[:space:]@]+@,\1***@,I' \
+        -e 's/(login=)[^[:space:]:]*:[^[:space:]]+/\1***/gI' \
+        -e "s/(-----BEGIN [A-Z0-9 ]*$pem).*(-----END [A-Z0-9 ]*$pem)/\1***\2/" \
+        -e "/-----BEGIN [A-Z0-9 ]*${pem}[^*]*\$/,/-----END [A-Z0-9 ]*$pem/{/-----/!s/.*//;}" \
+        -e "s/$said\"[^\"]*\"/\1\2\5\"***\"/gI" -e "s/$said'[^']*'/\1\2\5'***'/gI" \
+        -e "s/${said}[^[:space:];\"'=:][^[:space:];]*/\1\2\5***/gI" \
+        -e '/^[[:space:]]*#/b' -e '/:[[:blank:]]*[|>][0-9+-]*[[:blank:]]*$/b' \
+        -e "s/(($keys)[\"']?[[:blank:]]*[=:][[:blank:]]*)\"([^\"\\\\]|\\\\.)+\"/\1\"***\"/gI" \
+        -e "s/(($keys)[\"']?[[:blank:]]*[=:][[:blank:]]*)'([^']|'')+'/\1'***'/gI" \
+        -e "s/(($keys)[\"']?[[:blank:]]*:[[:blank:]]*)[^[:space:]\"';][^[:space:];]*/\1\"***\"/gI" \
+        -e "s/(($keys)[\"']?[[:blank:]]*=[[:blank:]]*)[^[:space:]\"';][^[:space:];]*/\1***/gI"
 }
 
 run() { # NAME REMEDY COMMAND...
@@ -204,8 +217,10 @@ for path in /etc/profile.d/*.sh /etc/apt/apt.conf.d/* /etc/systemd/system.conf.d
     /etc/init.d/*iptables* /etc/network/if-pre-up.d/* /etc/network/if-up.d/* \
     /etc/NetworkManager/dispatcher.d/* /etc/systemd/system/multi-user.target.wants/*.service \
     /etc/squid/* /etc/squid/*/* /etc/haproxy/* /etc/haproxy/*/* /etc/nginx/*.conf /etc/nginx/*/* /etc/tinyproxy/* \
-    /etc/privoxy/* /etc/e2guardian/* /etc/e2guardian/lists/* /etc/e2guardian/lists/*/* /etc/danted.conf /etc/sockd.conf \
-    /etc/bind/* /var/cache/bind/* /var/lib/bind/* /etc/powerdns/* /etc/powerdns/*/* /etc/knot-resolver/* \
+    /etc/privoxy/* /etc/e2guardian/* /etc/e2guardian/authplugins/* /etc/e2guardian/lists/* /etc/e2guardian/lists/*/* \
+    /etc/e2guardian/lists/*/*/* /etc/danted.conf /etc/sockd.conf \
+    /etc/bind/* /var/cache/bind/* /var/lib/bind/* /etc/powerdns/* /etc/powerdns/*/* /etc/knot-resolver/* /var/lib/knot-resolver/* \
+    /etc/systemd/system/kresd.target.wants/*.service \
     /etc/systemd/resolved.conf /etc/systemd/resolved.conf.d/* /etc/pihole/*.toml /etc/pihole/*.conf /etc/pihole/*.list \
     /opt/AdGuardHome/AdGuardHome.yaml /opt/AdGuardHome/data/filters/* /etc/frr/*.conf /etc/bird/*.conf \
     /var/www/*.pac /var/www/html/*.pac /var/www/html/wpad.dat /var/www/wpad.dat /srv/www/*.pac /srv/www/wpad.dat \

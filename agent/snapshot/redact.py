@@ -8,9 +8,9 @@ from typing import Final
 GONE: Final = b"***"
 _USERINFO: Final = re.compile(rb"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@")
 _KEY_VALUE: Final = re.compile(
-    rb"(?im)^([^\n#]*?\b(?:[\w-]*"
+    rb"(?im)#[^\n]*|(\b(?:[\w-]*"
     rb"(?:password|passwd|passphrase|pwhash|secret|token|api[_-]?key|private[_-]?key|preshared[_-]?key))"
-    rb"[\"']?\s*([=:])\s*)(?:([\"'])(?:(?!\3)[^\n])+\3|(?![|>][0-9+-]*[ \t]*$)[^\s\"';][^\s;]*)"
+    rb"[\"']?\s*([=:])\s*)(?:(\")(?:[^\"\\\n]|\\.)+\"|(')(?:[^'\n]|'')+'|(?![|>][0-9+-]*[ \t]*$)[^\s\"';][^\s;]*)"
 )
 _WORDS: Final = (
     *(b"password", b"passwd", b"passphrase", b"pwhash", b"secret", b"token", b"apikey", b"api-key", b"api_key"),
@@ -54,7 +54,9 @@ def _without_word(match: re.Match[bytes]) -> bytes:
 
 def _without_value(match: re.Match[bytes]) -> bytes:
     """In quotes where there were some, and after a colon: the stars must not mean anything in JSON, TOML or YAML."""
-    quote = match[3] or (b'"' if match[2] == b":" else b"")
+    if not match[1]:
+        return match[0]  # a comment
+    quote = match[3] or match[4] or (b'"' if match[2] == b":" else b"")
     return match[1] + quote + GONE + quote
 
 

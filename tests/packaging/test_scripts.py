@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 import agent
 from agent import catalog
@@ -19,6 +20,7 @@ from agent.snapshot import load
 from agent.snapshot.programs import running
 from tests.daemons.internet import needs
 from tests.kernel.needs import gateway
+from tests.snapshot.test_redact import DOCUMENTS, FORMS, HARMLESS
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
@@ -66,6 +68,28 @@ def test_collect_sh_takes_a_snapshot(tmp_path: Path, shell: tuple[str, ...], for
     again = subprocess.run((*shell, PACKAGING / "collect.sh", target), capture_output=True, text=True, check=False)
     assert again.returncode == 2
     assert "exists already" in again.stderr
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_collect_sh_keeps_no_secrets(tmp_path: Path, shell: tuple[str, ...]) -> None:
+    if shell[0] == "busybox":
+        (tmp_path / "sed").symlink_to(str(shutil.which("busybox")))
+    script = (PACKAGING / "collect.sh").read_text()
+    function = script[script.index("keys=") : script.index("run() {")]
+
+    def kept(text: str) -> str:
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        argv = (*shell, "-c", f"PATH={path}\n{function}redact")
+        return subprocess.run(argv, input=text, capture_output=True, text=True, check=True).stdout
+
+    secret = "s3cret"  # noqa: S105 - it stands for one
+    for form in FORMS:
+        after = kept(f"first\n{form.format(secret)}\nlast\n")
+        assert secret not in after
+        assert after.count("\n") == form.count("\n") + 3
+    assert kept("".join(HARMLESS)) == "".join(HARMLESS)
+    for before, meant in DOCUMENTS:
+        assert yaml.safe_load(kept(f"{before}\n")) == meant
 
 
 @pytest.mark.daemons

@@ -19,6 +19,10 @@ FORMS = (
     "export TOKEN={}",
     'pwhash = "{}"',
     '{{"password": "{}"}}',
+    '{{"token": "", "user": "{{}}", "password": "{}"}}',
+    "password = a; token = {}",
+    r'{{"password": "a\\\"{}"}}',
+    "password: 'it''s {}'",
     "  - password: '{}'",
     "BasicAuth user {}",
     "cachemgr_passwd {} all",
@@ -45,37 +49,33 @@ def test_a_secret_does_not_survive(secret: str, form: str) -> None:
     assert after.endswith("last\n")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "127.0.0.1 localhost\n",
-        "-A FORWARD -d 23.32.0.0/11 -j DROP\n",
-        "# password: none\n",
-        "0.0.0.0 password.example secret.example\n",
-        "acl users proxy_auth REQUIRED\n",
-        "cache_peer p parent 3128 0 login=PASSTHRU\n",
-        "forward / proxy.example:8080\n",
-    ],
+HARMLESS = (
+    *("127.0.0.1 localhost\n", "-A FORWARD -d 23.32.0.0/11 -j DROP\n", "# password: none\n"),
+    *("0.0.0.0 password.example secret.example\n", "acl users proxy_auth REQUIRED\n"),
+    *("cache_peer p parent 3128 0 login=PASSTHRU\n", "forward / proxy.example:8080\n"),
 )
+
+
+@pytest.mark.parametrize("text", HARMLESS)
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(text.encode()).decode() == text
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("password: $2a$10$abc", {"password": "***"}),
-        (
-            "users:\n  - name: a\n    password: $2a$10$abc\nhttp: 1",
-            {"users": [{"name": "a", "password": "***"}], "http": 1},
-        ),
-        ('token: ""', {"token": ""}),
-        (
-            "tls:\n  private_key: |-\n    -----BEGIN PRIVATE KEY-----\n    MIIE\n    -----END PRIVATE KEY-----\nport: 1",
-            {"tls": {"private_key": "-----BEGIN PRIVATE KEY-----\n\n-----END PRIVATE KEY-----"}, "port": 1},
-        ),
-    ],
+DOCUMENTS: tuple[tuple[str, object], ...] = (
+    ("password: $2a$10$abc", {"password": "***"}),
+    (
+        "users:\n  - name: a\n    password: $2a$10$abc\nhttp: 1",
+        {"users": [{"name": "a", "password": "***"}], "http": 1},
+    ),
+    ('token: ""', {"token": ""}),
+    (
+        "tls:\n  private_key: |-\n    -----BEGIN PRIVATE KEY-----\n    MIIE\n    -----END PRIVATE KEY-----\nport: 1",
+        {"tls": {"private_key": "-----BEGIN PRIVATE KEY-----\n\n-----END PRIVATE KEY-----"}, "port": 1},
+    ),
 )
+
+
+@pytest.mark.parametrize(("before", "after"), DOCUMENTS)
 def test_documents_can_still_be_read(before: str, after: object) -> None:
     assert yaml.safe_load(redact(before.encode())) == after
 
