@@ -36,7 +36,7 @@ note() { # NAME STATUS DETAIL REMEDY
 
 # Secrets go before anything is kept; lines stay lines, and JSON, YAML and TOML stay what they are.
 keys='password|passwd|passphrase|pwhash|secret|token|api[_-]?key|private[_-]?key|preshared[_-]?key'
-said="(^|[[:space:]{;])(BasicAuth[[:blank:]]+[^[:space:]]+|cachemgr_passwd|(insecure-|ca-)?password|secret\
+spoken="(^|[[:space:]{;])(BasicAuth[[:blank:]]+[^[:space:]]+|cachemgr_passwd|(insecure-|ca-)?password|secret\
 |proxy_set_header[[:blank:]]+\"?(proxy-)?authorization\"?)([[:blank:]]+)"
 pem='PRIVATE KEY-----'
 redact() {
@@ -45,8 +45,8 @@ redact() {
         -e 's/(login=)[^[:space:]:]*:[^[:space:]]+/\1***/gI' \
         -e "s/(-----BEGIN [A-Z0-9 ]*$pem).*(-----END [A-Z0-9 ]*$pem)/\1***\2/" \
         -e "/-----BEGIN [A-Z0-9 ]*${pem}[^*]*\$/,/-----END [A-Z0-9 ]*$pem/{/-----/!s/.*//;}" \
-        -e "s/$said\"[^\"]*\"/\1\2\5\"***\"/gI" -e "s/$said'[^']*'/\1\2\5'***'/gI" \
-        -e "s/${said}[^[:space:];\"'=:][^[:space:];]*/\1\2\5***/gI" \
+        -e "s/$spoken\"[^\"]*\"/\1\2\5\"***\"/gI" -e "s/$spoken'[^']*'/\1\2\5'***'/gI" \
+        -e "s/${spoken}[^[:space:];\"'=:][^[:space:];]*/\1\2\5***/gI" \
         -e '/^[[:space:]]*#/b' -e '/:[[:blank:]]*[|>][0-9+-]*[[:blank:]]*$/b' \
         -e "s/(($keys)[\"']?[[:blank:]]*[=:][[:blank:]]*)\"([^\"\\\\]|\\\\.)+\"/\1\"***\"/gI" \
         -e "s/(($keys)[\"']?[[:blank:]]*[=:][[:blank:]]*)'([^']|'')+'/\1'***'/gI" \
@@ -74,7 +74,7 @@ run() { # NAME REMEDY COMMAND...
     elif [ "$code" = 124 ] && command -v timeout >/dev/null 2>&1; then
         note "$name" timeout "$* gave no answer within 20 s" "$remedy"
     elif [ "$code" != 0 ]; then
-        if grep -qiE "does not exist|can't initialize|no such file|not supported|cannot open session to kernel|booted with systemd|connect to bus" "$work/err"; then
+        if grep -qiE "does not exist|no such table|can't initialize|no such file|not supported|cannot open session to kernel|booted with systemd|connect to bus" "$work/err"; then
             note "$name" absent "$said" ""
         else
             note "$name" failed "${said:-$1 ended with status $code}" "$remedy"
@@ -103,6 +103,21 @@ file() { # PATH
         redact <"$work/raw" >"$work/artifacts/$name"
         note "$name" ok "" ""
     fi
+}
+
+# A table of an SQLite database as text: the names of its columns, then its rows, parted by tabs.
+rows() { # DATABASE TABLE COLUMN...
+    database=$1 table=$2
+    shift 2
+    names='' values=''
+    for column in "$@"; do
+        names="$names${names:+ || char(9) || }'$column'"
+        values="$values${values:+ || char(9) || }replace(replace(replace(ifnull(\"$table\".\"$column\", ''), char(9), ' '), char(10), ' '), char(13), ' ')"
+    done
+    sqlite=sqlite3
+    ! command -v pihole-FTL >/dev/null 2>&1 || sqlite='pihole-FTL sqlite3'
+    # shellcheck disable=SC2086 # two words
+    run "rows$database/$table" "run as root" $sqlite -readonly "$database" "SELECT $names; SELECT $values FROM \"$table\""
 }
 
 # Listening sockets of one process as JSON, from /proc/PID/net and the sockets among its files.
@@ -229,6 +244,18 @@ for path in /etc/profile.d/*.sh /etc/apt/apt.conf.d/* /etc/systemd/system.conf.d
     /proc/sys/net/bridge/bridge-nf-call-*; do
     file "$path" # a pattern that matches nothing stays as it is: then that is the answer
 done
+if [ -f /etc/pihole/gravity.db ]; then
+    rows /etc/pihole/gravity.db group id enabled name
+    rows /etc/pihole/gravity.db domainlist id type domain enabled
+    rows /etc/pihole/gravity.db domainlist_by_group domainlist_id group_id
+    rows /etc/pihole/gravity.db adlist id enabled address
+    rows /etc/pihole/gravity.db adlist_by_group adlist_id group_id
+    rows /etc/pihole/gravity.db client id ip
+    rows /etc/pihole/gravity.db client_by_group client_id group_id
+    rows /etc/pihole/gravity.db info property value
+    rows /etc/pihole/gravity.db gravity domain adlist_id
+    rows /etc/pihole/gravity.db antigravity domain adlist_id
+fi
 
 hash() { { sha256sum 2>/dev/null || openssl dgst -sha256 -r; } | cut -c1-32; }
 machine=$(head -n 1 /etc/machine-id 2>/dev/null || uname -n)

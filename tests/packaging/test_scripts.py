@@ -20,6 +20,7 @@ from agent.snapshot import load
 from agent.snapshot.programs import running
 from tests.daemons.internet import needs
 from tests.kernel.needs import gateway
+from tests.resolvers.gravity import artifacts
 from tests.snapshot.test_redact import DOCUMENTS, FORMS, HARMLESS
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +91,22 @@ def test_collect_sh_keeps_no_secrets(tmp_path: Path, shell: tuple[str, ...]) -> 
     assert kept("".join(HARMLESS)) == "".join(HARMLESS)
     for before, meant in DOCUMENTS:
         assert yaml.safe_load(kept(f"{before}\n")) == meant
+
+
+@pytest.mark.skipif(not shutil.which("sqlite3"), reason="sqlite3 is not installed")
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_collect_sh_takes_the_rows_that_gateproof_takes(tmp_path: Path, shell: tuple[str, ...]) -> None:
+    awkward = "INSERT INTO domainlist (domain) VALUES ('a' || char(9, 10) || 'b')"
+    own = artifacts(tmp_path, [awkward, "DROP TABLE antigravity"])
+    script = tmp_path / "collect.sh"
+    script.write_text(
+        (PACKAGING / "collect.sh").read_text().replace("/etc/pihole/gravity.db", f"{tmp_path}/gravity.db")
+    )
+    subprocess.run((*shell, script, tmp_path / "taken"), check=True, capture_output=True)
+    plain = load(tmp_path / "taken").artifacts
+    for one in own:
+        found = plain[one.name.replace("/etc/pihole", str(tmp_path))]
+        assert (found.status, found.data) == (one.status, one.data)
 
 
 @pytest.mark.daemons
