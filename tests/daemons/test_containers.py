@@ -17,17 +17,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.daemons
+NET = f"10.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+"""The bridge's network: the containers of a test that runs beside this one are on the same host, at other addresses."""
 CONTAINER = (
     "unshare -n sleep 60 & inner=$!\ntrap 'kill $inner' EXIT\n"
     'until [ "$(readlink /proc/$inner/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done\n'
     "ip link add br0 type veth peer name eth0 netns $inner\n"
-    "ip addr add 172.17.0.1/16 dev br0; ip link set br0 up\n"
-    "nsenter -t $inner -n sh -c 'ip link set lo up; ip addr add 172.17.0.2/16 dev eth0; ip link set eth0 up;"
-    " ip route add default via 172.17.0.1'\n"
+    f"ip addr add {NET}.1/24 dev br0; ip link set br0 up\n"
+    f"nsenter -t $inner -n sh -c 'ip link set lo up; ip addr add {NET}.2/24 dev eth0; ip link set eth0 up;"
+    f" ip route add default via {NET}.1'\n"
 )  # fmt: skip
 PUBLISHED = (
     "nft 'add table ip nat; add chain ip nat prerouting { type nat hook prerouting priority -100; };"
-    " add rule ip nat prerouting fib daddr type local udp dport 53 dnat to 172.17.0.2:53'\n"
+    f" add rule ip nat prerouting fib daddr type local udp dport 53 dnat to {NET}.2:53'\n"
 )
 
 
