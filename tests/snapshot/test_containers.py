@@ -48,12 +48,10 @@ def test_a_program_in_a_container_is_read_and_found_there(name: str) -> None:
     asked = {one.ask.pattern for one in catalog.wants(snapshot({}, [program])) if isinstance(one.ask, Files)}
     assert f"{ROOT}{file}" in asked
     taken = snapshot({file: "not the container's", f"{ROOT}{file}": FILES[name]}, [program])
-    found: list[Proxy | Resolver] = [
-        one
-        for kind in catalog.kinds()
-        for piece in (kind.read(taken, frozenset({"livechat.com"})),)
-        for one in (*piece.proxies, *piece.resolvers)
-    ]
+    pieces = [kind.read(taken, frozenset({"livechat.com"})) for kind in catalog.kinds()]
+    found: list[Proxy | Resolver] = []
+    for piece in pieces:
+        found += [*piece.proxies, *piece.resolvers]
     assert found
     for one in found:
         assert one.addresses == (ADDRESS,)
