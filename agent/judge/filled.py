@@ -20,7 +20,7 @@ from agent.model.record import record
 from agent.model.vocabulary import Reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from agent.judge.passage import Passage
     from agent.judge.reach import Prover
@@ -54,12 +54,14 @@ class Filled:
         self._prove = prove
         self._asking = frozenset(zone.name for zone in gateway.zones if any(serving(gateway, prover, zone)))
         """Zones whose clients ask a resolver of this gateway."""
+        looked_at = set(_looked_at(gateway.firewall))
+        self._sets = tuple(one for one in gateway.filled_sets if (one.table, one.name) in looked_at)
         self._passages: dict[frozenset[Target], Passages] = {frozenset(): passages}
         self._roads: dict[tuple[frozenset[Target], frozenset[Target]], Roads] = {}
 
     def roads(self, requirement: Requirement) -> Roads:
         """Give the roads to a requirement: all its names are in the same sets, or some are in others as well."""
-        key = fills(self._gateway.filled_sets, requirement)
+        key = fills(self._sets, requirement)
         if key not in self._roads:
             always, at_times = key
             least, most = self._with(always), self._with(always | at_times)
@@ -104,6 +106,15 @@ def _between(least: Passage, most: Passage) -> Passage:
     worse = least if one.stops and (one.verdict is Reach.BLOCKED or not other.stops) else most
     diverted = tuple(dict.fromkeys((*least.diverted, *most.diverted)))
     return replace(worse, opinion=replace(worse.opinion, verdict=Reach.PARTIAL), diverted=diverted)
+
+
+def _looked_at(firewall: Firewall) -> Iterator[tuple[str, str]]:
+    """The sets that rules compare destinations with."""
+    for table in firewall.tables:
+        for chain in table.chains.values():
+            for step in (step for rule in chain.rules for step in rule.steps):
+                if isinstance(step, Match) and isinstance(step.members, NamedSet) and step.expr == Read(Field.DADDR):
+                    yield step.members.table, step.members.name
 
 
 def _holding(firewall: Firewall, targets: frozenset[Target]) -> Firewall:

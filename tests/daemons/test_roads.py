@@ -271,6 +271,23 @@ def test_a_set_that_dnsmasq_fills_holds_what_a_client_has_asked_for(policy: str,
     assert network.secure(UNLISTED, address(UNLISTED)) is (action == "drop")
 
 
+@needs("ipset", "iptables-nft")
+def test_an_ipset_that_dnsmasq_fills(gateway: Gateway) -> None:
+    network = gateway.network
+    network.shell(
+        "ipset create named hash:ip\n"
+        "iptables-nft -P FORWARD DROP; iptables-nft -A FORWARD -m set --match-set named dst -j ACCEPT\n"
+        "iptables-nft -A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT\n"
+    )
+    gateway.dnsmasq("ipset=/livechat.com/named")
+    assert gateway.verdicts(LISTED) == {"direct": ("allowed", ())}
+    assert gateway.verdicts(UNLISTED) == {"direct": ("blocked", ("firewall",))}
+    for name in (LISTED, UNLISTED):
+        assert network.look_up(name, GATEWAY) == (address(name),)
+    assert network.secure(LISTED, address(LISTED))
+    assert not network.secure(UNLISTED, address(UNLISTED))
+
+
 def test_a_set_is_not_filled_for_clients_that_ask_others(gateway: Gateway) -> None:
     gateway.load(BY_NAME.format(policy="drop", action="accept"))
     gateway.dnsmasq("nftset=/livechat.com/4#inet#filter#named\nlisten-address=127.0.0.1\nbind-interfaces")
