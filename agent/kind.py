@@ -6,14 +6,14 @@ top-level ``KIND``. It is found by looking (see catalog.py); nothing is register
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
 from agent.model.names import Interest
 from agent.model.proxy import Proxy
 from agent.model.record import record
-from agent.model.resolver import Resolver
 from agent.snapshot import Files, Want
+from agent.snapshot.following import Following
 from agent.snapshot.programs import unit_of
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from agent.model.naming import FilledSet, ResolvedName
     from agent.model.network import HostsEntry, Nameserver, Network, ProxySetting, Service
     from agent.model.pac import Pac
+    from agent.model.resolver import Resolver
     from agent.model.routing import BgpSession
     from agent.model.source import Gap
     from agent.snapshot import Snapshot
-    from agent.snapshot.following import Following
+    from agent.snapshot.programs import Program
 
 
 @record
@@ -71,26 +72,42 @@ NOBODY: Final = Interest({"invalid"})
 
 def of_programs(
     name: str,
-    programs: Sequence[str],
-    found: Callable[[Snapshot, Interest], Iterable[tuple[Proxy | Resolver, Following]]],
+    programs: Callable[[Snapshot], Iterable[Program]],
+    build: Callable[[Program, Following, Interest], Proxy | Resolver],
+    follow: Callable[[Program, Following], object] | None = None,
+    units: Sequence[str] = (),
 ) -> Kind:
-    """Make the kind of programs that follow files: ``found`` gives each that is present, and the files it follows."""
+    """Make the kind of programs that follow files.
+
+    ``programs`` gives those that are present, ``build`` what one of them is; ``follow`` asks for its files alone, where
+    to build takes long. ``units`` are the links by which systemd starts them.
+    """
 
     def wants(snapshot: Snapshot) -> Iterator[Want]:
         """The files of each that runs or starts at boot."""
-        for program in programs:
-            if f"files{unit_of(program)}" not in snapshot.artifacts:
-                yield Want("files", Files(unit_of(program)))
-        for _, following in found(snapshot, NOBODY):
+        for unit in units or (unit_of(name),):
+            if f"files{unit}" not in snapshot.artifacts:
+                yield Want("files", Files(unit))
+        for program in programs(snapshot):
+            following = Following.of(snapshot, name, program)
+            if follow:
+                follow(program, following)
+            else:
+                build(program, following, NOBODY)
             yield from following.wants
 
     def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
         """One proxy or resolver for each."""
-        every = [one for one, _ in found(snapshot, Interest(interest))]
-        return Piece(
-            resolvers=tuple(one for one in every if isinstance(one, Resolver)),
-            proxies=tuple(one for one in every if isinstance(one, Proxy)),
-            gaps=tuple(gap for one in every for gap in one.gaps),
-        )
+        proxies: list[Proxy] = []
+        resolvers: list[Resolver] = []
+        for program in programs(snapshot):
+            one = build(program, Following.of(snapshot, name, program), Interest(interest))
+            if isinstance(one, Proxy):
+                proxies.append(replace(one, addresses=program.addresses))
+            else:
+                listeners = program.listeners or one.listeners
+                resolvers.append(replace(one, listeners=listeners, addresses=program.addresses))
+        gaps = (gap for found in (proxies, resolvers) for one in found for gap in one.gaps)
+        return Piece(proxies=tuple(proxies), resolvers=tuple(resolvers), gaps=tuple(gaps))
 
     return Kind(name, wants, read)

@@ -24,7 +24,8 @@ class Following:
 
     def __init__(self, snapshot: Snapshot, program: str, root: str = "") -> None:
         """``root`` is where a container's files are."""
-        self._snapshot = snapshot
+        self.snapshot = snapshot
+        """What is known of the host."""
         self._program = program
         self._root = root
         self._wants: dict[str, Want] = {}
@@ -62,7 +63,7 @@ class Following:
 
     def _answer(self, name: str, ask: Files | Rows, named_by: Source | None, path: str, what: str) -> Artifact | None:
         """Give what is there; of one path, one gap is enough."""
-        artifact = self._snapshot.artifacts.get(name)
+        artifact = self.snapshot.artifacts.get(name)
         if artifact is None:
             self._wants[name] = Want(FILES, ask, "run as root")
         elif artifact.status is Status.OK:
@@ -80,7 +81,7 @@ class Following:
         depth = pattern.count("/")
         found = [
             one
-            for name, one in sorted(self._snapshot.artifacts.items())
+            for name, one in sorted(self.snapshot.artifacts.items())
             if name.count("/") == depth and name.startswith(FILES + "/") and fnmatchcase(name[len(FILES) :], pattern)
         ]
         if not found:
@@ -93,9 +94,9 @@ class Following:
 
     def file_or_folder(self, path: str, named_by: Source) -> tuple[Artifact, ...]:
         """Give a file, or the readable files of a folder."""
-        known = self._snapshot.artifacts.get(FILES + self._root + path)
+        known = self.snapshot.artifacts.get(FILES + self._root + path)
         folder = FILES + self._root + path.rstrip("/") + "/"
-        if any(name.startswith(folder) for name in self._snapshot.artifacts) or (known and known.detail == NOT_A_FILE):
+        if any(name.startswith(folder) for name in self.snapshot.artifacts) or (known and known.detail == NOT_A_FILE):
             return self.matching(f"{path.rstrip('/')}/*", named_by)
         found = self.file(path, named_by)
         return (found,) if found else ()

@@ -404,7 +404,7 @@ def questions() -> Iterator[tuple[str, str, int]]:
 
 def expected(config: Config) -> dict[tuple[str, str, int], Outcome]:
     """What we say to every question."""
-    piece = bind.read(taken(dict(config.files), list(config.argv), f"{config.root}/db/gone"), frozenset())
+    piece = bind.KIND.read(taken(dict(config.files), list(config.argv), f"{config.root}/db/gone"), frozenset())
     assert not piece.gaps, piece.gaps
     (resolver,) = piece.resolvers
     views = {client: seen(resolver, client) for client in CLIENTS}

@@ -211,8 +211,8 @@ def disagreements(config: Config, world: Internet) -> list[str]:
     """Where the program and our reading of its files say different things; raises RuntimeError where it does not start."""
     config.write()
     taken = collected(config.files, config.argv)
-    assert not list(knot_resolver.wants(taken)), "every file was there"
-    piece = knot_resolver.read(taken, INTEREST)
+    assert not list(knot_resolver.KIND.wants(taken)), "every file was there"
+    piece = knot_resolver.KIND.read(taken, INTEREST)
     assert not piece.gaps, piece.gaps
     (resolver,) = piece.resolvers
     found: list[str] = []

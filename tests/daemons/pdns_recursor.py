@@ -245,8 +245,8 @@ def disagreements(config: Config, world: Internet) -> list[str]:
     """Where the program and our reading of its files say different things; raises RuntimeError where it does not start."""
     config.write()
     taken = collected(config.files, config.argv, str(config.root))
-    assert not list(pdns_recursor.wants(taken)), "every file was there"
-    piece = pdns_recursor.read(taken, frozenset())
+    assert not list(pdns_recursor.KIND.wants(taken)), "every file was there"
+    piece = pdns_recursor.KIND.read(taken, frozenset())
     assert not piece.gaps, piece.gaps
     (resolver,) = piece.resolvers
     found: list[str] = []

@@ -57,7 +57,7 @@ def test_every_documented_statement_is_in_one_table() -> None:
 
 
 def read(files: dict[str, str | bytes], *gone: str, arguments: tuple[str, ...] = ("named",)) -> Piece:
-    return bind.read(taken(files, list(arguments), *gone), frozenset({"livechat.com"}))
+    return bind.KIND.read(taken(files, list(arguments), *gone), frozenset({"livechat.com"}))
 
 
 def only(files: dict[str, str | bytes], *gone: str, arguments: tuple[str, ...] = ("named",)) -> Resolver:
@@ -266,7 +266,7 @@ def test_one_that_starts_at_boot_is_not_asked_where_others_listen() -> None:
         socket = {"proto": "udp", "address": "192.168.7.1", "port": port}
         found = snapshot(config(""), [{**other, "listeners": [socket]}])
         found = replace(found, artifacts={**found.artifacts, boot.name: boot})
-        (resolver,) = bind.read(found, frozenset({"livechat.com"})).resolvers
+        (resolver,) = bind.KIND.read(found, frozenset({"livechat.com"})).resolvers
         assert {6 if ":" in one.address else 4 for one in resolver.listeners} == left
 
 
@@ -280,7 +280,7 @@ def test_bytes_of_another_encoding_do_not_matter_in_comments() -> None:
 
 def wanted(files: dict[str, str | bytes]) -> Iterator[str]:
     taken_now = snapshot(files, [{"name": "named", "pid": 7, "arguments": ["named"], "listeners": []}])
-    return (one.ask.pattern for one in bind.wants(taken_now) if isinstance(one.ask, Files))
+    return (one.ask.pattern for one in bind.KIND.wants(taken_now) if isinstance(one.ask, Files))
 
 
 def test_it_asks_for_the_files_of_all_zones_and_their_journals() -> None:

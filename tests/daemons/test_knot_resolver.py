@@ -40,7 +40,7 @@ def test_the_random_configurations_have_every_outcome() -> None:
     seen: dict[Fate, int] = {}
     for seed in range(COUNT):
         config = Config(seed, Path(f"/{seed}"))
-        (found,) = knot_resolver.read(collected(config.files, config.argv), INTEREST).resolvers
+        (found,) = knot_resolver.KIND.read(collected(config.files, config.argv), INTEREST).resolvers
         for client in CLIENTS:
             for name in NAMES:
                 outcome, _ = followed(seen_by(found, client), name.lower(), 4, ALIASES)
@@ -70,7 +70,7 @@ def read(text: str, *more: str, **files: str) -> Resolver:
     every: dict[str, str | bytes] = {f"/k/{name}": one for name, one in files.items()}
     every["/k/kresd.conf"] = text
     argv = ("kresd", "-n", "-c", "/usr/lib/knot-resolver/distro-preconfig.lua", "-c", "/k/kresd.conf", "/k", *more)
-    (found,) = knot_resolver.read(collected(every, argv), frozenset({"livechat.com"})).resolvers
+    (found,) = knot_resolver.KIND.read(collected(every, argv), frozenset({"livechat.com"})).resolvers
     return found
 
 
@@ -143,14 +143,14 @@ def test_what_the_package_installs_is_followed() -> None:
 def test_what_is_enabled_is_read_before_it_runs() -> None:
     taken = collected({knot_resolver.DEFAULT: "net.listen('10.0.0.1')", knot_resolver.UNIT: ""}, ())
     taken = replace(taken, artifacts={**taken.artifacts, ARTIFACT: Artifact(ARTIFACT, Status.OK, b"[]")})
-    (found,) = knot_resolver.read(taken, frozenset()).resolvers
+    (found,) = knot_resolver.KIND.read(taken, frozenset()).resolvers
     assert found.listeners == (Listener("udp", "10.0.0.1", 53),)
 
 
 def test_instances_that_are_alike_are_one() -> None:
     programs = [{"name": "kresd", "pid": pid, "arguments": ["kresd", "-n"], "listeners": []} for pid in (7, 8)]
     taken = snapshot({knot_resolver.DEFAULT: ""}, programs)
-    assert len(knot_resolver.read(taken, frozenset()).resolvers) == 1
+    assert len(knot_resolver.KIND.read(taken, frozenset()).resolvers) == 1
 
 
 def test_without_a_word_it_listens_on_this_host_alone() -> None:

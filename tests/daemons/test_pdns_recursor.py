@@ -38,7 +38,9 @@ def test_the_random_configurations_have_every_outcome() -> None:
     seen: dict[Fate, int] = {}
     for seed in range(COUNT):
         config = Config(seed, Path(f"/{seed}"))
-        (found,) = pdns_recursor.read(collected(config.files, config.argv, str(config.root)), frozenset()).resolvers
+        (found,) = pdns_recursor.KIND.read(
+            collected(config.files, config.argv, str(config.root)), frozenset()
+        ).resolvers
         for client in CLIENTS:
             for name in NAMES:
                 outcome, _ = followed(seen_by(found, client), name.lower(), 4, ALIASES)
@@ -63,7 +65,7 @@ def test_every_setting_of_the_program_is_in_one_table() -> None:
 
 def read(files: dict[str, str | bytes], *arguments: str) -> Resolver:
     argv = ("pdns_recursor", "--config-dir=/r", *arguments)
-    (found,) = pdns_recursor.read(collected(files, argv, "/r"), frozenset({"livechat.com"})).resolvers
+    (found,) = pdns_recursor.KIND.read(collected(files, argv, "/r"), frozenset({"livechat.com"})).resolvers
     return found
 
 
@@ -87,8 +89,8 @@ def test_what_the_package_installs_is_followed() -> None:
     taken = collected(files, ("pdns_recursor",), "/etc/powerdns")
     nothing = "files/etc/powerdns/recursor.d/*.conf"
     taken = replace(taken, artifacts={**taken.artifacts, nothing: Artifact(nothing, Status.ABSENT)})
-    assert not list(pdns_recursor.wants(taken))
-    (found,) = pdns_recursor.read(taken, frozenset({"livechat.com"})).resolvers
+    assert not list(pdns_recursor.KIND.wants(taken))
+    (found,) = pdns_recursor.KIND.read(taken, frozenset({"livechat.com"})).resolvers
     assert not found.gaps
     assert found.listeners == (Listener("udp", "127.0.0.1", 53),)
     assert seen_by(found, "127.0.0.1").answer("livechat.com", 4)[0].fate is Fate.PASSED_ON
@@ -101,7 +103,7 @@ def test_what_is_enabled_is_read_before_it_runs() -> None:
     }
     taken = collected(files, (), "/etc/powerdns")
     taken = replace(taken, artifacts={**taken.artifacts, ARTIFACT: Artifact(ARTIFACT, Status.OK, b"[]")})
-    (found,) = pdns_recursor.read(taken, frozenset()).resolvers
+    (found,) = pdns_recursor.KIND.read(taken, frozenset()).resolvers
     assert seen_by(found, "10.0.0.1").serves
 
 

@@ -11,7 +11,7 @@ import pytest
 from agent.model.course import Ask, walk
 from agent.model.proxy import Act, Form
 from agent.proxies import nginx
-from agent.proxies.nginx.files import Start, started
+from agent.proxies.nginx.files import Start, is_master, started
 from agent.proxies.nginx.syntax import Tokens
 from agent.snapshot import Files
 from tests.daemons.snapshots import snapshot
@@ -90,12 +90,16 @@ def test_tokens(text: str, words: list[str]) -> None:
             ["nginx:", "master", "process", "nginx", "-g", "daemon", "on;"],
             Start("/etc/nginx/nginx.conf", "/usr/share/nginx", "daemon on;"),
         ),
-        (["nginx: worker process is shutting down"], None),
-        (["nginx:", "worker", "process"], None),
     ],
 )
-def test_command_lines(arguments: list[str], start: Start | None) -> None:
+def test_command_lines(arguments: list[str], start: Start) -> None:
+    assert is_master(arguments)
     assert started(arguments) == start
+
+
+@pytest.mark.parametrize("arguments", [["nginx: worker process is shutting down"], ["nginx:", "worker", "process"]])
+def test_workers(arguments: list[str]) -> None:
+    assert not is_master(arguments)
 
 
 def test_a_filter_by_the_name_in_the_hello() -> None:

@@ -60,7 +60,7 @@ def taken(kind: str, config: Any, files: dict[str, str | bytes]) -> Snapshot:
 @pytest.mark.parametrize("kind", ["pdns_recursor", "knot_resolver"])
 def test_damaged_files_are_read_or_open(kind: str) -> None:
     configurations = pdns_configurations if kind == "pdns_recursor" else knot_configurations
-    reader = pdns_recursor if kind == "pdns_recursor" else knot_resolver
+    reader = (pdns_recursor if kind == "pdns_recursor" else knot_resolver).KIND
     for seed in range(150):
         random = Random(seed)
         config = configurations.Config(seed, Path(ROOT))

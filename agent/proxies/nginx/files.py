@@ -38,13 +38,16 @@ class Start:
     directives: str
 
 
-def started(arguments: Sequence[str]) -> Start | None:
-    """What the command line says; None for workers. A master writes its title over its words."""
+def is_master(arguments: Sequence[str]) -> bool:
+    """Whether this is no worker, cache manager or the like, whose arguments say nothing."""
+    return not " ".join(arguments).removeprefix("nginx: ").startswith(OTHERS)
+
+
+def started(arguments: Sequence[str]) -> Start:
+    """What the command line of a master says. It writes its title over its words."""
     words = list(arguments[1:])
-    title = " ".join(arguments)
-    if title.startswith("nginx: "):  # psutil makes words of it again
-        if title.removeprefix("nginx: ").startswith(OTHERS):
-            return None
+    title = " ".join(arguments)  # psutil makes words of it again
+    if title.startswith("nginx: "):
         words = _retold(title.removeprefix("nginx: master process "))
     file, prefix, directives = DEFAULT, PREFIX, ""
     while words:

@@ -8,56 +8,39 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.kind import Kind, Piece
-from agent.model.names import Interest
-from agent.snapshot import Files, Want
-from agent.snapshot.following import Following
-from agent.snapshot.programs import present, running, unit_of
+from agent.kind import NOBODY, of_programs
+from agent.snapshot.programs import present, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from agent.model.names import Interest
     from agent.model.network import Listener
     from agent.model.resolver import Resolver
     from agent.snapshot import Snapshot
+    from agent.snapshot.following import Following
     from agent.snapshot.programs import Program
 
 NAME: Final = "named"
-NONE: Final = Interest({"invalid"})
-"""Zones are named whatever the names of interest are."""
 DEFAULT: Final = "/etc/bind/named.conf"
 
 
-def wants(snapshot: Snapshot) -> Iterable[Want]:
-    """The files of each named that runs or starts at boot."""
-    if f"files{unit_of(NAME)}" not in snapshot.artifacts:
-        yield Want("files", Files(unit_of(NAME)))
-    for program in present(snapshot, NAME, DEFAULT):
-        from agent.resolvers.bind.configuration import configuration  # noqa: PLC0415 - see above
-
-        following = Following.of(snapshot, NAME, program)
-        for path in configuration(program.arguments, following, NONE).files:
-            following.file(path)
-        yield from following.wants
+def _programs(snapshot: Snapshot) -> Iterable[Program]:
+    return present(snapshot, NAME, DEFAULT)
 
 
-def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
-    """One resolver for each."""
-    found = tuple(_resolvers(snapshot, Interest(interest)))
-    return Piece(resolvers=found, gaps=tuple(gap for one in found for gap in one.gaps))
+def _follow(program: Program, following: Following) -> None:
+    from agent.resolvers.bind.configuration import configuration  # noqa: PLC0415 - see above
+
+    for path in configuration(program.arguments, following, NOBODY).files:
+        following.file(path)
 
 
-def _resolvers(snapshot: Snapshot, interest: Interest) -> Iterator[Resolver]:
-    programs = present(snapshot, NAME, DEFAULT)
-    if not programs:
-        return
+def _resolver(program: Program, following: Following, interest: Interest) -> Resolver:
     from agent.resolvers.bind.resolver import resolver  # noqa: PLC0415 - see above
 
-    for program in programs:
-        following = Following.of(snapshot, NAME, program)
-        found = resolver(program.arguments, snapshot, following, interest)
-        listeners = program.listeners or tuple(_free(found.listeners, running(snapshot)))
-        yield replace(found, listeners=listeners, addresses=program.addresses)
+    found = resolver(program.arguments, following.snapshot, following, interest)
+    return replace(found, listeners=tuple(_free(found.listeners, running(following.snapshot))))
 
 
 def _free(listeners: Iterable[Listener], others: Iterable[Program]) -> Iterator[Listener]:
@@ -70,4 +53,4 @@ def _is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
-KIND = Kind(NAME, wants, read)
+KIND = of_programs(NAME, _programs, _resolver, _follow)

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
+from agent.kind import NOBODY
 from agent.model.intervals import Interval, address_value, as_address, prefix_interval
 from agent.model.network import Listener
 from agent.model.record import record
 from agent.model.resolver import Fate, NameSet, Outcome, Scope
 from agent.model.source import Gap, Source
-from agent.resolvers.knot_resolver import NONE
 from agent.resolvers.knot_resolver.hints import Hints
 from agent.resolvers.knot_resolver.options import HARMLESS, MODELLED, MODULES, MODULES_OPEN, OPEN, PURE, SETTING
 from agent.resolvers.knot_resolver.rules import EVERY, FIXED, Rule, action_of, always, rules_of
@@ -202,7 +202,7 @@ class Program:
         """Give a file, as long as somebody asks about names."""
         whole = path if path.startswith("/") else f"{self._folder.rstrip('/')}/{path}"
         artifact = self._following.file(whole, source)
-        return None if self._interest is NONE else artifact
+        return None if self._interest is NOBODY else artifact
 
     def _renumber(self, rule: Call, source: Source, *, later: bool) -> None:
         reroute = rule.arguments[0]

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from agent.kind import NOBODY
 from agent.model.intervals import Intervals
 from agent.model.network import Listener
 from agent.model.public import PUBLIC
@@ -28,7 +29,6 @@ from agent.model.resolver import (
     meet,
 )
 from agent.model.source import Source
-from agent.resolvers.knot_resolver import NONE
 from agent.resolvers.knot_resolver.program import KIND, Program
 from agent.resolvers.knot_resolver.rules import DROPPED, EVERY, ON, REFUSED, Rule
 
@@ -52,7 +52,7 @@ _WITH_VALUE: Final = frozenset({"-c", "-a", "-t", "-S", "-f", "--config", "--add
 
 def load(arguments: Sequence[str], following: Following) -> tuple[Want, ...]:
     """Give the files that are named and were not asked for yet."""
-    _program(arguments, following, NONE)
+    _program(arguments, following, NOBODY)
     return following.wants
 
 

@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
+from agent.kind import NOBODY
 from agent.model.intervals import Intervals, address_value, prefix_interval
 from agent.model.network import Listener
 from agent.model.public import PUBLIC
@@ -33,7 +34,6 @@ from agent.model.resolver import (
     View,
 )
 from agent.model.source import Gap, Source
-from agent.resolvers.pdns_recursor import NONE
 from agent.resolvers.pdns_recursor.clients import allowed, apart, proxied
 from agent.resolvers.pdns_recursor.policies import policies
 from agent.resolvers.pdns_recursor.rpz import AGAIN_OVER_TCP, CUSTOM, PASS, PolicyZone, look_up, policy_zone
@@ -68,7 +68,7 @@ def load(arguments: Sequence[str], following: Following) -> tuple[Want, ...]:
     """Give the files that are named and were not asked for yet."""
     given = settings(arguments, following)
     policies(given, following)
-    Domains(given, following, NONE)
+    Domains(given, following, NOBODY)
     allowed(given, following)
     return following.wants
 
