@@ -18,9 +18,14 @@ class Source:
     chain: str | None = None
     handle: int | None = None
 
+    @property
+    def file(self) -> str:
+        """The path of a file; of other artifacts their name."""
+        return self.artifact.removeprefix("files") if self.artifact.startswith("files/") else self.artifact
+
     def __str__(self) -> str:
         """One phrase for a sentence: place, then text."""
-        place = " ".join(part for part in (self.table, self.chain) if part) or self.artifact
+        place = " ".join(part for part in (self.table, self.chain) if part) or self.file
         if self.handle is not None:
             place += f" handle {self.handle}"
         elif self.line is not None:

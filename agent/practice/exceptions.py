@@ -25,8 +25,9 @@ RESOLVERS: Final = {
     "pihole": "allow it instead: pihole --allow-regex '(\\.|^){escaped}$'",
     "adguardhome": "add the rule @@||{apex}^$important instead",
 }
-PROXIES: Final = {
+PROXIES: Final = {  # by program, and by the word that the line begins with where that takes another
     "squid": "acl gateproof dstdomain .{apex}, and http_access allow gateproof before it",
+    "squid ssl_bump": "acl gateproof ssl::server_name .{apex}, and ssl_bump splice gateproof before it",
     "haproxy": "an acl with `-m end .{apex}` and `-m str {apex}`, and a rule that lets it pass before it",
     "nginx": ".{apex} in the map or server_name that lets names pass",
     "tinyproxy": (
@@ -44,9 +45,10 @@ def resolver_exception(kind: str, pattern: str) -> str:
     return _filled(RESOLVERS.get(kind, ""), pattern)
 
 
-def proxy_exception(kind: str, pattern: str) -> str:
-    """What lets a domain pass at a proxy; empty where its words are not known."""
-    return _filled(PROXIES.get(kind, ""), pattern)
+def proxy_exception(kind: str, pattern: str, line: str) -> str:
+    """What lets a domain pass at a proxy where a line stops it; empty where its words are not known."""
+    special = PROXIES.get(f"{kind} {line.partition(' ')[0]}", "")
+    return _filled(special or PROXIES.get(kind, ""), pattern)
 
 
 def _filled(text: str, pattern: str) -> str:

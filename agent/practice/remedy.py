@@ -44,7 +44,7 @@ def remedy_for(judgement: Judgement, sources: tuple[Source, ...], owners: Owners
     if judgement.verdict is Reach.UNKNOWN:
         return Advice(f"Find out what cannot be known from here: {judgement.because}")
     if Stage.DNS in judgement.blocked_at:
-        place = sources[0].artifact.removeprefix("files") if sources else "its configuration"
+        place = sources[0].file if sources else "its configuration"
         if judgement.by == "hosts":
             return Advice(f"Remove the names of {domain} from {place}.", tool="hosts file")
         whole = judgement.verdict is Reach.BLOCKED  # a closer line would win over an exception for the whole domain
@@ -52,7 +52,7 @@ def remedy_for(judgement: Judgement, sources: tuple[Source, ...], owners: Owners
         wider = f"; if it is meant for more than {apex_of(domain)}, {exception}" if exception else ""
         return Advice(f"Remove the line from {place}{wider}".rstrip(".") + ".", tool=judgement.by)
     if Stage.PROXY in judgement.blocked_at and judgement.by:
-        exception = proxy_exception(judgement.by, domain)
+        exception = proxy_exception(judgement.by, domain, sources[0].text if sources else "")
         what = f"Let {domain} pass at {judgement.by}" + (f": {exception}" if exception else "")
         return Advice(f"{what}.", tool=judgement.by)
     if Stage.PAC in judgement.blocked_at:

@@ -215,7 +215,7 @@ def test_a_zone_that_lets_a_name_through_leaves_it_to_those_before() -> None:
     way = view.way("livechat.com", 4)
     rule = way.rule
     assert way.outcome.fate is Fate.PASSED_ON
-    assert [str(one.source) for one in way.met] == ["files/before line 2: 24.0.8.8.8.rpz-ip.before. CNAME ."]
+    assert [str(one.source) for one in way.met] == ["/before line 2: 24.0.8.8.8.rpz-ip.before. CNAME ."]
     assert len(view.way("helpdesk.com", 4).met) == 2
     assert len(view.by_alias(rule)) == 1
     assert len(view.by_alias(None)) == 2

@@ -12,6 +12,7 @@ from agent.model.course import Ask, walk
 from agent.model.intervals import address_value
 from agent.model.proxy import SAME_ADDRESS, Act, Form, Names
 from agent.model.resolver import NameSet, Scope
+from agent.practice.exceptions import proxy_exception
 from agent.proxies import squid
 from agent.snapshot import Files
 from tests.daemons.snapshots import snapshot
@@ -327,6 +328,20 @@ def test_a_name_is_not_asked_for_where_a_line_before_lets_the_same_clients_in(be
     rules = f"http_access allow {before}\nhttp_access allow lan good\n{DENY}"
     found = read(f"{BUMPS}ssl_bump splice all\n{clients}{rules}")
     assert any("before their name is read" in one.what for one in found.mistakes) is mistaken
+
+
+@pytest.mark.parametrize(
+    ("before", "line", "form", "stopped"),
+    [
+        (f"{BUMPS}http_access allow all\n", "ssl_bump terminate all\n", Form.TLS, Act.DROP),
+        ("http_port 3128\n", DENY, Form.CONNECT, Act.DENY),
+    ],
+)
+def test_what_we_advise_lets_the_name_pass(before: str, line: str, form: Form, stopped: Act) -> None:
+    advice = proxy_exception("squid", "*.livechat.com", line).removesuffix(" before it").replace(", and ", "\n")
+    for lines, act in ((line, stopped), (f"{advice}\n{line}", Act.ALLOW)):
+        ways = asked(read(before + lines), form, known={SAME_ADDRESS: True})
+        assert {one.ruling.act for one in ways} == {act}
 
 
 WORDS = st.sampled_from(

@@ -462,7 +462,7 @@ def test_lists_are_searched_and_lines_keep_their_numbers() -> None:
     found = listed(*lines)
     _, rule = found.views[0].answer("livechat.com", 4)
     assert rule
-    assert str(rule.source) == "files/opt/AdGuardHome/data/filters/5.txt line 5001: ||livechat.com^"
+    assert str(rule.source) == "/opt/AdGuardHome/data/filters/5.txt line 5001: ||livechat.com^"
     own = read({"user_rules": ["! mine", "||livechat.com^"]})
     _, rule = own.views[0].answer("livechat.com", 4)
     assert rule

@@ -49,7 +49,7 @@ def place(source: SourceOut | Source) -> str:
     A chain's policy has neither handle nor line; its text is its place.
     """
     if source.table is None:
-        where = source.artifact.removeprefix("files") if source.artifact.startswith("files/") else source.artifact
+        where = (source if isinstance(source, Source) else model_source(source)).file
     else:
         # iptables' own name for the program says the family, and its tables have none in theirs
         tool, _, _ = source.artifact.partition(".")
