@@ -13,7 +13,8 @@ from agent.judge.own_proxy import own_proxy
 from agent.judge.pac import script
 from agent.judge.proof import own_source
 from agent.judge.relay import EXPLICIT, UPSTREAM, Passages, Relay, form_for, joined
-from agent.model.intervals import Intervals
+from agent.judge.zones import own_addresses
+from agent.model.intervals import Intervals, as_address
 from agent.model.proxy import SAME_ADDRESS, Form
 from agent.model.record import record
 from agent.model.vocabulary import HOST, Reach, Stage
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 DIRECT, TRANSPARENT, PROXY = "direct", "transparent-proxy", "proxy:"
 DIVERTED: Final = {443: Form.TLS, 80: Form.HTTP}
 """What comes where NAT leads packets for a port of the web."""
+ASKED: Final = (Form.CONNECT, Form.GET, Form.SOCKS)
+"""How clients ask that know of a proxy."""
+CUSTOMARY: Final = frozenset({"1080", "3128", "3129", "8000", "8080", "8081", "8088", "8118", "8123", "8888", "9090"})
+"""Ports that people give proxies."""
+LOOPBACK: Final = {4: Intervals.span(0x7F000000, 0x7FFFFFFF), 6: Intervals.single(1)}
 
 
 @record
@@ -107,13 +113,29 @@ class Roads:
             found: dict[tuple[Proxy, Door], Arrival] = {}
             for proxy in self._gateway.proxies:
                 for door in proxy.doors:
-                    if not any(door.course(form) for form in (Form.CONNECT, Form.GET, Form.SOCKS)):
+                    if not any(door.course(form) for form in ASKED) or self._is_site(proxy, door):
                         continue
                     for place in at_own(self._gateway, self._prover, zone, "tcp", door.listener.port):
                         if place.takes(door.listener, proxy.addresses):
                             found.setdefault((proxy, door), place)
             self._explicit[zone.name] = tuple((proxy, door, place) for (proxy, door), place in found.items())
         return self._explicit[zone.name]
+
+    def _is_site(self, proxy: Proxy, door: Door) -> bool:
+        """Whether all that comes in is handed to servers elsewhere, at ports where no proxy listens."""
+        places = door.sends_to(*ASKED)
+        return proxy.hands_on and bool(places) and not any(map(self._may_be_proxy, places))
+
+    def _may_be_proxy(self, place: str) -> bool:
+        """Whether a proxy may listen there; empty is the server that the client names."""
+        host, _, port = place.rpartition(":")
+        found = as_address(host.strip("[]"))
+        own = host == "localhost" or (
+            found and found[1] in own_addresses(self._gateway.network, found[0]) | LOOPBACK[found[0]]
+        )
+        return (
+            not place or port in CUSTOMARY or bool(own) or any(host in one.addresses for one in self._gateway.proxies)
+        )
 
     def _asking(self, proxy: Proxy, door: Door, place: Arrival, asked: Requests) -> Iterator[Road]:
         """The road through a proxy that clients ask; the family is that of the proxy's own connection."""

@@ -216,6 +216,11 @@ class ProxyStage:
     source: Source | None = None
     """What decides where no rule fits: the end of the list, or a default."""
 
+    @property
+    def rulings(self) -> tuple[Ruling, ...]:
+        """All that it may say."""
+        return (*(rule.ruling for rule in self.rules), self.otherwise)
+
 
 @record
 class Door:
@@ -232,6 +237,16 @@ class Door:
     def course(self, form: Form) -> tuple[ProxyStage, ...] | None:
         """Give the stages for a form of request; None where it is not served."""
         return dict(self.courses).get(form)
+
+    def sends_to(self, *forms: Form) -> frozenset[str]:
+        """Give the places that requests of some forms may be sent to; empty is the server that the client names."""
+        found: set[str] = set()
+        for course in (course for form in forms if (course := self.course(form)) is not None):
+            every = [(at, one) for at, stage in enumerate(course, 1) for one in stage.rulings]
+            found |= {one.upstream for _, one in every if one.act is Act.ALLOW}
+            if not course or any(one.act is Act.NEXT and at + one.skips >= len(course) for at, one in every):
+                found.add("")  # nothing is left that could stop it or send it elsewhere
+        return frozenset(found)
 
 
 @record
@@ -250,3 +265,5 @@ class Proxy:
     gaps: tuple[Gap, ...] = field(default=())
     addresses: tuple[str, ...] = ()
     """Those of the network namespace that it runs in; empty where that is this host's."""
+    hands_on: bool = False
+    """It hands to fixed servers what it does not look into: they may be proxies, or sites of the company's own."""

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 def find(case: Case) -> Iterator[Hit]:
     """One hit for each proxy."""
     for proxy in case.gateway.proxies:
-        sources = tuple(dict.fromkeys(one.source for door in proxy.doors for one in _by_name_alone(door)))
+        sources = tuple(
+            dict.fromkeys(
+                one.source
+                for door in proxy.doors
+                if not proxy.hands_on or "" in door.sends_to(Form.CONNECT)
+                for one in _by_name_alone(door)
+            )
+        )
         if sources:
             yield Hit(
                 f"{proxy.kind} decides by the name in CONNECT and never sees the one in TLS: {sources[0]}",

@@ -4,7 +4,8 @@ Why it matters: clients that pin a certificate break, certificate errors of serv
 machine can read every secret that passes.
 Instead: splice by default, and decrypt a list of names for which there is a reason.
 
-It is asked what the proxy does with a name that no list of it mentions.
+It is asked what the proxy does with a name that no list of it mentions. What hands requests on to fixed servers may
+be the front of the company's own site: it counts where TLS to a required domain ends there.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def find(case: Case) -> Iterator[Hit]:
     """One hit for each proxy."""
+    on_roads = {source for judgement in case.judgements for source in judgement.decrypted_by}
     for proxy in case.gateway.proxies:
         sources = tuple(
             dict.fromkeys(
@@ -31,7 +33,7 @@ def find(case: Case) -> Iterator[Hit]:
                 if (source := decrypted(door, form, ELSEWHERE)) is not None
             )
         )
-        if sources:
+        if sources and (not proxy.hands_on or on_roads.intersection(sources)):
             yield Hit(
                 f"{proxy.kind} decrypts TLS to every destination: {sources[0]}",
                 ("proxy", proxy.kind),

@@ -16,6 +16,7 @@ from agent.model.proxy import (
     DENIED,
     PASS,
     SAME_ADDRESS,
+    Act,
     Clients,
     Door,
     Form,
@@ -242,3 +243,42 @@ def test_names_are_told_apart_by_patterns_of_urls() -> None:
     verdict, because = verdicts(one, need)["lan0", "proxy:192.168.7.1:3128"]
     assert verdict is Reach.PARTIAL
     assert "names like ads.livechat.com" in because
+
+
+@pytest.mark.parametrize(
+    ("upstreams", "verdict"),
+    [
+        (["10.0.0.5:443", "10.0.0.6:993"], Reach.BLOCKED),
+        (["10.0.0.5:3128"], Reach.UNKNOWN),
+        (["10.0.0.5:443", ""], Reach.ALLOWED),
+        (["192.168.7.1:9999"], Reach.ALLOWED),
+        (["127.0.0.1:9999"], Reach.UNKNOWN),
+        (["172.17.0.2:9999"], Reach.UNKNOWN),
+    ],
+)
+def test_what_hands_all_on_to_servers_is_no_proxy(upstreams: list[str], verdict: Reach) -> None:
+    rules = [
+        ProxyRule(Names((NameSet(Scope.SUBTREE, f"{at}.example"),)), Ruling(Act.ALLOW, upstream=one), LIST)
+        for at, one in enumerate(upstreams[:-1])
+    ]
+    stage = ProxyStage("backend", tuple(rules), Ruling(Act.ALLOW, upstream=upstreams[-1]))
+    front = Proxy("haproxy", (Door(Listener("tcp", "0.0.0.0", 8443), ((Form.CONNECT, (stage,)),)),), hands_on=True)  # noqa: S104
+    behind = Door(Listener("tcp", "0.0.0.0", 9999), ((Form.CONNECT, (ProxyStage("all", (), ALLOWED),)),))  # noqa: S104
+    contained = Proxy("tinyproxy", (), addresses=("172.17.0.2",))
+    found = judge(home(front, Proxy("squid", (behind,)), contained, forward=False), (NEED,)).judgements
+    roads = {one.road: one.verdict for one in found if (one.zone, one.family) == ("lan0", 4)}
+    assert roads.get("proxy:192.168.7.1:8443", roads["direct"]) is verdict
+
+
+def test_where_a_door_may_send_requests() -> None:
+    away, near = Ruling(Act.ALLOW, upstream="10.0.0.5:443"), Ruling(Act.ALLOW, upstream="10.0.0.6:443")
+    first = ProxyStage("a", (ProxyRule(WHOLE, near, LIST), ProxyRule(WHOLE, Ruling(Act.NEXT, skips=1), LIST)))
+    for stages, places in (
+        ((first, ProxyStage("b", (), away)), {"10.0.0.5:443", "10.0.0.6:443", ""}),
+        ((replace(first, rules=first.rules[:1]), ProxyStage("b", (), away)), {"10.0.0.5:443", "10.0.0.6:443"}),
+        ((ProxyStage("b", (ProxyRule(WHOLE, away, LIST),)),), {"10.0.0.5:443", ""}),
+        ((ProxyStage("b", (), DENIED),), set()),
+        ((), {""}),
+    ):
+        door = Door(Listener("tcp", "*", 8443), ((Form.TLS, stages),))
+        assert door.sends_to(Form.TLS, Form.CONNECT) == places

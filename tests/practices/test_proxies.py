@@ -72,6 +72,25 @@ def test_decrypted_everywhere(form: Form) -> None:
     assert "ssl_bump bump all" in hit.summary
 
 
+@pytest.mark.parametrize(("place", "hits"), [("10.0.0.5:443", 0), ("", 1)])
+def test_the_front_of_a_site_is_not_asked_by_connect(place: str, hits: int) -> None:
+    found = case(Form.CONNECT, stage(rule(CHAT, Ruling(Act.ALLOW, upstream=place)), otherwise=DENIED))
+    (proxy,) = found.gateway.proxies
+    gateway = replace(found.gateway, proxies=(replace(proxy, hands_on=True),))
+    assert len(list(proxy_trusts_connect_host.find(replace(found, gateway=gateway)))) == hits
+
+
+@pytest.mark.parametrize("on_the_road", [False, True])
+def test_the_front_of_a_site_counts_where_clients_are_led_to_it(on_the_road: bool) -> None:
+    found = case(Form.TLS, stage(rule(ALL, DECRYPTS, BUMP), otherwise=Ruling(Act.ALLOW, upstream="10.0.0.5:443")))
+    (proxy,) = found.gateway.proxies
+    judgements = found.judgements if on_the_road else ()
+    gateway = replace(found.gateway, proxies=(replace(proxy, hands_on=True),))
+    assert (
+        len(list(tls_decrypted_everywhere.find(replace(found, gateway=gateway, judgements=judgements)))) == on_the_road
+    )
+
+
 @pytest.mark.parametrize(
     "rules",
     [

@@ -67,7 +67,7 @@ class _Reader:
         wrong = tuple(
             dict.fromkeys(one for section in sections for one in mistakes(section, self._lists, self._interest))
         )
-        return Proxy(NAME, tuple(doors), source, servers, families, wrong, tuple(dict.fromkeys(gaps)))
+        return Proxy(NAME, tuple(doors), source, servers, families, wrong, tuple(dict.fromkeys(gaps)), hands_on=True)
 
     @staticmethod
     def _binds(sections: Sequence[Section], gaps: list[Gap]) -> Iterator[tuple[Bind, Section]]:

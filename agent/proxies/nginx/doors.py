@@ -63,7 +63,16 @@ class _Reader:
         gaps = (*self._gaps, *courses.gaps, *self._following.gaps)
         source = Source(self._read.file, "", None)
         named = tuple(dict.fromkeys(servers))
-        return Proxy(NAME, tuple(doors), source, named, frozenset(families), tuple(wrong), tuple(dict.fromkeys(gaps)))
+        return Proxy(
+            NAME,
+            tuple(doors),
+            source,
+            named,
+            frozenset(families),
+            tuple(wrong),
+            tuple(dict.fromkeys(gaps)),
+            hands_on=True,
+        )
 
 
 def _doubts(level: Directive) -> Iterator[Gap]:
