@@ -11,24 +11,14 @@ from tests.daemons import origins
 from tests.daemons.origins import (
     EXPLICIT,
     FIXED,
-    HTTP_PORT,
-    TLS_PORT,
-    agrees,
-    asked,
     certificate,
-    foretold,
-    patience,
-    request,
-    running,
 )
-from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.daemons.web import Web
 
-"""What ``python -m tests.daemons`` runs it in."""
 world = origins.world
 """What the program is compared in."""
 NAMES = (
@@ -39,9 +29,7 @@ WORDS = (
     "livechat.com", ".livechat.com", "LiveChat.com", "api.livechat.com", "text.com", ".text.com", "chat.com", "www.",
     "helpdesk.com", "com", "api", "*.livechat.com", "livechat", "net", "\\.text.com", "livechat.com:443",
 )  # fmt: skip
-CLIENTS = ("127.1.0.5", "127.1.7.9")
 NETWORKS = ("127.1.0.0/24", "127.1.7.9", "127.0.0.0/8", "10.0.0.0/8", "::1", "127.1.0.5", "127.1.7.0/255.255.255.0")
-AGENTS = ("Mozilla/5.0", "LiveChat webhook/1.0")
 TCP = ("one", "two", "text.com")
 HTTP = ("one-h", "two-h", "bk_livechat.com")
 LOOPS = ("one", "one-h")
@@ -50,9 +38,6 @@ SAFE = tuple(name for name in (*TCP, *HTTP) if name not in LOOPS)
 REGEXES = (
     "^livechat\\.com$", "(^|\\.)livechat\\.com$", "'^(www\\.)?text\\.com$'", "LiveChat", "^a+pi\\.", "[xyz]live", '"t.xt"',
 )  # fmt: skip
-METHODS = ("GET", "POST")
-USUAL = {Form.TLS: 443, Form.HTTP: 80, Form.GET: 80, Form.CONNECT: 443}
-PORTS = {Form.TLS: TLS_PORT, Form.HTTP: HTTP_PORT, Form.GET: EXPLICIT, Form.CONNECT: EXPLICIT}
 
 
 class Config:
@@ -334,21 +319,10 @@ class Config:
 
 def disagreements(config: Config, made: Web, outcomes: set[Act] | None = None) -> list[str]:
     """Where the program and our reading differ; raises RuntimeError where it does not start."""
-    config.write()
-    program = {"name": "haproxy", "pid": 7, "arguments": config.argv, "listeners": []}
-    taken = snapshot(config.files, [program])
-    piece = haproxy.KIND.read(taken, frozenset())
-    doors = {door.listener.port: door for proxy in piece.proxies for door in proxy.doors}
-    found = [f"gap: {gap}" for gap in piece.gaps]
-    with running(made, config.argv, doors):
-        for form, port in PORTS.items():
-            for at, name in enumerate(NAMES[:: 1 if form in (Form.TLS, Form.HTTP) else 2]):
-                client, agent = CLIENTS[at % 2], AGENTS[at // 2 % 2]
-                ask = asked(form, name, USUAL[form], client, METHODS[at // 3 % 2], agent=agent)
-                ours, why = foretold(doors[port], ask)
-                theirs = request(made, ask, client, agent, patience(ours))
-                if outcomes is not None:
-                    outcomes.add(theirs.act)
-                if not agrees(ours, theirs, form):
-                    found.append(f"{form} {name} from {client}, {ask.method}, {agent}: {theirs}; we say {ours}: {why}")
-    return found
+    return origins.disagreements(
+        haproxy.KIND,
+        config,
+        made,
+        {form: NAMES[:: 1 if form in (Form.TLS, Form.HTTP) else 2] for form in origins.PORTS},
+        outcomes,
+    )

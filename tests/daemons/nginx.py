@@ -5,31 +5,21 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from agent.model.proxy import Act, Form
 from agent.proxies import nginx
 from tests.daemons import origins
 from tests.daemons.origins import (
     DEAD,
     EXPLICIT,
     FIXED,
-    HTTP_PORT,
-    TLS_PORT,
-    agrees,
-    asked,
     certificate,
-    foretold,
-    patience,
-    request,
-    running,
 )
-from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agent.model.proxy import Act
     from tests.daemons.web import Web
 
-"""What ``python -m tests.daemons`` runs it in."""
 world = origins.world
 """What the program is compared in."""
 NAMES = (
@@ -43,12 +33,7 @@ KEYS = (
 REGEXES = (
     r"~^(www\.)?text\.com$", r"~*LIVECHAT", r"'~^a.+\.com$'", r"~livechat\.com$", r"~LiveChat", r'"~^[a-z]{4}\.com$"', r"~^.+\.net",
 )  # fmt: skip
-CLIENTS = ("127.1.0.5", "127.1.7.9")
 NETWORKS = ("127.1.0.0/24", "127.1.7.9", "127.0.0.0/8", "10.0.0.0/8", "::1", "127.1.0.5", "all")
-AGENTS = ("Mozilla/5.0", "LiveChat webhook/1.0")
-METHODS = ("GET", "POST")
-USUAL = {Form.TLS: 443, Form.HTTP: 80, Form.GET: 80, Form.CONNECT: 443}
-PORTS = {Form.TLS: TLS_PORT, Form.HTTP: HTTP_PORT, Form.GET: EXPLICIT, Form.CONNECT: EXPLICIT}
 
 
 class Config:
@@ -248,21 +233,4 @@ def _apart(keys: list[str]) -> list[str]:
 
 def disagreements(config: Config, made: Web, outcomes: set[Act] | None = None) -> list[str]:
     """Where the program and our reading differ; raises RuntimeError where it does not start."""
-    config.write()
-    program = {"name": "nginx", "pid": 7, "arguments": config.argv, "listeners": []}
-    taken = snapshot(config.files, [program])
-    piece = nginx.KIND.read(taken, frozenset())
-    doors = {door.listener.port: door for proxy in piece.proxies for door in proxy.doors}
-    found = [f"gap: {gap}" for gap in piece.gaps]
-    with running(made, config.argv, doors):
-        for form, port in PORTS.items():
-            for at, name in enumerate(NAMES):
-                client, agent = CLIENTS[at % 2], AGENTS[at // 2 % 2]
-                ask = asked(form, name, USUAL[form], client, METHODS[at // 3 % 2], agent=agent)
-                ours, why = foretold(doors[port], ask)
-                theirs = request(made, ask, client, agent, patience(ours))
-                if outcomes is not None:
-                    outcomes.add(theirs.act)
-                if not agrees(ours, theirs, form):
-                    found.append(f"{form} {name} from {client}, {ask.method}, {agent}: {theirs}; we say {ours}: {why}")
-    return found
+    return origins.disagreements(nginx.KIND, config, made, dict.fromkeys(origins.PORTS, NAMES), outcomes)

@@ -6,16 +6,18 @@ import subprocess
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from agent.model.course import Ask, walk
 from agent.model.intervals import address_value, as_address
 from agent.model.proxy import Act, Form
 from tests.daemons import web as web_servers
+from tests.daemons.snapshots import snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from agent.kind import Kind, Piece
     from agent.model.proxy import Door
     from tests.daemons.web import Web
 
@@ -27,9 +29,15 @@ DEAD = "127.9.0.9:9"
 """Where nobody listens."""
 TLS_PORT, HTTP_PORT, EXPLICIT = 9443, 9080, 3128
 """Ports of the proxy: NAT leads clients to the first two."""
+PORTS = {Form.TLS: TLS_PORT, Form.HTTP: HTTP_PORT, Form.GET: EXPLICIT, Form.CONNECT: EXPLICIT}
+"""Where requests of each form come to the proxy."""
+USUAL = {Form.TLS: 443, Form.HTTP: 80, Form.GET: 80, Form.CONNECT: 443}
+"""And the server's port that they are for."""
+CLIENTS = ("127.1.0.5", "127.1.7.9")
+AGENTS = ("Mozilla/5.0", "LiveChat webhook/1.0")
+METHODS = ("GET", "POST")
 PATIENCE = 10.0
 SHORT = 1.0
-AGENT = "Mozilla/5.0"
 
 
 class Fate(NamedTuple):
@@ -164,7 +172,64 @@ def _reached(server: str) -> str:
     return server if not host or as_address(host) else f"{NAMED}:{port}"
 
 
-def asked(form: Form, name: str, port: int, client: str, method: str = "GET", *, agent: str = AGENT) -> Ask:
+def asked(form: Form, name: str, port: int, client: str, method: str = "GET", *, agent: str = AGENTS[0]) -> Ask:
     """Give the question for a client of the test."""
     target = None if form in (Form.CONNECT, Form.GET, Form.SOCKS) else address_value(NAMED)
     return Ask(form, name, port, method, address_value(client), target, (agent,))
+
+
+class Config(Protocol):
+    """The files of one random configuration, paths to texts, and how the program is started with it."""
+
+    files: dict[str, str]
+    argv: list[str]
+
+    def write(self) -> None:
+        """Put the files where they belong."""
+        ...
+
+
+def disagreements(
+    kind: Kind, config: Config, made: Web, names: Mapping[Form, Sequence[str]], outcomes: set[Act] | None = None
+) -> list[str]:
+    """Where the program and our reading differ; raises RuntimeError where it does not start."""
+    config.write()
+    piece, doors = _read(kind, config.files, config.argv)
+    found = [f"gap: {gap}" for gap in piece.gaps]
+    with running(made, config.argv, doors):
+        for form, port in PORTS.items():
+            for at, name in enumerate(names[form]):
+                client, agent = CLIENTS[at % 2], AGENTS[at // 2 % 2]
+                ask = asked(form, name, USUAL[form], client, METHODS[at // 3 % 2], agent=agent)
+                ours, why = foretold(doors[port], ask)
+                theirs = request(made, ask, client, agent, patience(ours))
+                if outcomes is not None:
+                    outcomes.add(theirs.act)
+                if not agrees(ours, theirs, form):
+                    found.append(f"{form} {name} from {client}, {ask.method}, {agent}: {theirs}; we say {ours}: {why}")
+    return found
+
+
+def passes_on_to_itself(kind: Kind, file: Path, text: str, argv: list[str]) -> None:
+    """Compare what becomes of requests that one configuration leads through several of its own sockets."""
+    text = text.replace("@CERT", certificate(file.parent)).replace("@DIR", str(file.parent))
+    file.write_text(text, encoding="utf-8")
+    _, doors = _read(kind, {str(file): text}, argv)
+    acts: set[Act] = set()
+    with world() as made, running(made, argv, doors):
+        for form in (Form.TLS, Form.HTTP):
+            for name in ("livechat.com", "a.livechat.com", "api.livechat.com", "text.com", "other.com"):
+                ask = asked(form, name, USUAL[form], CLIENTS[0])
+                ours, why = foretold(doors[PORTS[form]], ask)
+                theirs = request(made, ask, CLIENTS[0], AGENTS[0], patience(ours))
+                assert len(ours) == 1
+                assert agrees(ours, theirs, form), (ask, theirs, why)
+                acts.add(theirs.act)
+    assert len(acts) > 1
+
+
+def _read(kind: Kind, files: Mapping[str, str], argv: list[str]) -> tuple[Piece, dict[int, Door]]:
+    """What we read, and its doors by port."""
+    program = {"name": argv[0], "pid": 7, "arguments": argv, "listeners": []}
+    piece = kind.read(snapshot(dict(files), [program]), frozenset())
+    return piece, {door.listener.port: door for proxy in piece.proxies for door in proxy.doors}

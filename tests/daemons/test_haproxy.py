@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.model.proxy import Act, Form
+from agent.model.proxy import Act
 from agent.proxies import haproxy
 from agent.proxies.haproxy import keywords
 from tests.daemons.haproxy import Config, disagreements
 from tests.daemons.internet import needs
-from tests.daemons.origins import AGENT, agrees, asked, certificate, foretold, patience, request, running, world
-from tests.daemons.snapshots import snapshot
+from tests.daemons.origins import passes_on_to_itself, world
 
 if TYPE_CHECKING:
     from agent.proxies.variables.keywords import Table
@@ -131,21 +130,4 @@ backend p
 @needs("haproxy", "nft", "openssl")
 def test_what_passes_requests_on_to_itself(tmp_path: Path) -> None:
     path = tmp_path / "haproxy.conf"
-    text = CHAINED.replace("@CERT", certificate(tmp_path)).replace("@DIR", str(tmp_path))
-    path.write_text(text, encoding="utf-8")
-    argv = ["haproxy", "-db", "-f", str(path)]
-    taken = snapshot({str(path): text}, [{"name": "haproxy", "pid": 7, "arguments": argv, "listeners": []}])
-    doors = {
-        door.listener.port: door for proxy in haproxy.KIND.read(taken, frozenset()).proxies for door in proxy.doors
-    }
-    acts: set[Act] = set()
-    with world() as made, running(made, argv, doors):
-        for form, door in ((Form.TLS, 9443), (Form.HTTP, 9080)):
-            for name in ("livechat.com", "a.livechat.com", "api.livechat.com", "text.com", "other.com"):
-                ask = asked(form, name, 443 if form is Form.TLS else 80, "127.1.0.5")
-                ours, why = foretold(doors[door], ask)
-                theirs = request(made, ask, "127.1.0.5", AGENT, patience(ours))
-                assert len(ours) == 1
-                assert agrees(ours, theirs, form), (ask, theirs, why)
-                acts.add(theirs.act)
-    assert len(acts) > 1
+    passes_on_to_itself(haproxy.KIND, path, CHAINED, ["haproxy", "-db", "-f", str(path)])

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.model.proxy import Act, Form
+from agent.model.proxy import Act
 from agent.proxies import nginx
 from agent.proxies.nginx.directives import DIRECTIVES
 from tests.daemons.commands import directives
 from tests.daemons.internet import needs
 from tests.daemons.nginx import Config, disagreements
-from tests.daemons.origins import AGENT, agrees, asked, certificate, foretold, patience, request, running, world
-from tests.daemons.snapshots import snapshot
+from tests.daemons.origins import passes_on_to_itself, world
 
 pytestmark = pytest.mark.daemons
 PROGRAM = Path("/usr/sbin/nginx")
@@ -65,19 +64,9 @@ http { access_log off;
 @needs("nginx", "nft", "openssl")
 def test_what_passes_requests_on_to_itself(tmp_path: Path) -> None:
     path = tmp_path / "nginx.conf"
-    text = CHAINED.replace("@CERT", certificate(tmp_path)).replace("@DIR", str(tmp_path))
-    path.write_text(text, encoding="utf-8")
-    argv = ["nginx", "-e", "/dev/null", "-c", str(path), "-g", "daemon off; master_process off;"]
-    taken = snapshot({str(path): text}, [{"name": "nginx", "pid": 7, "arguments": argv, "listeners": []}])
-    doors = {door.listener.port: door for proxy in nginx.KIND.read(taken, frozenset()).proxies for door in proxy.doors}
-    acts: set[Act] = set()
-    with world() as made, running(made, argv, doors):
-        for form, door in ((Form.TLS, 9443), (Form.HTTP, 9080)):
-            for name in ("livechat.com", "a.livechat.com", "api.livechat.com", "text.com", "other.com"):
-                ask = asked(form, name, 443 if form is Form.TLS else 80, "127.1.0.5")
-                ours, why = foretold(doors[door], ask)
-                theirs = request(made, ask, "127.1.0.5", AGENT, patience(ours))
-                assert len(ours) == 1
-                assert agrees(ours, theirs, form), (ask, theirs, why)
-                acts.add(theirs.act)
-    assert len(acts) > 1
+    passes_on_to_itself(
+        nginx.KIND,
+        path,
+        CHAINED,
+        ["nginx", "-e", "/dev/null", "-c", str(path), "-g", "daemon off; master_process off;"],
+    )
