@@ -29,8 +29,11 @@ def _programs(snapshot: Snapshot) -> Iterable[Program]:
 
 def _follow(program: Program, following: Following) -> None:
     from agent.resolvers.unbound.clauses import clauses  # noqa: PLC0415 - see above
+    from agent.resolvers.unbound.policy import saved  # noqa: PLC0415
 
-    clauses(program.option("-c", DEFAULT), following, NOBODY)
+    for clause in clauses(program.option("-c", DEFAULT), following, NOBODY)[0]:
+        if clause.kind == "rpz":
+            saved(clause, following)
 
 
 def _resolver(program: Program, following: Following, interest: Interest) -> Resolver:

@@ -55,14 +55,19 @@ class Policy:
     gaps: tuple[Gap, ...] = ()
 
 
+def saved(clause: Clause, following: Following) -> Artifact | None:
+    """Give the file of a policy zone that answers, where it has one that is there."""
+    path = "" if clause.text("rpz-action-override") == "disabled" else clause.text("zonefile")
+    return following.file(path) if path else None
+
+
 def policy(clause: Clause, following: Following, interest: Interest) -> Policy:
     """Read one ``rpz:`` clause."""
     zone = clause.text("name").rstrip(".").lower()
     override = clause.text("rpz-action-override")
     if override == "disabled":
         return Policy()
-    path = clause.text("zonefile")
-    artifact = following.file(path) if path else None
+    artifact = saved(clause, following)
     if artifact is None:
         if clause.get("url") or clause.get("primary") or clause.get("master"):
             return Policy(gaps=(Gap("unbound", f"rpz {zone}: its records were not saved to a file", clause.source),))
