@@ -99,11 +99,13 @@ class Pattern:
     def tails(self, most: int = MAX_BEHIND) -> tuple[State, ...] | None:
         """Give the states that all texts lead to which may follow what is known; None where there are more."""
         begin = self.automaton.start
+        masks = self.automaton.masks
+        alike = {tuple(mask >> char & 1 for mask in masks): char for char in range(OTHERS + 1)}
         seen = {begin: None}
         waiting = [begin]
         while waiting:
             state = waiting.pop()
-            after = {self.automaton.step(state, char): None for char in range(OTHERS + 1)}
+            after = {self.automaton.step(state, char): None for char in alike.values()}
             waiting += [one for one in after if one not in seen]
             seen |= after
             if len(seen) > most:

@@ -6,13 +6,14 @@ import re
 import warnings
 from contextlib import suppress
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from agent.errors import Irregular
 from agent.model.intervals import Intervals
 from agent.model.proxy import ALWAYS, AllOf, Ports, Test
 from agent.model.record import record
-from agent.model.regular import Dialect, pattern
+from agent.model.regular import Dialect, Pattern, pattern
 from agent.proxies.privoxy.globs import REGULAR, read
 from agent.proxies.privoxy.lines import atoi
 
@@ -45,13 +46,15 @@ class UrlPattern:
     """Which names and ports it is about."""
     at_root: Fit = Fit.ALL
     """Whether the path ``/`` fits, which is what a tunnel has."""
-    anywhere: Fit = Fit.ALL
-    """Whether paths that begin with ``/`` fit."""
+    anywhere: Fit | Pattern = Fit.ALL
+    """Whether paths that begin with ``/`` fit, or which do."""
     tag: Tag = Tag.NONE
 
     def path(self, *, pages: bool) -> Fit:
         """Whether the path of a page fits, or of a tunnel."""
-        return self.anywhere if pages else self.at_root
+        if not pages:
+            return self.at_root
+        return self.anywhere if isinstance(self.anywhere, Fit) else _begun(self.anywhere)
 
 
 def url_pattern(text: str) -> UrlPattern:
@@ -74,7 +77,13 @@ def url_pattern(text: str) -> UrlPattern:
     return UrlPattern(AllOf(tuple(tests)), *_path(slash + behind))
 
 
-def _path(text: str) -> tuple[Fit, Fit]:
+@cache
+def _begun(fits: Pattern) -> Fit:
+    """Whether whatever begins with the root fits; most patterns are about names that nobody asks for."""
+    return {True: Fit.ALL, False: Fit.NONE, None: Fit.SOME}[fits.begun("/")]
+
+
+def _path(text: str) -> tuple[Fit, Fit | Pattern]:
     """Whether the root fits, and whatever begins with it."""
     if len(text) < 2:
         return Fit.ALL, Fit.ALL
@@ -82,7 +91,7 @@ def _path(text: str) -> tuple[Fit, Fit]:
         fits = pattern(f"^{text}", Dialect.PCRE, ignore_case=True)
     except Irregular:
         return _by_python(text), Fit.SOME
-    return (Fit.ALL if "/" in fits else Fit.NONE), {True: Fit.ALL, False: Fit.NONE, None: Fit.SOME}[fits.begun("/")]
+    return (Fit.ALL if "/" in fits else Fit.NONE), fits
 
 
 def _by_python(text: str) -> Fit:
