@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 UPSTREAMS = ("127.0.0.11", "127.0.0.12", "127.0.0.13")
 TYPES = {4: "A", 6: "AAAA"}
-PATIENCE = 10.0
+PATIENCE = 40.0
 """Seconds for a program to begin to answer."""
 
 
