@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.judge.arrivals import Arrival, at_own, on_the_way
 from agent.judge.zones import own_addresses
-from agent.model.intervals import Intervals, address_value
+from agent.model.intervals import Intervals, address_value, is_loopback
 from agent.model.vocabulary import HOST
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def asked_at(gateway: Gateway, servers: Sequence[str]) -> Iterator[Asked]:
             except ValueError:
                 continue
             local = not resolver.addresses
-            if local and not (_is_loopback(address) or value in own_addresses(gateway.network, family)):
+            if local and not (is_loopback(address) or value in own_addresses(gateway.network, family)):
                 continue
             place = Arrival(family, address, int(port or PORT), local)
             if any(place.takes(one, resolver.addresses) for one in resolver.listeners):
@@ -62,7 +62,3 @@ def asked_at(gateway: Gateway, servers: Sequence[str]) -> Iterator[Asked]:
                 views |= dict.fromkeys(resolver.views_of(family, Intervals.single(value)))
         if answering := tuple(view for view in views if view.serves):
             yield resolver, answering
-
-
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"

@@ -14,7 +14,7 @@ from agent.judge.pac import script
 from agent.judge.proof import own_source
 from agent.judge.relay import EXPLICIT, UPSTREAM, Passages, Relay, form_for, joined
 from agent.judge.zones import own_addresses
-from agent.model.intervals import Intervals, as_address
+from agent.model.intervals import LOOPBACK, Intervals, as_address
 from agent.model.proxy import SAME_ADDRESS, Form
 from agent.model.record import record
 from agent.model.vocabulary import HOST, Reach, Stage
@@ -36,7 +36,6 @@ ASKED: Final = (Form.CONNECT, Form.GET, Form.SOCKS)
 """How clients ask that know of a proxy."""
 CUSTOMARY: Final = frozenset({"1080", "3128", "3129", "8000", "8080", "8081", "8088", "8118", "8123", "8888", "9090"})
 """Ports that people give proxies."""
-LOOPBACK: Final = {4: Intervals.span(0x7F000000, 0x7FFFFFFF), 6: Intervals.single(1)}
 
 
 @record

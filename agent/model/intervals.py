@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 from itertools import chain, compress, islice
 from operator import le, lt
 from socket import AF_INET, AF_INET6, inet_pton
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
 
@@ -186,6 +186,16 @@ def as_address(text: str) -> tuple[int, int] | None:
         return address_value(text)
     except ValueError:
         return None
+
+
+LOOPBACK: Final = {4: Intervals.span(0x7F000000, 0x7FFFFFFF), 6: Intervals.single(1)}
+"""Addresses that a host has for itself alone, by family."""
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address, as text, is one of those."""
+    found = as_address(address)
+    return found is not None and found[1] in LOOPBACK[found[0]]
 
 
 def address_text(value: int, family: int) -> str:

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.kind import Kind, Piece
+from agent.kind import NOBODY, Kind, Piece
 from agent.model.naming import FilledSet
 from agent.model.source import Source
 from agent.resolvers import dnsmasq
@@ -63,7 +63,7 @@ def _named(snapshot: Snapshot) -> frozenset[str]:
         return frozenset()
     from agent.resolvers.dnsmasq.files import load  # noqa: PLC0415 - most hosts have none
 
-    options = (one for program in programs for one in load(snapshot, program, dnsmasq.NONE).options)
+    options = (one for program in programs for one in load(snapshot, program, NOBODY).options)
     return frozenset(one.source.artifact for one in options if one.name in ABOUT_SETS)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from agent.kind import NOBODY
 from agent.model.network import Listener
 from agent.model.resolver import Fate, Resolver
 from agent.resolvers import resolved
@@ -154,7 +155,7 @@ def test_the_hosts_file_comes_first_and_may_take_addresses_away() -> None:
 )  # fmt: skip
 def test_where_it_will_listen(lines: tuple[str, ...], listeners: set[tuple[str, str, int]]) -> None:
     taken = answered({MAIN: resolve(*lines), resolved.UNITS[1]: ""})
-    found = load(taken, Program("systemd-resolved", 0), resolved.NONE).resolver
+    found = load(taken, Program("systemd-resolved", 0), NOBODY).resolver
     assert {(one.proto, one.address, one.port) for one in found.listeners} == listeners
 
 

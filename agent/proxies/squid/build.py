@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from agent.model.names import Interest
+from agent.kind import NOBODY
 from agent.model.proxy import Proxy
 from agent.model.source import Gap, Source
 from agent.proxies.squid.access import rules
@@ -20,16 +20,14 @@ from agent.proxies.squid.refusals import refusals
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agent.model.names import Interest
     from agent.snapshot.following import Following
-
-NOTHING: Final = Interest({"invalid"})
-"""Which files are named does not depend on names."""
 
 
 def follow(path: str, following: Following, macros: Mapping[str, str]) -> None:
     """Ask for all files that a configuration names."""
     found, _ = lines(path, following, macros)
-    acls(found, following, NOTHING)
+    acls(found, following, NOBODY)
 
 
 def proxy(

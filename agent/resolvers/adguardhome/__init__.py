@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 NAME: Final = "adguardhome"
 PROGRAM: Final = "AdGuardHome"
 DEFAULT: Final = "/opt/AdGuardHome/AdGuardHome.yaml"
-NONE: Final = Interest({"invalid"})
-"""Which files are named does not depend on names."""
 
 
 def wants(snapshot: Snapshot) -> Iterable[Want]:

@@ -12,11 +12,11 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
+from agent.kind import NOBODY
 from agent.model.intervals import Intervals
 from agent.model.network import Listener
 from agent.model.resolver import Fate, NameRule, Outcome, Resolver, RuleList, Safety, View
 from agent.model.source import Gap, Source
-from agent.resolvers.adguardhome import NONE
 from agent.resolvers.adguardhome.answers import Answers
 from agent.resolvers.adguardhome.settings import Client, Settings, block_of
 from agent.resolvers.adguardhome.sources import NAME, Sources
@@ -44,7 +44,7 @@ def wanted(snapshot: Snapshot, program: Program) -> tuple[Want, ...]:
     artifact = following.file(path, Source(path, ""))
     if artifact is not None:
         with suppress(Malformed):
-            Sources(Settings(artifact), following, folder, NONE)
+            Sources(Settings(artifact), following, folder, NOBODY)
     return following.wants
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.kind import NOBODY, of_programs
+from agent.model.intervals import is_loopback
 from agent.snapshot.programs import present, running
 
 if TYPE_CHECKING:
@@ -45,12 +46,8 @@ def _resolver(program: Program, following: Following, interest: Interest) -> Res
 
 def _free(listeners: Iterable[Listener], others: Iterable[Program]) -> Iterator[Listener]:
     """Where a named that starts at boot will listen: clients ask others that have its port now."""
-    taken = {one.port for other in others for one in other.listeners if not _is_loopback(one.address)}
+    taken = {one.port for other in others for one in other.listeners if not is_loopback(one.address)}
     return (one for one in listeners if one.port not in taken)
-
-
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"
 
 
 KIND = of_programs(NAME, _programs, _resolver, _follow)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from agent.errors import Malformed
-from agent.model.intervals import Intervals, address_value, prefix_interval
+from agent.model.intervals import LOOPBACK, Intervals, address_value, prefix_interval
 from agent.model.source import Gap
 from agent.resolvers.bind.statements import Block
 from agent.snapshot import Status
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 FAMILIES: Final = (4, 6)
 EVERY: Final = {4: Intervals.span(0, (1 << 32) - 1), 6: Intervals.span(0, (1 << 128) - 1)}
 NOBODY: Final = {4: Intervals(), 6: Intervals()}
-LOOPBACK: Final = {4: Intervals.span(0x7F000000, 0x7FFFFFFF), 6: Intervals.single(1)}
 INTERFACES: Final = "ip-addr.json"
 
 Addresses = dict[int, Intervals]

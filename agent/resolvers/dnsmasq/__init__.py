@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agent.kind import Kind, Piece
+from agent.kind import NOBODY, Kind, Piece
 from agent.model.names import Interest
 from agent.snapshot import Files, Want
 from agent.snapshot.programs import present, unit_of
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 NAME: Final = "dnsmasq"
 DEFAULT: Final = "/etc/dnsmasq.conf"
-NONE: Final = Interest({"invalid"})
-"""Which files are named does not depend on names."""
 
 
 def wants(snapshot: Snapshot) -> Iterable[Want]:
@@ -30,7 +28,7 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     for program in present(snapshot, NAME, DEFAULT):
         from agent.resolvers.dnsmasq.files import load  # noqa: PLC0415 - see above
 
-        yield from load(snapshot, program, NONE).wants
+        yield from load(snapshot, program, NOBODY).wants
 
 
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:

@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
+from agent.kind import NOBODY
 from agent.model.record import record
 from agent.model.resolver import Fate, NameRule, Outcome, RuleList, View
 from agent.model.source import Gap, Source
-from agent.resolvers.dnsmasq import NONE
 from agent.resolvers.dnsmasq.files import load as load_dnsmasq
 from agent.resolvers.dnsmasq.rules import resolver as resolver_of_dnsmasq
 from agent.resolvers.filtering.closest import closest
@@ -66,7 +66,7 @@ def _files(snapshot: Snapshot, program: Program) -> _Files:
 def wanted(snapshot: Snapshot, program: Program) -> tuple[Want, ...]:
     """What is still to be asked about one Pi-hole."""
     files = _files(snapshot, program)
-    return (*files.wants, *load_dnsmasq(snapshot, _inner(program, files.settings), NONE).wants)
+    return (*files.wants, *load_dnsmasq(snapshot, _inner(program, files.settings), NOBODY).wants)
 
 
 def resolver(snapshot: Snapshot, program: Program, interest: Interest) -> Resolver:

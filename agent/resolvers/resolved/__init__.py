@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.kind import Kind, Piece
+from agent.kind import NOBODY, Kind, Piece
 from agent.model.names import Interest
 from agent.model.network import Listener, Nameserver
 from agent.model.source import Source
@@ -28,8 +28,6 @@ DEFAULT: Final = "/etc/systemd/resolved.conf"
 UNITS: Final = (unit_of(NAME), "/etc/systemd/system/sysinit.target.wants/systemd-resolved.service")
 """The links by which systemd starts it at boot; newer versions do before all else."""
 NSSWITCH: Final = "/etc/nsswitch.conf"
-NONE: Final = Interest({"invalid"})
-"""Which files are named does not depend on names."""
 
 
 def wants(snapshot: Snapshot) -> Iterable[Want]:
@@ -40,7 +38,7 @@ def wants(snapshot: Snapshot) -> Iterable[Want]:
     for program in _present(snapshot):
         from agent.resolvers.resolved.views import load  # noqa: PLC0415 - see above
 
-        yield from load(snapshot, program, NONE).wants
+        yield from load(snapshot, program, NOBODY).wants
 
 
 def read(snapshot: Snapshot, interest: frozenset[str]) -> Piece:
