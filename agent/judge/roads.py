@@ -112,7 +112,7 @@ class Roads:
             found: dict[tuple[Proxy, Door], Arrival] = {}
             for proxy in self._gateway.proxies:
                 for door in proxy.doors:
-                    if not any(door.course(form) for form in ASKED) or self._is_site(proxy, door):
+                    if not any(door.course(form) for form in ASKED) or self._is_site(door):
                         continue
                     for place in at_own(self._gateway, self._prover, zone, "tcp", door.listener.port):
                         if place.takes(door.listener, proxy.addresses):
@@ -120,10 +120,10 @@ class Roads:
             self._explicit[zone.name] = tuple((proxy, door, place) for (proxy, door), place in found.items())
         return self._explicit[zone.name]
 
-    def _is_site(self, proxy: Proxy, door: Door) -> bool:
+    def _is_site(self, door: Door) -> bool:
         """Whether all that comes in is handed to servers elsewhere, at ports where no proxy listens."""
         places = door.sends_to(*ASKED)
-        return proxy.hands_on and bool(places) and not any(map(self._may_be_proxy, places))
+        return door.hands_on and bool(places) and not any(map(self._may_be_proxy, places))
 
     def _may_be_proxy(self, place: str) -> bool:
         """Whether a proxy may listen there; empty is the server that the client names."""

@@ -233,6 +233,8 @@ class Door:
     """The socket takes packets for addresses that are not this host's (IP_TRANSPARENT), as TPROXY wants it."""
     looks_up: frozenset[Form] = frozenset({Form.CONNECT, Form.GET, Form.SOCKS})
     """Forms of which the proxy looks the server's name up; of others it takes the address that the client chose."""
+    hands_on: bool = False
+    """It hands to fixed servers what it does not look into: they may be proxies, or sites of the company's own."""
 
     def course(self, form: Form) -> tuple[ProxyStage, ...] | None:
         """Give the stages for a form of request; None where it is not served."""
@@ -265,5 +267,3 @@ class Proxy:
     gaps: tuple[Gap, ...] = field(default=())
     addresses: tuple[str, ...] = ()
     """Those of the network namespace that it runs in; empty where that is this host's."""
-    hands_on: bool = False
-    """It hands to fixed servers what it does not look into: they may be proxies, or sites of the company's own."""

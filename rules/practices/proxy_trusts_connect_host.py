@@ -28,7 +28,7 @@ def find(case: Case) -> Iterator[Hit]:
             dict.fromkeys(
                 one.source
                 for door in proxy.doors
-                if not proxy.hands_on or "" in door.sends_to(Form.CONNECT)
+                if not door.hands_on or "" in door.sends_to(Form.CONNECT)
                 for one in _by_name_alone(door)
             )
         )

@@ -31,9 +31,10 @@ def find(case: Case) -> Iterator[Hit]:
                 for door in proxy.doors
                 for form in (Form.CONNECT, Form.TLS)
                 if (source := decrypted(door, form, ELSEWHERE)) is not None
+                and (not door.hands_on or source in on_roads)
             )
         )
-        if sources and (not proxy.hands_on or on_roads.intersection(sources)):
+        if sources:
             yield Hit(
                 f"{proxy.kind} decrypts TLS to every destination: {sources[0]}",
                 ("proxy", proxy.kind),

@@ -14,7 +14,7 @@ from agent.model.intervals import address_text, address_value
 from agent.model.proxy import SAME_ADDRESS, Act, Form, Open, leaves
 from agent.proxies import squid
 from tests.daemons.snapshots import snapshot
-from tests.daemons.squid_files import EXPLICIT, HELPER, PLAIN, TLS, Config
+from tests.daemons.squid_files import EXPLICIT, HELPER, PLAIN, SECURE_SITE, SITE, TLS, Config
 from tests.daemons.web import Reply, Web, place
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ NAMES: Final = (
     "www.helpdesk.com", "text.com", "other.example.net", "secure-api.livechat.com",
 )  # fmt: skip
 CLIENTS: Final = ("127.0.0.1", "127.1.0.1", "127.1.2.3", "127.2.0.9")
+VISITORS: Final = "127.3.0.0/16"
+"""Clients whose connections are led to where Squid is a web server."""
 LOGGED_IN: Final = (f"User-Agent: {BROWSERS[0]}", "Proxy-Authorization: Basic YW5uYTp4")
 
 
@@ -43,6 +45,7 @@ class World(Web):
         for path in (self.database, *self.database.rglob("*")):
             shutil.chown(path, "proxy", "proxy")
         self.divert({80: PLAIN, 443: TLS})
+        self.divert({80: SITE, 443: SECURE_SITE}, VISITORS)
 
 
 @contextmanager
@@ -57,9 +60,12 @@ def world(newest: TLSVersion = TLSVersion.TLSv1_3) -> Iterator[World]:
 
 # ---- requests ----
 
-FORMS: Final = ((Form.CONNECT, 443, EXPLICIT), (Form.GET, 80, EXPLICIT), (Form.HTTP, 80, PLAIN), (Form.TLS, 443, TLS))
+FORMS: Final = (
+    (Form.CONNECT, 443, EXPLICIT), (Form.GET, 80, EXPLICIT), (Form.HTTP, 80, PLAIN), (Form.TLS, 443, TLS),
+    (Form.HTTP, 80, SITE), (Form.TLS, 443, SECURE_SITE),
+)  # fmt: skip
 SPELLED: Final = re.compile(r"path of (.*) (True|False)", re.DOTALL)
-UNSURE: Final = ("certificate in", "address in", "near", "peername")
+UNSURE: Final = ("certificate in", "address in", "near", "peername", "pinned to", "login before")
 """Tests that this configuration leaves open: either way may be Squid's."""
 
 
@@ -67,17 +73,18 @@ def asks(config: Config) -> Iterator[tuple[int, Ask]]:
     """What to ask: every form for names and clients."""
     random = config.random
     for form, port, door in FORMS:
-        if form is Form.TLS and not config.bumps:
+        if (door == TLS and not config.bumps) or (door in (SITE, SECURE_SITE) and not config.accelerated):
             continue
-        diverted = form in (Form.HTTP, Form.TLS)
+        diverted = door in (PLAIN, TLS)
+        visited = door in (SITE, SECURE_SITE)
         for name in random.sample(NAMES, 4):
-            client = random.choice(CLIENTS[1:3] if diverted else CLIENTS)
+            client = "127.3.0.9" if visited else random.choice(CLIENTS[1:3] if diverted else CLIENTS)
             method = "POST" if random.random() < 0.2 and form is not Form.CONNECT else "GET"
             target = "127.0.0.40" if diverted and random.random() < 0.2 else place(name)[0]
             yield door, Ask(form, name, port, method, address_value(client), address_value(target))
 
 
-def settled(course: tuple[ProxyStage, ...], ask: Ask, config: Config, newest: TLSVersion) -> dict[str, bool]:
+def settled(course: tuple[ProxyStage, ...], ask: Ask, config: Config, newest: TLSVersion, door: int) -> dict[str, bool]:
     """How the tests turn out here that configuration leaves open."""
     assert ask.target is not None
     known = {
@@ -85,7 +92,10 @@ def settled(course: tuple[ProxyStage, ...], ask: Ask, config: Config, newest: TL
         "TLS 1.3": newest is TLSVersion.TLSv1_3,
         **{f"reverse name in {name}": True for name in config.nameless},
     }
-    url = f"{'http' if ask.port == 80 else 'https'}://{ask.name}/"
+    options = dict(zip((SITE, SECURE_SITE), config.accelerated, strict=False)).get(door, "")
+    site = options.partition("defaultsite=")[2].partition(" ")[0] if "no-vhost" in options else ""
+    own = options.partition("vport")[2].partition(" ")[0].replace("=", ":")
+    url = f"{'http' if ask.port == 80 else 'https'}://{site or ask.name}{own}/"
     for one in (leaf for stage in course for rule in stage.rules for leaf in leaves(rule.test)):
         if not isinstance(one, Open) or (config.fixed.get(one.key) or one.key).startswith(UNSURE):
             continue
@@ -103,13 +113,17 @@ def agrees(ours: Decision, theirs: Reply, ask: Ask) -> bool:
     assert ask.target is not None
     match ours.ruling.act:
         case Act.ALLOW:
-            server = ours.upstream or f"{address_text(ask.target[1], 4)}:{ask.port}"
+            host, _, port = (ours.upstream or f"{address_text(ask.target[1], 4)}:{ask.port}").partition(":")
+            server = f"{host if host[0].isdecimal() else place(host)[0]}:{port}"
             return theirs.server == server and theirs.decrypted == bool(ours.decrypted_by)
         case Act.DENY:
             # to a diverted client the page that says so may come without TLS
             return not theirs.reached and (theirs.status >= 400 or "WRONG_VERSION_NUMBER" in theirs.trouble)
         case Act.DROP:
             return theirs.dropped
+        case Act.OPEN:
+            at = f"{address_text(ask.target[1], 4)}:{theirs.server.partition(':')[2]}"
+            return theirs.server == at and ours.ruling.because == f"the server is asked at port {at.partition(':')[2]}"
     return False
 
 
@@ -153,7 +167,7 @@ def decisions(config: Config, proxy: Proxy, newest: TLSVersion, door: int, ask: 
     """Every way that we say a request may go here."""
     (course,) = (one.course(ask.form) for one in proxy.doors if one.listener.port == door)
     assert course is not None
-    return walk(course, ask, settled(course, ask, config, newest))
+    return walk(course, ask, settled(course, ask, config, newest, door))
 
 
 def request(world: World, door: int, ask: Ask) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -35,7 +36,13 @@ FIXED: Final = (
     "at_step SslBump2", "at_step SslBump3", "dst -n 127.0.0.20-127.0.0.23", "peername up", "urllogin .", "localip 127.0.0.1",
     "proxy_auth REQUIRED",
 )  # fmt: skip
-EXPLICIT, PLAIN, TLS = 3128, 3129, 3130
+EXPLICIT, PLAIN, TLS, SITE, SECURE_SITE = 3128, 3129, 3130, 3131, 3132
+ACCELERATED: Final = (
+    "accel", "accel allow-direct", "accel allow-direct", "accel vport=8080", "accel no-vhost", "accel defaultsite=text.com",
+    "accel no-vhost defaultsite=text.com", "accel no-vhost defaultsite=www.helpdesk.com allow-direct", "vhost allow-direct",
+    "accel vport=8443 no-vhost defaultsite=text.com allow-direct",
+)  # fmt: skip
+"""Options of a port where Squid is a web server."""
 UP, OTHER = "127.0.0.60", "127.0.0.61"
 """Next proxies."""
 BEGIN: Final = f"""
@@ -56,6 +63,11 @@ LOGIN: Final = "/usr/lib/squid/basic_fake_auth"
 HELPER: Final = "/usr/lib/squid/security_file_certgen"
 
 
+def alone(config: str | Path, port: int = EXPLICIT) -> tuple[str, ...]:
+    """The command of a Squid whose shared memory no other test touches: that has the name of the service."""
+    return ("squid", "-N", "-n", f"t{os.getpid()}p{port}", "-f", str(config))
+
+
 def together(entries: list[str]) -> list[str]:
     """Entries that Squid takes together: no domain twice, none before what it is part of."""
     found = {one.lower().strip("."): one for one in entries}
@@ -71,6 +83,8 @@ class Config:
         self.files: dict[str, str] = {}
         self.main = self.path("squid.conf")
         self.bumps = self.random.random() < 0.6
+        self.accelerated = self.random.sample(ACCELERATED, 2) if self.random.random() < 0.3 else []
+        """The options of the ports where Squid is a web server: without and with TLS."""
         self.nameless: list[str] = []
         """Elements that fit an address without a name."""
         self.fixed: dict[str, str] = {}
@@ -92,7 +106,7 @@ class Config:
 
     @property
     def argv(self) -> tuple[str, ...]:
-        return ("squid", "-N", "-f", self.main)
+        return alone(self.main)
 
     def path(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -108,9 +122,12 @@ class Config:
                 f"https_port {TLS} intercept ssl-bump {pair}",
                 f"sslcrtd_program {HELPER} -s {database} -M 4MB",
                 "sslcrtd_children 2 startup=1 idle=1",
-                f"tls_outgoing_options cafile={authority}",
-                "sslproxy_cert_error allow all",
             ]
+        head += [f"tls_outgoing_options cafile={authority}", "sslproxy_cert_error allow all"]
+        if self.accelerated:
+            plain, secure = self.accelerated
+            head.append(f"http_port 127.0.0.1:{SITE} {plain}")
+            head.append(f"https_port 127.0.0.1:{SECURE_SITE} {secure} {pair}")
         self.files[self.main] = "\n".join((*BEGIN.splitlines(), *head, *self.body, ""))
 
     def write(self) -> None:
@@ -201,9 +218,10 @@ class Config:
 
     def _peers(self) -> list[str]:
         random = self.random
-        if random.random() < 0.7:
+        if random.random() < (0.3 if self.accelerated else 0.7):
             return []
-        lines = [f"cache_peer {UP} parent 8080 0 no-query no-digest name=up"]
+        origin = random.choice(("", "", " originserver"))
+        lines = [f"cache_peer {UP} parent 8080 0 no-query no-digest name=up{origin}"]
         if random.random() < 0.4:
             lines.append(f"cache_peer {OTHER} parent 8080 0 no-query no-digest default")
         if random.random() < 0.5:

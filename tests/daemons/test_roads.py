@@ -10,6 +10,7 @@ import pytest
 
 from tests.daemons.internet import needs
 from tests.daemons.lan import GATEWAY, Lan, address, certify, lan
+from tests.daemons.squid_files import alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +128,7 @@ class Gateway(NamedTuple):
         certify(self.folder / "gateway.pem")
         config = self.folder / "squid.conf"
         config.write_text(f"{RULES}{lines}", encoding="utf-8")
-        self.running.enter_context(self.network.running(("squid", "-N", "-f", str(config)), "tcp", port))
+        self.running.enter_context(self.network.running(alone(config, port), "tcp", port))
 
     def dnsmasq(self, lines: str = "") -> None:
         config = self.folder / "dnsmasq.conf"

@@ -23,7 +23,7 @@ from agent.proxies.squid.requests import ADDRESSES
 from tests.daemons.internet import needs
 from tests.daemons.snapshots import snapshot
 from tests.daemons.squid import World, disagreements, outcomes, world
-from tests.daemons.squid_files import BEGIN, Config
+from tests.daemons.squid_files import ACCELERATED, BEGIN, Config, alone
 from tests.kernel.needs import PATH, gateway
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ def test_random_configurations_where_servers_show_their_certificate(tmp_path: Pa
 
 
 def test_the_sample_reaches_every_outcome(tmp_path: Path) -> None:
-    found = {one for seed in range(CONFIGURATIONS) for one in outcomes(Config(seed, tmp_path / str(seed)))}
+    sample = [Config(seed, tmp_path / str(seed)) for seed in range(CONFIGURATIONS)]
+    assert {options for one in sample for options in one.accelerated} == set(ACCELERATED)
+    found = {one for config in sample for one in outcomes(config)}
     for form in (Form.CONNECT, Form.TLS):
         assert {
             (form, "allow"), (form, "allow decrypted"), (form, "allow upstream"), (form, "deny"), (form, "drop"),
@@ -105,7 +107,7 @@ def test_an_audit_names_the_line_that_denies_a_domain(tmp_path: Path) -> None:
     config.write_text(AUDITED)
     with gateway() as shell:
         done = shell(
-            f"setpriv --pdeathsig KILL squid -N -f {config} &\ndaemon=$!\ntrap 'kill $daemon' EXIT\n"
+            f"setpriv --pdeathsig KILL {' '.join(alone(config))} &\ndaemon=$!\ntrap 'kill $daemon' EXIT\n"
             "for _ in $(seq 200); do ! ss -Hltn 'sport = :3128' | grep -q . || break; sleep 0.05; done\n"
             f"{sys.executable} -m agent audit --format json || [ $? = 1 ]"
         )
@@ -135,6 +137,8 @@ def test_an_audit_names_the_line_that_denies_a_domain(tmp_path: Path) -> None:
         "acl x dstdomain .x.com x.com", "acl x src all\nacl x dst all", "http_access allow nope", "http_access allow !!all",
         "http_access allow later\nacl later src all", "ssl_bump foo all", "ssl_bump allow all\nssl_bump peek all",
         "http_port", "http_port foo", "http_port 99999", "https_port 3130 intercept tls-cert=/x", "bogus on", "endif",
+        "http_port 3131 defaultsite=a.com", "http_port 3131 vport=80 accel", "http_port 3131 allow-direct",
+        "http_port 3131 accel intercept", "http_port 3131 vhost intercept", "http_port 3131 tproxy accel",
         "if true", "if maybe\nendif", "include /nonexistent", "include /dev/null # why", f"acl x dstdomain {' a.com' * 1400}", "include /nonexistent/*.conf",
         "configuration_includes_quoted_values on\nacl x dstdomain a*b",
         'configuration_includes_quoted_values on\nacl x dstdomain "a',
@@ -152,6 +156,8 @@ def test_what_squid_does_not_start_with_is_open(line: str, tmp_path: Path) -> No
         "acl x dstdom_regex (", "acl x dstdomain .x.com a.x.com", "acl x any-of", "acl X src all\nhttp_access deny x",
         "acl all src 10.0.0.1", "acl manager proto cache_object", "http_access", "http_access allow", "http_access permit all",
         "http_access allow ALL", "http_access allow all all #c", "ssl_bump peek", "http_port [::1]:3129", "miss_access allow all",
+        "http_port 3131 accel vport=0", "http_port 3131 accel defaultsite= no-vhost", "http_port 3131 intercept vhost",
+        "http_port 3131 no-vhost accel",
         "  acl  x\tsrc\t1.1.1.1  ", "acl x dstdomain .x.\\\n# between\ncom", "dns_v4_first on", "if 1 = 2\nbogus\nendif",
         "if false\nif true\nelse\nbogus\nendif\nendif", "cache_peer a parent 80 0 no-query", "acl x time MTWHF 9:00-17:00",
         "configuration_includes_quoted_values on\nacl x dstdomain \".x.com\" '.y.com' # c",
@@ -190,7 +196,7 @@ def test_lists_of_addresses(tmp_path: Path, modern: World) -> None:
         (ours,) = squid.read(snapshot({str(main): text}, [program]), frozenset()).proxies
         course = ours.doors[0].course(Form.GET)
         assert course is not None
-        with modern.running(("squid", "-N", "-f", str(main)), 3128):
+        with modern.running(alone(main), 3128):
             for client, proxy in (("127.1.0.1", "127.0.0.1"), ("127.2.0.9", "127.0.0.1"), ("::1", "::1")):
                 theirs = modern.ask(Form.GET, "text.com", 80, (proxy, 3128), client=client)
                 ways = walk(course, Ask(Form.GET, "text.com", 80, client=address_value(client)))

@@ -37,7 +37,7 @@ NAMESERVER: Final = UPSTREAMS[0]
 PORTS: Final = (80, 443, 8080, 8443)
 """Where web servers listen, on every address; whatever comes first, TLS or HTTP, is what they speak."""
 DIVERTED: Final = "127.1.0.0/16"
-"""Clients whose connections ``Web.divert`` leads to the proxy."""
+"""Clients whose connections ``Web.divert`` leads to the proxy, unless it is told others."""
 PATIENCE: Final = 3.0
 """Seconds that clients wait for anything."""
 REACHED: Final = "X-Reached"
@@ -142,17 +142,14 @@ class Web:
         with daemon(self.namespace, argv, listens) as started:
             yield started
 
-    def divert(self, ports: Mapping[int, int]) -> None:
-        """Lead connections of the clients in ``DIVERTED`` to these ports to the proxy's ports (by NAT, redirect)."""
+    def divert(self, ports: Mapping[int, int], clients: str = DIVERTED) -> None:
+        """Lead connections of some clients to these ports to the proxy's ports (by NAT, redirect)."""
         rules = "".join(
-            f"add rule ip diverted out ip saddr {DIVERTED} tcp dport {there} redirect to :{here}\n"
+            f"add rule ip diverted out ip saddr {clients} tcp dport {there} redirect to :{here}\n"
             for there, here in ports.items()
         )
         chain = "add chain ip diverted out { type nat hook output priority -100; }"
-        self.namespace.run(
-            ("nft", "-f", "-"),
-            f"add table ip diverted\ndelete table ip diverted\nadd table ip diverted\n{chain}\n{rules}",
-        )
+        self.namespace.run(("nft", "-f", "-"), f"add table ip diverted\n{chain}\n{rules}")
 
     # ---- clients ----
 

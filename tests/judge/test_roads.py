@@ -262,7 +262,7 @@ def test_what_hands_all_on_to_servers_is_no_proxy(upstreams: list[str], verdict:
         for at, one in enumerate(upstreams[:-1])
     ]
     stage = ProxyStage("backend", tuple(rules), Ruling(Act.ALLOW, upstream=upstreams[-1]))
-    front = Proxy("haproxy", (Door(Listener("tcp", "0.0.0.0", 8443), ((Form.CONNECT, (stage,)),)),), hands_on=True)  # noqa: S104
+    front = Proxy("haproxy", (Door(Listener("tcp", "0.0.0.0", 8443), ((Form.CONNECT, (stage,)),), hands_on=True),))  # noqa: S104
     behind = Door(Listener("tcp", "0.0.0.0", 9999), ((Form.CONNECT, (ProxyStage("all", (), ALLOWED),)),))  # noqa: S104
     contained = Proxy("tinyproxy", (), addresses=("172.17.0.2",))
     found = judge(home(front, Proxy("squid", (behind,)), contained, forward=False), (NEED,)).judgements

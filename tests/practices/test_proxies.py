@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -41,6 +42,9 @@ from rules.practices import (
 )
 from tests.judge.test_roads import home
 
+if TYPE_CHECKING:
+    from agent.model.gateway import Gateway
+
 NEED = Requirement("p", "*.livechat.com", (PortNeed("tcp", 443),), apex=True, webhook_agents=("LiveChat webhook/1.0",))
 BUMP = Source("files/etc/squid/squid.conf", "ssl_bump bump all", 5)
 LINE = Source("files/etc/squid/squid.conf", "http_access allow chat", 3)
@@ -65,6 +69,12 @@ def case(form: Form, *stages: ProxyStage, mistakes: tuple[Mistake, ...] = ()) ->
     return Case(gateway, (NEED,), judged.judgements, judged.proofs, Owners(gateway.firewall), judged.prover)
 
 
+def handing_on(gateway: Gateway) -> Gateway:
+    """The same with a proxy that hands to fixed servers what it does not look into."""
+    (proxy,) = gateway.proxies
+    return replace(gateway, proxies=(replace(proxy, doors=tuple(replace(one, hands_on=True) for one in proxy.doors)),))
+
+
 @pytest.mark.parametrize("form", [Form.CONNECT, Form.TLS])
 def test_decrypted_everywhere(form: Form) -> None:
     (hit,) = tls_decrypted_everywhere.find(case(form, stage(rule(ALL, DECRYPTS, BUMP))))
@@ -75,17 +85,15 @@ def test_decrypted_everywhere(form: Form) -> None:
 @pytest.mark.parametrize(("place", "hits"), [("10.0.0.5:443", 0), ("", 1)])
 def test_the_front_of_a_site_is_not_asked_by_connect(place: str, hits: int) -> None:
     found = case(Form.CONNECT, stage(rule(CHAT, Ruling(Act.ALLOW, upstream=place)), otherwise=DENIED))
-    (proxy,) = found.gateway.proxies
-    gateway = replace(found.gateway, proxies=(replace(proxy, hands_on=True),))
+    gateway = handing_on(found.gateway)
     assert len(list(proxy_trusts_connect_host.find(replace(found, gateway=gateway)))) == hits
 
 
 @pytest.mark.parametrize("on_the_road", [False, True])
 def test_the_front_of_a_site_counts_where_clients_are_led_to_it(on_the_road: bool) -> None:
     found = case(Form.TLS, stage(rule(ALL, DECRYPTS, BUMP), otherwise=Ruling(Act.ALLOW, upstream="10.0.0.5:443")))
-    (proxy,) = found.gateway.proxies
     judgements = found.judgements if on_the_road else ()
-    gateway = replace(found.gateway, proxies=(replace(proxy, hands_on=True),))
+    gateway = handing_on(found.gateway)
     assert (
         len(list(tls_decrypted_everywhere.find(replace(found, gateway=gateway, judgements=judgements)))) == on_the_road
     )

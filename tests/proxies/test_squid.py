@@ -259,9 +259,65 @@ def test_patterns_of_urls_that_no_address_fits(pattern: str, open_: bool) -> Non
     assert (len(asked(read(text), Form.TLS, known=same)) > 1) is open_
 
 
-def test_a_reverse_proxy_is_left_open() -> None:
-    found = read("http_port 80 accel defaultsite=www.example.org\nhttp_access allow all\n")
-    assert {one.ruling.act for one in asked(found, Form.HTTP)} == {Act.OPEN}
+@pytest.mark.parametrize(
+    ("port", "act", "upstream"),
+    [
+        ("80 accel", Act.ALLOW, "10.0.0.5:8000"),
+        ("80 accel allow-direct", Act.ALLOW, "10.0.0.5:8000"),
+        ("80 accel no-vhost defaultsite=other.example.org", Act.DENY, ""),
+        ("80 accel no-vhost", Act.DENY, ""),
+        ("80 accel no-vhost vport", Act.OPEN, ""),
+        ("80 intercept vhost", Act.OPEN, ""),
+        ("80 accel vport=8080", Act.DENY, ""),
+    ],
+)
+def test_a_web_server_asks_its_peers(port: str, act: Act, upstream: str) -> None:
+    peer = "cache_peer 10.0.0.5 parent 8000 0 no-query originserver\nminimum_direct_rtt 0\nminimum_direct_hops 0\n"
+    allowed = "acl mine dstdomain .livechat.com\nacl web port 80\nhttp_access allow mine web\n"
+    (found,) = asked(read(f"http_port {port}\n{peer}{allowed}"), Form.HTTP)
+    assert (found.ruling.act, found.upstream) == (act, upstream)
+
+
+def test_a_web_server_without_peers_asks_the_server_itself_only_where_it_may() -> None:
+    assert acts("http_port 80 accel\nhttp_access allow all\n", Form.HTTP) == {Act.DENY}
+    found = read("http_port 80 accel allow-direct\nhttp_access allow all\n")
+    assert {one.ruling.act for one in asked(found, Form.HTTP)} == {Act.ALLOW}
+    assert found.doors[0].hands_on
+    assert Form.HTTP in found.doors[0].looks_up
+    assert found.doors[0].course(Form.GET) is None, "nobody asks it for other servers"
+
+
+def test_a_web_server_with_tls_decrypts() -> None:
+    (found,) = asked(read("https_port 443 accel allow-direct tls-cert=/c.pem\nhttp_access allow all\n"), Form.TLS)
+    assert found.decrypted_by is not None
+    assert found.decrypted_by.line == 1
+
+
+def test_nobody_logs_in_to_a_web_server() -> None:
+    login = "auth_param basic program /x\nacl users proxy_auth REQUIRED\nacl any-one any-of users\n"
+    text = f"http_port 80 accel allow-direct\n{login}http_access allow "
+    assert acts(f"{text}users\nhttp_access allow all\n", Form.HTTP) == {Act.DENY}
+    assert acts(f"{text}all\n", Form.HTTP) == {Act.ALLOW}
+    assert acts(f"{text}any-one\n", Form.HTTP) == {Act.ALLOW, Act.DENY}
+
+
+PEERS = "cache_peer 10.0.0.5 parent 3128 {}\ncache_peer 10.0.0.6 parent 3128 {}\nnever_direct allow all\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "upstreams"),
+    [("0 no-query", {"10.0.0.5:3128"}), ("0", {"10.0.0.5:3128"}), ("3130", {"10.0.0.5:3128", "10.0.0.6:3128"})],
+)
+def test_of_peers_that_are_asked_first_the_one_that_answers_first_is_taken(options: str, upstreams: set[str]) -> None:
+    found = read(ALLOW + PEERS.format(options, options))
+    assert {one.upstream for one in asked(found, Form.GET)} == upstreams
+    assert {one.upstream for one in asked(found, Form.CONNECT)} == {"10.0.0.5:3128"}, "tunnels are not asked about"
+
+
+def test_a_web_server_as_peer_gets_no_tunnels() -> None:
+    peers = "cache_peer 10.0.0.5 parent 80 0 no-query originserver\nnever_direct allow all\n"
+    assert acts(ALLOW + peers) == {Act.DENY}
+    assert acts(ALLOW + peers, Form.GET) == {Act.ALLOW}
 
 
 DENY = "http_access deny all\n"

@@ -16,11 +16,9 @@ from agent.model.regular.syntax import (
     BEGIN,
     EMPTY,
     END,
-    MAX_DEPTH,
     Chars,
     Node,
     Spot,
-    either,
     mask_of,
     repeated,
     sequence,
@@ -52,15 +50,6 @@ class _Parser(Characters):
         return node
 
     # ---- structure ----
-
-    def _alternatives(self, depth: int) -> Node:
-        if depth > MAX_DEPTH:
-            raise Irregular("too large: too many groups inside of each other")
-        ways = [self._branch(depth)]
-        while self._next() == "|":
-            self._at += 1
-            ways.append(self._branch(depth))
-        return either(ways)
 
     def _branch(self, depth: int) -> Node:
         parts: list[Node] = []

@@ -7,6 +7,7 @@ from typing import Final
 
 from agent.errors import Irregular, Malformed
 from agent.model.record import record
+from agent.model.regular.letters import Letters
 from agent.model.regular.syntax import (
     ANY,
     BEGIN,
@@ -63,17 +64,12 @@ GO: Final = Flavour(
 )
 
 
-class Characters:
+class Characters(Letters):
     """A cursor over an expression that reads what stands for one character."""
 
     def __init__(self, text: str, flavour: Flavour, *, ignore_case: bool) -> None:
-        self._text = text
+        super().__init__(text, ignore_case=ignore_case)
         self._flavour = flavour
-        self._ignore_case = ignore_case
-        self._at = 0
-
-    def _next(self, ahead: int = 0) -> str:
-        return self._text[self._at + ahead : self._at + ahead + 1]
 
     def _folded(self, mask: int) -> int:
         return both_cases(mask) if self._ignore_case else mask

@@ -12,6 +12,7 @@ from string import digits, hexdigits
 from typing import Final
 
 from agent.errors import Irregular, Malformed
+from agent.model.regular.letters import Letters
 from agent.model.regular.syntax import (
     ANY,
     BEGIN,
@@ -33,7 +34,6 @@ from agent.model.regular.syntax import (
     Spot,
     between,
     both_cases,
-    either,
     mask_of,
     repeated,
     sequence,
@@ -73,29 +73,12 @@ def parse(text: str, *, ignore_case: bool) -> Node:
     return parser.whole()
 
 
-class _Parser:
-    def __init__(self, text: str, *, ignore_case: bool) -> None:
-        self._text = text
-        self._ignore_case = ignore_case
-        self._at = 0
-
+class _Parser(Letters):
     def whole(self) -> Node:
         if self._text.startswith("(?i)"):
             self._ignore_case = True
             self._at = 4
         return self._alternatives(0)
-
-    def _next(self, ahead: int = 0) -> str:
-        return self._text[self._at + ahead : self._at + ahead + 1]
-
-    def _alternatives(self, depth: int) -> Node:
-        if depth > MAX_DEPTH:
-            raise Irregular("too large: too many groups inside of each other")
-        ways = [self._branch(depth)]
-        while self._next() == "|":
-            self._at += 1
-            ways.append(self._branch(depth))
-        return either(ways)
 
     def _branch(self, depth: int) -> Node:
         parts: list[Node] = []

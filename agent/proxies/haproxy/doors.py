@@ -67,7 +67,7 @@ class _Reader:
         wrong = tuple(
             dict.fromkeys(one for section in sections for one in mistakes(section, self._lists, self._interest))
         )
-        return Proxy(NAME, tuple(doors), source, servers, families, wrong, tuple(dict.fromkeys(gaps)), hands_on=True)
+        return Proxy(NAME, tuple(doors), source, servers, families, wrong, tuple(dict.fromkeys(gaps)))
 
     @staticmethod
     def _binds(sections: Sequence[Section], gaps: list[Gap]) -> Iterator[tuple[Bind, Section]]:
@@ -92,7 +92,8 @@ class _Reader:
                 flow.gap(str(error), section.source)
                 made = (ProxyStage("frontend", (), Ruling(Act.OPEN, str(error)), section.source),)
             courses.append((form, made))
-        return Door(bind.listener, tuple(courses), section.source, bind.transparent, frozenset(looked_up))
+        served = tuple(courses)
+        return Door(bind.listener, served, section.source, bind.transparent, frozenset(looked_up), hands_on=True)
 
     def _resolvers(self) -> tuple[tuple[str, ...], frozenset[int]]:
         """Name servers of the sections that rules look names up with, and families that they ask for."""

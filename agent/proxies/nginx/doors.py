@@ -47,6 +47,7 @@ class _Reader:
                 tuple((form, courses.course(one, form)) for form in RAW),
                 one.servers[0][0].source,
                 looks_up=frozenset(RAW),
+                hands_on=True,
             )
             for one in courses.sockets
             if one.listener.proto != "unix"
@@ -71,7 +72,6 @@ class _Reader:
             frozenset(families),
             tuple(wrong),
             tuple(dict.fromkeys(gaps)),
-            hands_on=True,
         )
 
 

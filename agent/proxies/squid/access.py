@@ -67,10 +67,10 @@ def of_line(line: Line) -> tuple[Rule, ...]:
 
 
 def decided(found: Iterable[Rule], elements: Elements, moment: Moment) -> Iterator[tuple[Test, Rule]]:
-    """The rules that may fit, up to one that always does."""
+    """The rules that may fit, or at which the list may end, up to one that always does."""
     for rule in found:
         test = rule.test(elements, moment)
-        if test != NEVER:
+        if test != NEVER or elements.ended(rule, moment) != NEVER:
             yield test, rule
         if test == ALWAYS:
             return
@@ -81,4 +81,5 @@ def allowed(found: tuple[Rule, ...], elements: Elements, moment: Moment) -> Test
     test: Test = NEVER if not found or found[-1].allows else ALWAYS
     for fits, rule in reversed(tuple(decided(found, elements, moment))):
         test = any_of((fits, test)) if rule.allows else all_of((none_of(fits), test))
+        test = all_of((none_of(elements.ended(rule, moment)), test))
     return test

@@ -17,10 +17,11 @@ from agent.proxies.squid.moments import Moment, Phase
 from agent.proxies.squid.stages import access, connected, forwarded, verified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from agent.model.proxy import Ruling, Test
     from agent.model.source import Source
+    from agent.proxies.squid.access import Rule
     from agent.proxies.squid.configuration import Configuration
     from agent.proxies.squid.ports import Port
 
@@ -117,7 +118,9 @@ def _step(config: Configuration, moment: Moment, name: str, to: Mapping[str, str
     """One step; actions that it cannot take are passed over (``banAction``)."""
     found = rules(config.all("ssl_bump"), ACTIONS)
     kept: list[tuple[Test, Ruling | Go, Source]] = []
-    able = (rule for rule in found if OLD.get(rule.action, rule.action) in (*to, "terminate"))
+    able: Iterable[Rule] = (rule for rule in found if OLD.get(rule.action, rule.action) in (*to, "terminate"))
+    if moment.phase is Phase.BARE:  # a login cannot be asked for: the list ends
+        able = (config.elements.refused(rule, "none") for rule in able)
     for test, rule in decided(able, config.elements, moment):
         action = OLD.get(rule.action, rule.action)
         if action == "terminate":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.model.proxy import Act, Door, Form, Ruling
+from agent.model.proxy import Door, Form
+from agent.proxies.squid.accelerated import accelerated
 from agent.proxies.squid.bump import bumped, diverted
-from agent.proxies.squid.courses import Draft, linked
+from agent.proxies.squid.courses import linked
 from agent.proxies.squid.moments import Moment, Phase
 from agent.proxies.squid.stages import access, forwarded, verified
 
@@ -21,18 +22,17 @@ if TYPE_CHECKING:
 def door(config: Configuration, port: Port) -> Door:
     """One socket with the forms that it serves."""
     looks_up = {Form.CONNECT, Form.GET}
-    if not config.switch("client_dst_passthru", default=True):
+    if port.accelerated or not config.switch("client_dst_passthru", default=True):
         looks_up |= {Form.HTTP, Form.TLS}
     courses = tuple(_courses(config, port))
-    return Door(port.listener, courses, port.source, port.has("tproxy"), frozenset(looks_up))
+    return Door(port.listener, courses, port.source, port.has("tproxy"), frozenset(looks_up), port.accelerated)
 
 
 def _courses(config: Configuration, port: Port) -> Iterator[tuple[Form, tuple[ProxyStage, ...]]]:
-    if port.reverse:
-        stage = Draft("reverse", "http_port", (), Ruling(Act.OPEN, port.trouble), port.source)
-        yield Form.TLS if port.tls else Form.HTTP, linked((stage,))
-    elif port.has("require-proxy-header"):
+    if port.has("require-proxy-header"):
         return  # clients do not speak the PROXY protocol
+    if port.accelerated:
+        yield Form.TLS if port.tls else Form.HTTP, accelerated(config, port)
     elif port.diverted and port.tls:
         yield Form.TLS, linked(tuple(diverted(config, port)))
     elif port.diverted:

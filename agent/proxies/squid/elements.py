@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
@@ -55,6 +56,7 @@ OPEN: Final = {
     "user_cert": "it depends on the client's certificate",
 }
 """Types that configuration does not decide."""
+SEEN: Final = Open("login before", "whether the user has logged in before")
 KNOWN_TYPES: Final = TYPES.keys() | requests.ADDRESSES.keys() | GROUPS | OPEN.keys()
 
 
@@ -102,10 +104,36 @@ class Elements:
         """Whether the client was asked to log in by a CONNECT: later requests of it are not."""
         found: Test = NEVER
         for rule in reversed(self._http_access):
-            before = tuple(takewhile(lambda name: not self._is_login(name), rule.elements))
+            before = self._before_login(rule)
             passed = all_of(self.test(name, moment) for name in before)
             found = all_of((none_of(passed), found)) if before == rule.elements else any_of((passed, found))
         return found
+
+    def refused(self, rule: Rule, action: str) -> Rule:
+        """What becomes of a rule where nobody logs in: another action as soon as that is asked for."""
+        before = self._before_login(rule)
+        return rule if before == rule.elements else replace(rule, action=action, elements=before)
+
+    def ended(self, rule: Rule, moment: Moment) -> Test:
+        """When a list that cannot wait ends at a rule, undecided: it needs a login for which nobody has asked yet."""
+        before = self._before_login(rule)
+        if not moment.fast or moment.diverted or before == rule.elements:
+            return NEVER
+        return all_of((none_of(self._known(moment)), *(self.test(name, moment) for name in before)))
+
+    def _known(self, moment: Moment) -> Test:
+        """Whether Squid knows the user: it asked now, or where it asks others, it may have before."""
+        asked = self._logged_in(self._asking(moment))
+        return any_of((asked, SEEN)) if moment.fast and asked != NEVER else asked
+
+    @staticmethod
+    def _asking(moment: Moment) -> Moment:
+        """The moment at which clients are asked to log in: inside of a tunnel they are not any more."""
+        within = moment.phase in (Phase.NAMED, Phase.INNER) and not moment.port.accelerated
+        return Moment(Phase.CONNECT, moment.port) if within else replace(moment, fast=False)
+
+    def _before_login(self, rule: Rule) -> tuple[str, ...]:
+        return tuple(takewhile(lambda name: not self._is_login(name), rule.elements))
 
     def _is_login(self, name: str) -> bool:
         acl = self.acls.get(name.removeprefix("!").lower())
@@ -127,9 +155,8 @@ class Elements:
         if acl.type in requests.ADDRESSES:
             return requests.ADDRESSES[acl.type](acl, self.addresses(acl), moment)
         known = TYPES.get(acl.type)
-        if acl.type in LOGINS and moment.phase in (Phase.NAMED, Phase.INNER) and not moment.diverted:
-            moment = Moment(Phase.CONNECT, moment.port)
-            return all_of((self._logged_in(moment), self.test(acl.name, moment)))
+        if acl.type in LOGINS and not moment.diverted and (asking := self._asking(moment)) != moment:
+            return all_of((self._known(moment), self.test(acl.name, asking)))
         if known is not None:
             return known(acl, moment)
         because = OPEN.get(acl.type, f"the type {acl.type} is not known")

@@ -70,9 +70,13 @@ def of_authority(values: Iterable[Value], *, hello: bool) -> Test:
     ))  # fmt: skip
 
 
-def of_url(values: Iterable[Value], scheme: str, port: int, *, hello: bool) -> Test:
-    """One of some patterns fits ``scheme://name/`` with whatever path."""
+def of_url(values: Iterable[Value], scheme: str, port: int, *, hello: bool, own: int | None = None) -> Test:
+    """One of some patterns fits ``scheme://name/`` with whatever path.
+
+    ``port`` is the usual one, ``own`` that to which Squid sets all URLs, whatever the client says.
+    """
     before = f"{scheme}://"
+    after = "/" if own in (None, port) else f":{own}/"
 
     def test(value: Value) -> Test:
         pattern = compiled(value.text, ignore_case=value.ignore_case)
@@ -83,10 +87,12 @@ def of_url(values: Iterable[Value], scheme: str, port: int, *, hello: bool) -> T
         open_path = Open(f"path of {value.text} {value.ignore_case}", because)
         if _END.search(value.text):
             return open_path
-        with_path = compiled(value.text, ignore_case=value.ignore_case, before=before, after="/")
+        with_path = compiled(value.text, ignore_case=value.ignore_case, before=before, after=after)
         return any_of((Names((with_path,), hello), open_path))
 
     found = tuple(values)
+    if own is not None:
+        return _each(found, test)
     usual = Ports(Intervals.single(port))
     other = Open(f"URL of another port {found}", f"the URL is compared for port {port} alone")
     return any_of((all_of((usual, _each(found, test))), all_of((none_of(usual), other))))

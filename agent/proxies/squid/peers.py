@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
-from agent.model.proxy import ALLOWED, ALWAYS, DENIED, NEVER, SAME_ADDRESS, Act, Methods, Open, Ruling
+from agent.model.intervals import Intervals
+from agent.model.proxy import ALLOWED, ALWAYS, DENIED, NEVER, SAME_ADDRESS, Act, Methods, Open, Ports, Ruling
 from agent.model.record import record
 from agent.proxies.squid.access import Rule, allowed, decided, rules
 from agent.proxies.squid.courses import Draft, Go
 from agent.proxies.squid.logic import all_of, none_of
+from agent.proxies.squid.moments import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from agent.model.proxy import Test
     from agent.model.source import Source
     from agent.proxies.squid.configuration import Configuration
+    from agent.proxies.squid.elements import Elements
     from agent.proxies.squid.moments import Moment
 
 CHOSEN: Final = frozenset({"sourcehash", "userhash", "carp", "round-robin", "weighted-round-robin"})
@@ -39,6 +43,24 @@ class Peer:
     access: tuple[Rule, ...] | None
     source: Source
 
+    def may(self, elements: Elements, moment: Moment) -> Test:
+        """Tell the requests that ``cache_peer_access`` lets it get."""
+        return ALWAYS if self.access is None else allowed(self.access, elements, moment.quick)
+
+    @property
+    def asked(self) -> bool:
+        """Whether Squid asks it what it has before it sends pages there: it has a port for that."""
+        return any(word.isdecimal() for word in self.options) and not self.options & {"no-query", *CHOSEN}
+
+    def suits(self, moment: Moment) -> Test:
+        """Tell the requests that it may get: a web server gets tunnels to its own port only (``peerAllowedToUse``).
+
+        What Squid reads in a tunnel goes where that was led.
+        """
+        own = Ports(Intervals.single(int(self.at.rpartition(":")[2])))
+        tunnelled = moment.tunnel or moment.certificate
+        return own if tunnelled and "originserver" in self.options else ALWAYS
+
 
 def peers(config: Configuration) -> tuple[Peer, ...]:
     """The parents, those first that Squid would choose first (``selectSomeParent``): not those with ``default``."""
@@ -51,7 +73,7 @@ def _peers(config: Configuration) -> Iterator[Peer]:
             words = line.texts()
         except Malformed:
             continue
-        if len(words) > 2 and words[1] == "parent":
+        if len(words) > 2 and words[1] == "parent" and words[2].isdecimal():
             host, _, port, *options = words
             name = next((word[5:] for word in options if word.startswith("name=")), host)
             about = tuple(one for one in config.all("cache_peer_access") if one.first.lower() == name.lower())
@@ -79,21 +101,47 @@ def roads(
 
     by_peer = tuple(
         (
-            ALWAYS if one.access is None else allowed(one.access, elements, moment.quick),
+            all_of((one.suits(moment), one.may(elements, moment))),
             Go(onward, upstream=one.at) if onward else Ruling(Act.ALLOW, upstream=one.at),
             one.source,
         )
         for one in found
     )
+    by_peer = (*_quickest(found, by_peer, moment), *by_peer)
+    if pinned:
+        by_peer = (*_closed(found, elements, moment), *by_peer)
     by_peer = tuple(one for one in by_peer if one[0] != NEVER)
     server = Go(onward) if onward else ALLOWED
+    kept = moment.port.accelerated and not moment.port.has("allow-direct")
     return (
-        choice(f"{prefix}-always", "always_direct", direct, never),
+        choice(f"{prefix}-always", "always_direct", direct, parents if kept else never),
         choice(never, "never_direct", parents, either),
         Draft(parents, "cache_peer", by_peer, DENIED),
         Draft(either, "cache_peer", () if pinned else _first(config, moment, by_peer), server),
         Draft(direct, "always_direct", (), server),
     )
+
+
+def _quickest(
+    found: tuple[Peer, ...], by_peer: tuple[tuple[Test, Ruling | Go, Source], ...], moment: Moment
+) -> Iterator[tuple[Test, Ruling | Go, Source]]:
+    """Of several peers that are asked first (ICP, HTCP), the one that answers first may get the request."""
+    if len(found) > 1 and not moment.tunnel:
+        for peer, (test, what, source) in zip(found, by_peer, strict=True):
+            if peer.asked:
+                because = f"the cache_peer that answers first is asked: {peer.name} may be that"
+                yield all_of((Methods(frozenset({"GET"})), Open(f"answer of {peer.name}", because), test)), what, source
+
+
+def _closed(found: tuple[Peer, ...], elements: Elements, moment: Moment) -> Iterator[tuple[Test, Ruling | Go, Source]]:
+    """What is inside TLS fails where the peer that the connection leads through may not get that as well."""
+    outside = replace(
+        moment, phase=Phase.ADDRESSED if moment.diverted else Phase.CONNECT, hello=moment.step > 1, certificate=False
+    )
+    for peer in found:
+        if peer.may(elements, moment) != peer.may(elements, outside):
+            because = f"whether {peer.name}, which may get a tunnel, may get what is inside as well"
+            yield Open(f"pinned to {peer.name}", because), DENIED, peer.source
 
 
 def _first(

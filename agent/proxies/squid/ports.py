@@ -19,7 +19,8 @@ _ADDRESS: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]:|([^:\[\]]+):|)(\d{1,5})"
 EVERYWHERE: Final = "::"
 """Squid listens in both families where it is told no address."""
 DIVERTED: Final = frozenset({"intercept", "tproxy", "transparent"})
-REVERSE: Final = frozenset({"accel", "vhost", "defaultsite", "vport"})
+ACCELERATED: Final = frozenset({"accel", "vhost"})
+SCHEMES: Final = {"http": 80, "https": 443}
 
 
 @record
@@ -45,8 +46,6 @@ class Port:
     @property
     def trouble(self) -> str:
         """What of it is not followed."""
-        if self.reverse:
-            return "a reverse proxy is not followed"
         host = self.written.rpartition(":")[0].strip("[]")
         known = not host or as_address(host) or host.lower() == "localhost"
         return "" if known else f"the address of {host} is not known"
@@ -57,9 +56,25 @@ class Port:
         return self.has(*DIVERTED)
 
     @property
-    def reverse(self) -> bool:
+    def accelerated(self) -> bool:
         """Whether it is a web server to its clients."""
-        return self.has(*REVERSE)
+        return self.has(*ACCELERATED)
+
+    @property
+    def site(self) -> str | None:
+        """The one name that all requests are taken to be for; empty is none; None where the ``Host`` header tells."""
+        options = [name for name, _ in self.options if name in ACCELERATED or name == "no-vhost"]
+        nameless = options[-1:] == ["no-vhost"]
+        return dict(self.options).get("defaultsite", "").lower() if nameless else None
+
+    @property
+    def number(self) -> int | None:
+        """The port of the server that requests are taken to be for; None where the ``Host`` header tells."""
+        written = next((value for name, value in self.options if name == "vport"), None)
+        if written == "":
+            return self.listener.port
+        number = int(written) if written and written.isdecimal() else 0
+        return number or (None if self.site is None else SCHEMES["https" if self.tls else "http"])
 
 
 def _place(host: str) -> str:

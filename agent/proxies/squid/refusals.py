@@ -14,7 +14,7 @@ from agent.proxies.squid.bump import ACTIONS as BUMPS
 from agent.proxies.squid.elements import GROUPS, KNOWN_TYPES
 from agent.proxies.squid.lines import PROGRAM
 from agent.proxies.squid.names import name_set
-from agent.proxies.squid.ports import DIVERTED, is_port
+from agent.proxies.squid.ports import ACCELERATED, DIVERTED, is_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,11 +92,23 @@ def _of_lines(lines: Sequence[Line]) -> Iterator[tuple[str, Source]]:
             except Malformed as error:
                 yield str(error), line.source
         if line.name in ("http_port", "https_port"):
-            options = frozenset(line.text.split())
+            options = line.text.split()
             if not is_port(line.first):
                 yield f"{line.first or 'nothing'} is no port", line.source
-            if line.name == "https_port" and options & DIVERTED and "ssl-bump" not in options:
+            if line.name == "https_port" and DIVERTED.intersection(options) and "ssl-bump" not in options:
                 yield "a diverted https_port has no ssl-bump", line.source
+            for reason in _of_options(options):
+                yield reason, line.source
+
+
+def _of_options(options: Sequence[str]) -> Iterator[str]:
+    """The options of a port that Squid does not take together, or not in this order."""
+    first = next((at for at, word in enumerate(options) if word in ACCELERATED), len(options))
+    if DIVERTED.intersection(options) and ("accel" in options or DIVERTED.intersection(options[first:])):
+        yield "a port cannot be both diverted and accelerated"
+    for word in options[:first]:
+        if word.partition("=")[0] in ("allow-direct", "defaultsite", "protocol", "vport"):
+            yield f"{word} stands before accel, or without it"
 
 
 def _of_names(lines: Sequence[Line]) -> Iterator[tuple[str, Source]]:

@@ -110,7 +110,8 @@ def _url_regex(acl: Acl, moment: Moment) -> Test:
         because = f"acl {acl.name}: patterns are compared with the server's address"
         return of_address(acl.values, f"address in {acl.name}", because)
     scheme, port = ("https", 443) if moment.phase is Phase.INNER else ("http", 80)
-    return of_url(acl.values, scheme, port, hello=moment.hello)
+    own = moment.port.number if moment.port.accelerated else None
+    return of_url(acl.values, scheme, port, hello=moment.hello, own=own)
 
 
 def _urlpath_regex(acl: Acl, moment: Moment) -> Test:
@@ -155,6 +156,8 @@ def _connections_encrypted(acl: Acl, moment: Moment) -> Test:
 def _proxy_auth(acl: Acl, moment: Moment) -> Test:
     if moment.diverted:
         return NEVER  # "Authentication not applicable on intercepted requests"
+    if moment.port.accelerated:
+        return Open(f"login in {acl.name}", f"acl {acl.name}: nobody logs in to a web server that does not ask")
     if "REQUIRED" in _words(acl):
         return ALWAYS  # users of a zone are taken to log in
     return Open(f"acl {acl.name}", f"acl {acl.name}: it depends on the user")

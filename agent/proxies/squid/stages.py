@@ -15,7 +15,10 @@ from agent.proxies.squid.peers import SAME, roads
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.model.proxy import Test
+    from agent.model.source import Source
     from agent.proxies.squid.configuration import Configuration
+    from agent.proxies.squid.courses import Go
     from agent.proxies.squid.moments import Moment
 
 
@@ -30,11 +33,16 @@ def listed(  # noqa: PLR0913 - all but four by name
 ) -> Draft:
     """One access list; ``without`` is what happens where there is none."""
     found = rules(config.all(directive))
-    kept = tuple(
-        (test, PASS if rule.allows else denied, rule.source) for test, rule in decided(found, config.elements, moment)
-    )
+    asked = found
+    if moment.port.accelerated and not moment.fast:  # nobody logs in to what is taken for a web server (401)
+        asked = tuple(config.elements.refused(rule, "deny") for rule in found)
+    kept: list[tuple[Test, Ruling | Go, Source]] = []
+    for test, rule in decided(asked, config.elements, moment):
+        kept.append((config.elements.ended(rule, moment), PASS, rule.source))
+        kept.append((test, PASS if rule.allows else denied, rule.source))
     passes = not found[-1].allows if found else without
-    return Draft(name, directive, kept, PASS if passes else denied, found[-1].source if found else None)
+    certain = tuple(one for one in kept if one[0] != NEVER)
+    return Draft(name, directive, certain, PASS if passes else denied, found[-1].source if found else None)
 
 
 def access(config: Configuration, moment: Moment, prefix: str = "") -> Iterator[Draft]:

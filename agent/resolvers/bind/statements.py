@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from agent.cursor import Cursor
 from agent.errors import Malformed
 from agent.model.record import record
-from agent.model.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from agent.model.source import Source
     from agent.snapshot import Artifact
 
 MAX_DEPTH: Final = 100
@@ -128,47 +129,24 @@ class _Quoted:
     text: str
 
 
-class _Cursor:
+class _Cursor(Cursor):
     """A place in a file, in front of its next word."""
 
     def __init__(self, artifact: Artifact) -> None:
-        self._name = artifact.name
-        self._data = artifact.text
-        self._at = 0
-        self.line = 1
-        self._skip()
-
-    def _skip(self) -> None:
-        found = _SPACE.match(self._data, self._at)
-        self.move(found.end() if found else self._at)
-
-    def move(self, to: int) -> None:
-        self.line += self._data.count("\n", self._at, to)
-        self._at = to
-
-    @property
-    def at_end(self) -> bool:
-        return self._at == len(self._data)
-
-    @property
-    def source(self) -> Source:
-        begin = self._data.rfind("\n", 0, self._at) + 1
-        end = self._data.find("\n", self._at)
-        return Source(self._name, self._data[begin : end if end >= 0 else None].strip(), self.line)
+        super().__init__(artifact, _SPACE)
 
     def zone(self) -> re.Match[str] | None:
-        return _ZONE.match(self._data, self._at)
+        return _ZONE.match(self.data, self.at)
 
     def go_past(self, found: re.Match[str]) -> None:
         self.move(found.end())
-        self._skip()
 
     def peek(self) -> str:
-        return self._data[self._at : self._at + 1]
+        return self.data[self.at : self.at + 1]
 
     def take(self) -> str | _Quoted:
         """Take one word; raises Malformed where there is none."""
-        found = _WORD.match(self._data, self._at)
+        found = _WORD.match(self.data, self.at)
         if found is None:
             raise Malformed("the file ends too early" if self.at_end else "not a word", line=self.line)
         self.go_past(found)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from agent.cursor import Cursor
 from agent.model.record import record
-from agent.model.source import Gap, Source
+from agent.model.source import Gap
 from agent.resolvers.unbound.options import CLAUSES, VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.model.names import Interest
+    from agent.model.source import Source
     from agent.snapshot import Artifact
     from agent.snapshot.following import Following
 
@@ -118,46 +120,23 @@ class _Parser:
                 self._gaps.append(Gap("unbound", f"line {source.line}: {name} stands before any clause", source))
 
 
-class _Cursor:
+class _Cursor(Cursor):
     """A place in a file, in front of its next word."""
 
     def __init__(self, artifact: Artifact) -> None:
-        self._name = artifact.name
-        self._data = artifact.text
-        self._at = 0
-        self._line = 1
-        self._skip()
-
-    def _skip(self) -> None:
-        found = _SPACE.match(self._data, self._at)
-        if found:
-            self._line += found[0].count("\n")
-            self._at = found.end()
+        super().__init__(artifact, _SPACE)
 
     def skip_lists(self, interest: Interest) -> None:
         """Go past lines about names that are of no interest."""
-        while listed := _LISTED.match(self._data, self._at):
+        while listed := _LISTED.match(self.data, self.at):
             if interest.touches((listed[1] or listed[2]).lower()):
                 return
-            self._at = listed.end()
-            self._line += 1
-            self._skip()
-
-    @property
-    def at_end(self) -> bool:
-        return self._at == len(self._data)
-
-    @property
-    def source(self) -> Source:
-        begin = self._data.rfind("\n", 0, self._at) + 1
-        end = self._data.find("\n", self._at)
-        return Source(self._name, self._data[begin : end if end >= 0 else None].strip(), self._line)
+            self.move(listed.end())
 
     def take(self, what: re.Pattern[str]) -> str | None:
         """Take one word; None where there is another."""
-        found = what.match(self._data, self._at)
+        found = what.match(self.data, self.at)
         if found is None:
             return None
-        self._at = found.end()
-        self._skip()
+        self.move(found.end())
         return next(group for group in found.groups() if group is not None)
