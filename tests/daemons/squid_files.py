@@ -32,7 +32,8 @@ FIXED: Final = (
     "port 443", "port 1-100", "port 80 8000-9000", "localport 3128", "localport 443", "myportname plain",
     "myportname 3130", "myportname 127.0.0.1:3128", "method GET", "method POST HEAD", "method CONNECT", "proto HTTP", "proto HTTPS NONE", "has request",
     "has response", "transaction_initiator client", "connections_encrypted", "browser Mozilla", "browser -i firefox",
-    "browser curl/", "urlpath_regex ^/$", "annotate_client seen=yes", "annotate_transaction seen=yes", "rep_mime_type -i text/plain", "at_step SslBump1",
+    "browser curl/", "req_header User-Agent Mozilla/5", "req_header User-Agent -i FIREFOX", "req_header Host ^api.livechat",
+    "req_header Host -i CHAT.com$", "req_header host :443$", "note other yes", "note -m other yes", "urlpath_regex ^/$", "annotate_client seen=yes", "annotate_transaction seen=yes", "rep_mime_type -i text/plain", "at_step SslBump1",
     "at_step SslBump2", "at_step SslBump3", "dst -n 127.0.0.20-127.0.0.23", "peername up", "urllogin .", "localip 127.0.0.1",
     "proxy_auth REQUIRED",
 )  # fmt: skip

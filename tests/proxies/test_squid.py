@@ -427,3 +427,10 @@ def test_whatever_stands_in_the_files_has_an_end(main: str, listed: str) -> None
         for door in proxy.doors:
             for form, course in door.courses:
                 assert walk(course, Ask(form, "cdn.livechat.com", 443, client=CLIENT, target=SERVER))
+
+
+@pytest.mark.parametrize(("step", "act"), [(1, Act.ALLOW), (2, Act.DROP), (3, Act.ALLOW)])
+def test_the_server_is_connected_to_at_step_two(step: int, act: Act) -> None:
+    text = f"{BUMPS}acl s at_step SslBump{step}\nmiss_access deny s\nmiss_access allow all\nhttp_access allow all\n"
+    found = asked(read(f"{text}ssl_bump peek all\n"), Form.TLS, known={SAME_ADDRESS: True})
+    assert {one.ruling.act for one in found} == {act}

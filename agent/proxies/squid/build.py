@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.kind import NOBODY
 from agent.model.proxy import Proxy
 from agent.model.source import Gap, Source
-from agent.proxies.squid.access import rules
+from agent.proxies.squid.access import LISTS, of_line, rules
 from agent.proxies.squid.acls import acls
 from agent.proxies.squid.configuration import Configuration
 from agent.proxies.squid.doors import door
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from agent.model.names import Interest
     from agent.snapshot.following import Following
+
+HELPERS: Final = frozenset({"ecap_service", "icap_service", "store_id_program", "url_rewrite_program"})
+"""Directives of programs that may note things about requests."""
 
 
 def follow(path: str, following: Following, macros: Mapping[str, str]) -> None:
@@ -39,7 +42,9 @@ def proxy(
     elements, trouble = acls(found, following, interest)
     refused = (*refused, *trouble, *refusals(found, elements))
     http_access = rules(line for line in found if line.name == "http_access")
-    config = Configuration(found, Elements(elements, http_access), refused, source)
+    later = tuple(rule for line in found if line.name in LISTS - {"http_access"} for rule in of_line(line))
+    helped = any(line.name in HELPERS for line in found)
+    config = Configuration(found, Elements(elements, http_access, later, helped=helped), refused, source)
     listening = tuple(ports(found))
     blurred = tuple(Gap(PROGRAM, port.trouble, port.source) for port in listening if port.trouble)
     read = Proxy(

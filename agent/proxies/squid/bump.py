@@ -96,12 +96,12 @@ def _leading(draft: Draft, target: str) -> Draft:
 
 def _later_steps(config: Configuration, moment: Moment, spliced: str) -> Iterator[Draft]:
     """Steps 2 and 3; what was peeked at cannot be decrypted any more, what was stared at not be left alone."""
-    second, third = moment.later(2), moment.later(3)
+    second = moment.later(2)
     to = {"splice": spliced, "bump": "second", "peek": "peek", "stare": "stare"}
     yield _step(config, second, "step2", to, Go(spliced))
-    yield from connected(config, third, "peek", "peeked")
+    yield from connected(config, second, "peek", "peeked")
     yield _peeked(_step(config, moment.later(3, certificate=True), "peeked", {"splice": ""}, ALLOWED))
-    yield from connected(config, third, "stare", "stared")
+    yield from connected(config, second, "stare", "stared")
     to = {"bump": "inner3"}
     yield _step(config, moment.later(3, certificate=True), "stared", to, Go("inner3", decrypts=True))
     yield from connected(config, moment, "first", "inner1")

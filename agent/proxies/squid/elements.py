@@ -56,15 +56,28 @@ OPEN: Final = {
     "user_cert": "it depends on the client's certificate",
 }
 """Types that configuration does not decide."""
-SEEN: Final = Open("login before", "whether the user has logged in before")
+HELPED: Final = LOGINS | {"external", "ext_user", "ext_user_regex", "ident", "ident_regex"}
+"""Types of which a helper may note things."""
+ANNOTATING: Final = frozenset({"annotate_transaction", "annotate_client"})
 KNOWN_TYPES: Final = TYPES.keys() | requests.ADDRESSES.keys() | GROUPS | OPEN.keys()
 
 
 class Elements:
     """All elements, by their names in lower case; gives the test of each at a moment."""
 
-    def __init__(self, acls: Mapping[str, Acl], http_access: tuple[Rule, ...] = ()) -> None:
+    def __init__(
+        self,
+        acls: Mapping[str, Acl],
+        http_access: tuple[Rule, ...] = (),
+        later: tuple[Rule, ...] = (),
+        *,
+        helped: bool = False,
+    ) -> None:
         self.acls = acls
+        self._later = later
+        """The rules of lists that are asked after ``http_access``."""
+        self._helped = helped
+        """Whether helpers of directives may note things about requests."""
         self._http_access = http_access
         self._addresses: dict[str, Addresses] = {}
         self._made: dict[tuple[str, Moment], Test | None] = {}
@@ -124,7 +137,11 @@ class Elements:
     def _known(self, moment: Moment) -> Test:
         """Whether Squid knows the user: it asked now, or where it asks others, it may have before."""
         asked = self._logged_in(self._asking(moment))
-        return any_of((asked, SEEN)) if moment.fast and asked != NEVER else asked
+        if not moment.fast:
+            return asked
+        ever = asked != NEVER or any(self._is_login(name) for rule in self._later for name in rule.elements)
+        seen = Open(f"login before {moment.phase}", "whether the user has logged in before")
+        return any_of((asked, seen)) if ever else NEVER
 
     @staticmethod
     def _asking(moment: Moment) -> Moment:
@@ -138,6 +155,14 @@ class Elements:
     def _is_login(self, name: str) -> bool:
         acl = self.acls.get(name.removeprefix("!").lower())
         return acl is not None and acl.type in LOGINS
+
+    def _is_noted(self, acl: Acl) -> bool:
+        """Whether anything may note what an element looks for: helpers, or elements that do."""
+        keys = {key for entry in acl.entries for key in entry.first}
+        return self._helped or any(
+            one.type in HELPED or (one.type in ANNOTATING and any(_key(value.text) in keys for value in one.values))
+            for one in self.acls.values()
+        )
 
     def addresses(self, acl: Acl) -> Addresses:
         """Give the addresses that an element lists."""
@@ -154,6 +179,8 @@ class Elements:
             )
         if acl.type in requests.ADDRESSES:
             return requests.ADDRESSES[acl.type](acl, self.addresses(acl), moment)
+        if acl.type == "note" and not self._is_noted(acl):
+            return NEVER
         known = TYPES.get(acl.type)
         if acl.type in LOGINS and not moment.diverted and (asking := self._asking(moment)) != moment:
             return all_of((self._known(moment), self.test(acl.name, asking)))
@@ -161,3 +188,8 @@ class Elements:
             return known(acl, moment)
         because = OPEN.get(acl.type, f"the type {acl.type} is not known")
         return Open(f"acl {acl.name}", f"acl {acl.name}: {because}")
+
+
+def _key(text: str) -> str:
+    """The key of ``key=value`` or ``key+=value``."""
+    return text.partition("=")[0].removesuffix("+")

@@ -9,7 +9,7 @@ from agent.model.intervals import Intervals, as_address
 from agent.model.proxy import ALWAYS, NEVER, Clients, Methods, Open, Ports, Targets
 from agent.proxies.squid.logic import any_of
 from agent.proxies.squid.moments import Phase
-from agent.proxies.squid.patterns import of_address, of_agents, of_authority, of_text, of_url
+from agent.proxies.squid.patterns import of_address, of_agents, of_authority, of_names, of_text, of_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -129,6 +129,13 @@ def _browser(acl: Acl, moment: Moment) -> Test:
 def _header(acl: Acl, moment: Moment) -> Test:
     if _is_headless(moment):
         return NEVER
+    header = "".join(acl.entries[-1].first).lower()  # of several lines, the last one's for all
+    if header == "user-agent":
+        return of_agents(acl.values)
+    if header == "host":
+        if moment.tunnel:
+            return of_authority(acl.values, hello=False)
+        return of_names(acl.values, hello=moment.hello)
     return Open(f"header in {acl.name}", f"acl {acl.name}: it depends on the headers of the request")
 
 
