@@ -109,7 +109,7 @@ def roads(
     )
     by_peer = (*_quickest(found, by_peer, moment), *by_peer)
     if pinned:
-        by_peer = (*_closed(found, elements, moment), *by_peer)
+        by_peer = (*_closed(config, found, moment), *by_peer)
     by_peer = tuple(one for one in by_peer if one[0] != NEVER)
     server = Go(onward) if onward else ALLOWED
     kept = moment.port.accelerated and not moment.port.has("allow-direct")
@@ -133,8 +133,11 @@ def _quickest(
                 yield all_of((Methods(frozenset({"GET"})), Open(f"answer of {peer.name}", because), test)), what, source
 
 
-def _closed(found: tuple[Peer, ...], elements: Elements, moment: Moment) -> Iterator[tuple[Test, Ruling | Go, Source]]:
-    """What is inside TLS fails where the peer that the connection leads through may not get that as well."""
+def _closed(
+    config: Configuration, found: tuple[Peer, ...], moment: Moment
+) -> Iterator[tuple[Test, Ruling | Go, Source]]:
+    """What is inside TLS fails where it may not go where the connection already leads."""
+    elements = config.elements
     outside = replace(
         moment, phase=Phase.ADDRESSED if moment.diverted else Phase.CONNECT, hello=moment.step > 1, certificate=False
     )
@@ -142,6 +145,11 @@ def _closed(found: tuple[Peer, ...], elements: Elements, moment: Moment) -> Iter
         if peer.may(elements, moment) != peer.may(elements, outside):
             because = f"whether {peer.name}, which may get a tunnel, may get what is inside as well"
             yield Open(f"pinned to {peer.name}", because), DENIED, peer.source
+    because = "whether what is inside of a tunnel may go to the server as that does"
+    for lines in (rules(config.all("always_direct")), rules(config.all("never_direct"))):
+        inside, before = (tuple(decided(lines, elements, one)) for one in (moment, outside))
+        if inside != before:
+            yield Open("pinned to the server", because), DENIED, lines[0].source
 
 
 def _first(
