@@ -8,6 +8,7 @@
     ├── SnapshotError     a snapshot or a dump cannot be read at all: take it again
     ├── StateError        the state folder cannot be used: mend permissions or space
     ├── Malformed         bytes that are not what they should be; the reader turns them into a Gap
+    │   └── Truncated     bytes that end before the message does: more may come
     └── Irregular         a pattern that means something, but nothing that we can decide; a Gap as well
 """
 
@@ -40,6 +41,10 @@ class Malformed(GateproofError):  # noqa: N818 - the decoders' word for it, as i
     def __init__(self, message: str, *, line: int | None = None) -> None:
         super().__init__(message)
         self.line = line
+
+
+class Truncated(Malformed):
+    """Bytes that end before the message does."""
 
 
 class Irregular(GateproofError):  # noqa: N818 - likewise

@@ -38,27 +38,34 @@ def opened(name: str) -> Iterator[BinaryIO]:
 
 def write(data: bytes, name: str) -> None:
     """Write to standard output for ``-``, else replace the file as a whole; raises UsageError with one line."""
+    with written(name) as file:
+        file.write(data)
+
+
+@contextmanager
+def written(name: str) -> Iterator[BinaryIO]:
+    """Standard output for ``-``, else a file that takes the place of another once it is whole; raises UsageError."""
     if name == STANDARD:
-        sys.stdout.buffer.write(data)
+        yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
     path = Path(name)
     try:
-        if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced, only written
-            path.write_bytes(data)
-        else:
-            _replace(path, data)
+        # a device or a pipe cannot be replaced, only written
+        with path.open("wb") if path.exists() and not path.is_file() else _replacing(path) as file:
+            yield file
     except OSError as error:
         raise UsageError(f"{name}: cannot be written: {error.strerror}") from error
 
 
-def _replace(path: Path, data: bytes) -> None:
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
     import tempfile  # noqa: PLC0415 - 5 ms that standard output need not pay for
 
     handle, new = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             os.fchmod(file.fileno(), _mode(path))

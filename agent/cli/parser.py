@@ -41,7 +41,7 @@ def build() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gateproof {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-    for add in (_audit, _explain, _trace, _reach, _collect, _policy, _check_config, _run, _schema):
+    for add in (_audit, _explain, _trace, _reach, _replay, _collect, _policy, _check_config, _run, _schema):
         add(commands)
     return parser
 
@@ -86,6 +86,15 @@ def _reach(commands: _Commands) -> None:
     parser.add_argument("--dport", required=True, type=int, metavar="PORT")
     parser.add_argument("--family", type=int, choices=(4, 6), default=4)
     _input(parser)
+
+
+def _replay(commands: _Commands) -> None:
+    parser = _add(commands, "replay", "read a capture: what its DNS, TLS, QUIC, HTTP and ICMP messages say")
+    parser.add_argument("capture", metavar="CAPTURE|-", help="pcap or pcapng, compressed with gzip or not")
+    parser.add_argument(
+        "--filter", choices=("live",), help="only the packets that would leave the kernel in live observation"
+    )
+    _output(parser, ("text", "jsonl"))
 
 
 def _collect(commands: _Commands) -> None:

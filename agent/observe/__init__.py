@@ -1,0 +1,1 @@
+"""What traffic shows: observations of the wire, and what follows from them."""

@@ -1,0 +1,116 @@
+"""libpcap, as far as it is needed: to compile filters, and to read captures behind them at its own speed.
+
+It is loaded with ``ctypes`` where it is installed; scapy has it too, but takes a third of a second to load.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from agent.errors import GateproofError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAMES: Final = ("libpcap.so.0.8", "libpcap.so.1", "libpcap.so")
+SNAP_LENGTH: Final = 262_144
+DIALECTS: Final = {101: 12}
+"""Link types of files that libpcap calls otherwise: raw IP."""
+_ERROR: Final = 256
+_NANOSECONDS: Final = 1
+_UNKNOWN_NETMASK: Final = 0xFFFFFFFF
+
+
+class PcapError(GateproofError):
+    """libpcap is not there, or refuses; the text is its own."""
+
+
+class Instruction(ctypes.Structure):
+    """``struct bpf_insn``, which is ``struct sock_filter`` of the kernel."""
+
+    _fields_ = (("code", ctypes.c_ushort), ("jt", ctypes.c_ubyte), ("jf", ctypes.c_ubyte), ("k", ctypes.c_uint32))
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_uint), ("instructions", ctypes.POINTER(Instruction)))
+
+
+class _Header(ctypes.Structure):
+    _fields_ = (
+        ("seconds", ctypes.c_long), ("fraction", ctypes.c_long), ("captured", ctypes.c_uint32),
+        ("length", ctypes.c_uint32),
+    )  # fmt: skip
+
+
+def _library() -> ctypes.CDLL:
+    for name in NAMES:
+        try:
+            library = ctypes.CDLL(name)
+        except OSError:
+            continue
+        library.pcap_open_dead.restype = ctypes.c_void_p
+        library.pcap_open_offline_with_tstamp_precision.restype = ctypes.c_void_p
+        library.pcap_geterr.restype = ctypes.c_char_p
+        return library
+    raise PcapError("libpcap is not installed (Debian: libpcap0.8)")
+
+
+class Filter:
+    """An expression compiled for a link type; raises PcapError."""
+
+    def __init__(self, expression: str, link_type: int) -> None:
+        self._library = _library()
+        handle = ctypes.c_void_p(self._library.pcap_open_dead(DIALECTS.get(link_type, link_type), SNAP_LENGTH))
+        try:
+            with _program(self._library, handle, expression) as program:
+                self.instructions = (Instruction * program.length)(*program.instructions[: program.length])
+        finally:
+            self._library.pcap_close(handle)
+
+    def passes(self, frame: bytes, length: int) -> bool:
+        """Whether a frame passes that has ``length`` bytes on the wire."""
+        return bool(self._library.bpf_filter(self.instructions, frame, length, len(frame)))
+
+
+@contextmanager
+def _program(library: ctypes.CDLL, handle: ctypes.c_void_p, expression: str) -> Iterator[_Program]:
+    program = _Program()
+    if library.pcap_compile(handle, ctypes.byref(program), expression.encode(), 1, _UNKNOWN_NETMASK) != 0:
+        raise PcapError(f"filter: {library.pcap_geterr(handle).decode()}")
+    try:
+        yield program
+    finally:
+        library.pcap_freecode(ctypes.byref(program))
+
+
+class Offline:
+    """A capture file behind a filter: ``(seconds, link type, bytes, length, None)`` for each packet that passes."""
+
+    def __init__(self, path: str) -> None:
+        self._library = _library()
+        why = ctypes.create_string_buffer(_ERROR)
+        opened = self._library.pcap_open_offline_with_tstamp_precision(path.encode(), _NANOSECONDS, why)
+        if not opened:
+            raise PcapError(why.value.decode(errors="replace"))
+        self._handle = ctypes.c_void_p(opened)
+        self.link_type: int = self._library.pcap_datalink(self._handle)
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._library.pcap_close(self._handle)
+
+    def frames(self, expression: str) -> Iterator[tuple[float, int, bytes, int, str | None]]:
+        """The packets that pass; raises PcapError where the filter or the file is not right."""
+        with _program(self._library, self._handle, expression) as program:
+            if self._library.pcap_setfilter(self._handle, ctypes.byref(program)) != 0:
+                raise PcapError(self._library.pcap_geterr(self._handle).decode())
+        header, data = ctypes.POINTER(_Header)(), ctypes.c_void_p()
+        one, other = ctypes.byref(header), ctypes.byref(data)
+        take, handle, link_type, copy = self._library.pcap_next_ex, self._handle, self.link_type, ctypes.string_at
+        while (status := take(handle, one, other)) == 1:
+            at = header.contents
+            yield at.seconds + at.fraction / 1e9, link_type, copy(data.value or 0, at.captured), at.length, None
+        if status == -1:
+            raise PcapError(self._library.pcap_geterr(self._handle).decode())

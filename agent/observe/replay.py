@@ -1,0 +1,61 @@
+"""A capture, read from its beginning to its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.observe.filters import expression
+from agent.observe.pcap import Filter, Offline, PcapError
+from agent.wire.capture import Capture
+from agent.wire.dissect import Dissector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
+
+    from agent.model.observation import Observation
+
+Frame = tuple[float, int, bytes, int, str | None]
+
+
+class Replay:
+    """The observations of a capture, to be iterated once; raises Malformed where the file is none.
+
+    ``path`` is that of a regular file, None of a stream. ``live`` leaves out what the kernel would not give to the tap.
+    """
+
+    def __init__(self, file: BinaryIO, size: int | None = None, path: str | None = None, *, live: bool = False) -> None:
+        self.capture = Capture(file.read1 if path is None and hasattr(file, "read1") else file.read, size)
+        self.dissector = Dissector(live=live)
+        self._path = path
+        self._live = live
+
+    def __iter__(self) -> Iterator[Observation]:
+        take = self.dissector.take
+        timestamp = 0.0
+        for timestamp, link_type, frame, _, iface in self._frames():
+            found = take(timestamp, link_type, frame, iface)
+            if found:
+                yield from found
+        yield from self.dissector.finish(timestamp)
+
+    def _frames(self) -> Iterable[Frame]:
+        if not self._live:
+            return self.capture
+        if self._path is not None:
+            try:
+                offline = Offline(self._path)
+            except PcapError:  # compressed, or with several link types
+                return self._filtered()
+            return offline.frames(expression(offline.link_type))
+        return self._filtered()
+
+    def _filtered(self) -> Iterator[Frame]:
+        """The same one by one, for what libpcap cannot read itself."""
+        filters: dict[int, Filter] = {}
+        for frame in self.capture:
+            found = filters.get(frame[1])
+            if found is None:
+                found = filters[frame[1]] = Filter(expression(frame[1]), frame[1])
+            if found.passes(frame[2], frame[3]):
+                yield frame

@@ -1,0 +1,63 @@
+"""Fingerprints of client hellos: JA3 (Salesforce, 2017) and JA4 (FoxIO, 2023)."""
+
+from __future__ import annotations
+
+from hashlib import md5, sha256
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+GREASE: Final = frozenset(0x0A0A + 0x1010 * one for one in range(16))
+"""Numbers that clients add so that servers stay tolerant (RFC 8701)."""
+VERSIONS: Final = {
+    0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2", 0xFEFF: "d1", 0xFEFD: "d2",
+    0xFEFC: "d3",
+}  # fmt: skip
+NOTHING: Final = "000000000000"
+"""What stands for the hash of nothing."""
+
+
+def ja3(
+    version: int, ciphers: Iterable[int], extensions: Iterable[int], groups: Iterable[int], points: Iterable[int]
+) -> str:
+    """Give the MD5 of the five lists, in hexadecimal digits."""
+    lists = ("-".join([str(one) for one in some if one not in GREASE]) for some in (ciphers, extensions, groups))
+    text = f"{version},{','.join(lists)},{'-'.join([str(one) for one in points])}"
+    return md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def ja4(  # noqa: PLR0913, PLR0917 - the parts of a fingerprint in their order
+    transport: str,
+    version: int,
+    ciphers: Sequence[int],
+    extensions: Sequence[int],
+    signatures: Sequence[int],
+    alpn: Sequence[bytes],
+) -> str:
+    """Give the fingerprint."""
+    kept = sorted([f"{one:04x}" for one in ciphers if one not in GREASE])
+    kinds = [one for one in extensions if one not in GREASE]
+    others = sorted([f"{one:04x}" for one in kinds if one not in (0, 16)])
+    second = ",".join(others)
+    if signatures:
+        second += "_" + ",".join([f"{one:04x}" for one in signatures if one not in GREASE])
+    head = (
+        f"{transport}{VERSIONS.get(version, '00')}{'d' if 0 in kinds else 'i'}"
+        f"{min(len(kept), 99):02d}{min(len(kinds), 99):02d}{_alpn(alpn[0] if alpn else b'')}"
+    )
+    return f"{head}_{_hash(','.join(kept))}_{_hash(second)}"
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:12] if text else NOTHING
+
+
+def _alpn(first: bytes) -> str:
+    """The first and the last character of the first protocol; of other bytes the outer hexadecimal digits."""
+    if not first:
+        return "00"
+    one, last = first[0], first[-1]
+    if one < 128 and last < 128 and chr(one).isalnum() and chr(last).isalnum():
+        return chr(one) + chr(last)
+    return f"{one:02x}"[0] + f"{last:02x}"[1]

@@ -1,0 +1,64 @@
+"""The keys of QUIC's Initial packets, which anybody who sees them can derive (RFC 9001 §5.2, RFC 9369 §3.3)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hmac import digest
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEPT: Final = 256
+"""Connections whose keys are kept."""
+V1, V2 = 0x00000001, 0x6B3343CF
+SALT_1: Final = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
+SALT_2: Final = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9")
+SALT_29: Final = bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")
+"""Of drafts 29 to 32."""
+SALT_23: Final = bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502")
+"""Of drafts 23 to 28."""
+SALT_T051: Final = bytes.fromhex("7a4edef4e7ccee5fa4506c19124fc8ccda6e033d")
+"""Of Google's T051."""
+
+Opener = tuple["Callable[[bytes], bytes]", "Callable[[bytes, bytes, bytes | None], bytes]", bytes]
+"""What gives the mask of a sample, what decrypts (nonce, text, header), and the IV."""
+
+
+def salts(version: int) -> tuple[bytes, ...]:
+    """The salts that a version may use, the likelier first; none where it is not known."""
+    if version == V1:
+        return (SALT_1,)
+    if version == V2:
+        return (SALT_2,)
+    if version >> 8 == 0xFF0000:
+        draft = version & 255
+        return (SALT_1,) if draft >= 33 else (SALT_29,) if draft >= 29 else (SALT_23,) if draft >= 23 else ()
+    if version >> 4 == 0xFACEB00:  # Facebook's mvfst
+        return (SALT_23, SALT_1, SALT_29)
+    if version == 0x54303531:
+        return (SALT_T051,)
+    if version & 0x0F0F0F0F == 0x0A0A0A0A:  # made up, to see whether others cope (RFC 9000 §15)
+        return (SALT_1, SALT_29, SALT_23)
+    return ()
+
+
+def _expanded(secret: bytes, label: bytes, length: int) -> bytes:
+    """HKDF-Expand-Label of TLS 1.3 (RFC 8446 §7.1), for lengths up to one hash."""
+    label = b"tls13 " + label
+    info = length.to_bytes(2, "big") + bytes([len(label)]) + label + b"\x00\x01"
+    return digest(secret, info, "sha256")[:length]
+
+
+@lru_cache(maxsize=KEPT)
+def client_opener(salt: bytes, dcid: bytes) -> Opener:
+    """What opens the client's Initial packets of a connection that began with this destination id."""
+    from cryptography.hazmat.primitives.ciphers import Cipher  # noqa: PLC0415 - 30 ms that only QUIC needs
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - likewise
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES  # noqa: PLC0415 - likewise
+    from cryptography.hazmat.primitives.ciphers.modes import ECB  # noqa: PLC0415 - likewise
+
+    secret = _expanded(digest(salt, dcid, "sha256"), b"client in", 32)
+    word = b"quicv2 " if salt == SALT_2 else b"quic "
+    mask = Cipher(AES(_expanded(secret, word + b"hp", 16)), ECB()).encryptor().update  # noqa: S305 - as the RFC has it
+    return mask, AESGCM(_expanded(secret, word + b"key", 16)).decrypt, _expanded(secret, word + b"iv", 12)
