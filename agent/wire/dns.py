@@ -46,7 +46,7 @@ def decode(data: bytes) -> Dns:
             kind, klass = data[at] << 8 | data[at + 1], data[at + 2] << 8 | data[at + 3]
             qtype, qclass = TYPES.get(kind) or str(kind), CLASSES.get(klass) or str(klass)
         at += 4
-    answer, authority, option = _sections(data, at, (answers, authorities, additionals))
+    answer, authority, option = _sections(data, at, (answers, authorities, additionals), qname)
     response, rcode = bool(flags & 0x8000), flags & 15
     extended = option.ttl >> 24 if option is not None else 0
     return Dns(
@@ -82,7 +82,7 @@ class _Option:
 
 
 def _sections(
-    data: bytes, at: int, counts: tuple[int, int, int]
+    data: bytes, at: int, counts: tuple[int, int, int], qname: str | None
 ) -> tuple[list[ResourceRecord], list[ResourceRecord], _Option | None]:
     """The records of answer and authority section, and the OPT record, up to where the capture cut them off."""
     answer: list[ResourceRecord] = []
@@ -91,10 +91,13 @@ def _sections(
     first, second, _ = counts
     size = len(data)
     for index in range(min(sum(counts), RECORD_LIMIT)):
-        try:
-            name, at = name_at(data, at)
-        except Truncated:
-            break
+        if qname is not None and data[at : at + 2] == b"\xc0\x0c":  # the name in the question, as most often
+            name, at = qname, at + 2
+        else:
+            try:
+                name, at = name_at(data, at)
+            except Truncated:
+                break
         if at + 10 > size:
             break
         kind, klass, ttl, length = _RECORD(data, at)

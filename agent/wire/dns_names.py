@@ -32,12 +32,12 @@ _ESCAPED: Final = tuple(
     for byte in range(256)
 )
 """Each byte of a label as it is written: in lower case, a dot within a label as ``\\046``."""
-_PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*/:+=!#%&',?<>[]^`{|}~")
+_PLAIN: Final = frozenset(b".abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*/:+=!#%&',?<>[]^`{|}~")
 
 
 def name_at(data: bytes, at: int) -> tuple[str, int]:
     """The name at a place, and where what follows it begins; raises Malformed for loops and forward pointers."""
-    labels: list[str] = []
+    labels: list[bytes] = []
     behind = -1
     lowest = at
     length = 1
@@ -47,7 +47,7 @@ def name_at(data: bytes, at: int) -> tuple[str, int]:
             raise Truncated("a name is cut off")
         count = data[at]
         if count == 0:
-            return ".".join(labels) or ".", behind if behind >= 0 else at + 1
+            return _written(labels), behind if behind >= 0 else at + 1
         if count < 0x40:
             label = data[at + 1 : at + 1 + count]
             if len(label) < count:
@@ -55,10 +55,7 @@ def name_at(data: bytes, at: int) -> tuple[str, int]:
             length += count + 1
             if length > NAME_LIMIT:
                 raise Malformed("a name is longer than 255 bytes")
-            if _PLAIN.issuperset(label):
-                labels.append(label.decode("ascii").lower())
-            else:
-                labels.append("".join([_ESCAPED[byte] for byte in label]))
+            labels.append(label)
             at += count + 1
         elif count >= 0xC0:
             if at + 2 > size:
@@ -71,3 +68,10 @@ def name_at(data: bytes, at: int) -> tuple[str, int]:
             at = lowest = to
         else:
             raise Malformed(f"a label of kind {count >> 6}")
+
+
+def _written(labels: list[bytes]) -> str:
+    joined = b".".join(labels)
+    if _PLAIN.issuperset(joined) and joined.count(b".") < len(labels):
+        return joined.decode("ascii").lower()
+    return ".".join(["".join([_ESCAPED[byte] for byte in label]) for label in labels]) or "."
