@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from struct import unpack_from
 from typing import Final
 
 from agent.errors import Malformed, Truncated
@@ -30,7 +31,7 @@ def client_hello(body: bytes, *, transport: str = "t") -> ClientHello:
     count = body[at] << 8 | body[at + 1]
     at += 2
     sound = count % 2 == 0 and at + count < size
-    ciphers = tuple([body[one] << 8 | body[one + 1] for one in range(at, min(at + count, size) - 1, 2)])
+    ciphers = _numbers(body, at, min(at + count, size))
     at += count
     if sound:
         at += 1 + body[at]
@@ -96,9 +97,7 @@ def _extensions(body: bytes, at: int, found: dict[int, bytes], order: list[int])
 
 
 def _numbers(data: bytes, at: int, end: int) -> tuple[int, ...]:
-    if end > len(data):
-        raise Truncated("a list is cut off")
-    return tuple([data[one] << 8 | data[one + 1] for one in range(at, end - 1, 2)])
+    return unpack_from(f">{(end - at) // 2}H", data, at)
 
 
 def _list16(data: bytes | None) -> tuple[int, ...]:

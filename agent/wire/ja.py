@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import md5, sha256
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+
+KEPT: Final = 1024
+"""Lists of numbers whose text is kept."""
 
 GREASE: Final = frozenset(0x0A0A + 0x1010 * one for one in range(16))
 """Numbers that clients add so that servers stay tolerant (RFC 8701)."""
@@ -19,24 +23,27 @@ NOTHING: Final = "000000000000"
 
 
 def ja3(
-    version: int, ciphers: Iterable[int], extensions: Iterable[int], groups: Iterable[int], points: Iterable[int]
+    version: int,
+    ciphers: tuple[int, ...],
+    extensions: tuple[int, ...],
+    groups: tuple[int, ...],
+    points: tuple[int, ...],
 ) -> str:
     """Give the MD5 of the five lists, in hexadecimal digits."""
-    lists = ("-".join([str(one) for one in some if one not in GREASE]) for some in (ciphers, extensions, groups))
-    text = f"{version},{','.join(lists)},{'-'.join([str(one) for one in points])}"
+    text = f"{version},{_dashed(ciphers)},{_dashed(extensions)},{_dashed(groups)},{_dashed(points)}"
     return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def ja4(  # noqa: PLR0913, PLR0917 - the parts of a fingerprint in their order
     transport: str,
     version: int,
-    ciphers: Sequence[int],
+    ciphers: tuple[int, ...],
     extensions: Sequence[int],
     signatures: Sequence[int],
     alpn: Sequence[bytes],
 ) -> str:
     """Give the fingerprint."""
-    kept = sorted([f"{one:04x}" for one in ciphers if one not in GREASE])
+    count, first = _suites(ciphers)
     kinds = [one for one in extensions if one not in GREASE]
     others = sorted([f"{one:04x}" for one in kinds if one not in (0, 16)])
     second = ",".join(others)
@@ -44,9 +51,21 @@ def ja4(  # noqa: PLR0913, PLR0917 - the parts of a fingerprint in their order
         second += "_" + ",".join([f"{one:04x}" for one in signatures if one not in GREASE])
     head = (
         f"{transport}{VERSIONS.get(version, '00')}{'d' if 0 in kinds else 'i'}"
-        f"{min(len(kept), 99):02d}{min(len(kinds), 99):02d}{_alpn(alpn[0] if alpn else b'')}"
+        f"{min(count, 99):02d}{min(len(kinds), 99):02d}{_alpn(alpn[0] if alpn else b'')}"
     )
-    return f"{head}_{_hash(','.join(kept))}_{_hash(second)}"
+    return f"{head}_{first}_{_hash(second)}"
+
+
+@lru_cache(maxsize=KEPT)
+def _dashed(numbers: tuple[int, ...]) -> str:
+    return "-".join([str(one) for one in numbers if one not in GREASE])
+
+
+@lru_cache(maxsize=KEPT)
+def _suites(ciphers: tuple[int, ...]) -> tuple[int, str]:
+    """How many cipher suites there are, and their hash: clients of one make have the same."""
+    kept = sorted([f"{one:04x}" for one in ciphers if one not in GREASE])
+    return len(kept), _hash(",".join(kept))
 
 
 def _hash(text: str) -> str:
