@@ -41,7 +41,7 @@ def build() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gateproof {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-    for add in (_audit, _explain, _trace, _reach, _replay, _collect, _policy, _check_config, _run, _schema):
+    for add in (_audit, _explain, _trace, _reach, _replay, _observe, _collect, _policy, _check_config, _run, _schema):
         add(commands)
     return parser
 
@@ -94,6 +94,30 @@ def _replay(commands: _Commands) -> None:
     parser.add_argument(
         "--filter", choices=("live",), help="only the packets that would leave the kernel in live observation"
     )
+    _output(parser, ("text", "jsonl"))
+
+
+def _observe(commands: _Commands) -> None:
+    parser = _add(commands, "observe", "watch live traffic: what is said about required names, and what is answered")
+    parser.add_argument(
+        "--interface",
+        action="append",
+        default=[],
+        metavar="I",
+        help="may be repeated (default: those where clients are, and of uplinks what this host itself sends)",
+    )
+    parser.add_argument("--promiscuous", action="store_true", help="also frames that are for other machines")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="share the traffic by flow (default: 1)")
+    parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help="default: until interrupted")
+    parser.add_argument(
+        "--clients",
+        choices=("full", "truncated", "hashed"),
+        help="addresses of clients: whole, their network, or hashed with a key of this run (default: truncated)",
+    )
+    parser.add_argument(
+        "--all-names", action="store_true", help="everything that is seen, with whole addresses of clients"
+    )
+    _packs(parser)
     _output(parser, ("text", "jsonl"))
 
 

@@ -1,0 +1,171 @@
+"""``gateproof observe``: what passes this host now, as far as packs require it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agent.cli.files import STANDARD
+from agent.errors import UsageError
+from agent.observe.privacy import Flows, Hashed, Names, Remembered, full, redact, shortened, truncated
+from agent.observe.records import line
+from agent.observe.tap import Tap
+from agent.observe.tap_apart import apart
+from agent.observe.tap_counts import Counts
+from agent.observe.tap_processes import Workers
+from agent.observe.tap_text import text
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+    from typing import Any, BinaryIO
+
+    from agent.model.observation import Observation
+    from agent.model.requirement import Requirement
+    from agent.observe.privacy import Mask
+
+PERIOD: Final = 60.0
+"""Seconds between two records of counters."""
+MOST: Final = 64
+"""Processes."""
+_GROUPS: Final = 1 << 16
+
+
+class Session:
+    """Writes what may be shown of each observation, and counts the rest."""
+
+    def __init__(self, arguments: argparse.Namespace, names: Names, key: bytes) -> None:
+        clients = arguments.clients or ("full" if arguments.all_names else "truncated")
+        masks: dict[str, Mask] = {"full": full, "truncated": truncated, "hashed": Hashed(key)}
+        self.counts = Counts()
+        self._arguments = arguments
+        self._names = names
+        self._mask = Remembered(masks[clients])
+        self._flows = Flows((lambda name: name is not None) if arguments.all_names else names.cover)
+
+    def run(self, write: Callable[[bytes], object], tell: Callable[[str], None], group: int | None) -> dict[str, Any]:
+        """Watch until told to stop, and give the counters."""
+        arguments = self._arguments
+        tap = Tap(arguments.interface, tell=tell, promiscuous=arguments.promiscuous, group=group)
+        try:
+            with _stopping(tap.stop):
+                due = time.monotonic() + PERIOD
+                for batch in tap.batches(arguments.seconds):
+                    if lines := b"".join(self._lines(batch)):
+                        write(lines)
+                    if not batch and time.monotonic() >= due:
+                        due += PERIOD
+                        self._tally(tap)
+                        self._report(write, tell)
+            self._tally(tap)
+        finally:
+            tap.close()
+        return self.counts.document()
+
+    def _lines(self, batch: list[Observation]) -> Iterator[bytes]:
+        jsonl = self._arguments.format == "jsonl"
+        for observation in batch:
+            tie = self._flows.tie(observation)
+            if self._arguments.all_names:
+                shown: Observation | None = shortened(observation, self._mask, tie)
+            else:
+                shown = redact(observation, self._names, self._mask, tie)
+            self.counts.add(observation, shown=shown is not None)
+            if shown is not None:
+                yield line(shown) if jsonl else f"{text(shown, tie)}\n".encode()
+
+    def _tally(self, tap: Tap) -> None:
+        counts = self.counts
+        counts.interfaces = tap.statistics()
+        counts.frames, counts.malformed = tap.dissector.frames, tap.dissector.malformed
+
+    def _report(self, write: Callable[[bytes], object], tell: Callable[[str], None]) -> None:
+        if self._arguments.format == "jsonl":
+            write(self.counts.record(time.time()))
+            return
+        for name, one in sorted(self.counts.interfaces.items()):
+            if one.drops:
+                tell(f"{name}: {one.drops} packets of {one.packets} were dropped so far; give it --processes")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write observations until interrupted, then what was counted."""
+    if not 1 <= arguments.processes <= MOST:
+        raise UsageError(f"--processes must be 1 to {MOST}")
+    if arguments.seconds is not None and not arguments.seconds > 0:
+        raise UsageError("--for must be a number of seconds above 0")
+    names = Names(apart(lambda: _requirements(arguments)))
+    # the command line turns the collector off for commands that end soon; this one stays
+    gc.freeze()
+    gc.enable()
+    with _output(arguments.output) as file:
+
+        def write(data: bytes) -> None:
+            file.write(data)
+            file.flush()
+
+        counts = _watched(arguments, Session(arguments, names, os.urandom(32)), write)
+        if arguments.format == "jsonl":
+            write(counts.record(time.time()))
+        else:
+            write("".join(f"{one}\n" for one in ("", *counts.lines())).encode())
+    return 0
+
+
+def _requirements(arguments: argparse.Namespace) -> list[Requirement]:
+    from agent.cli.settings import packs_of, settings_of  # noqa: PLC0415 - in a process that ends
+
+    return [one for pack in packs_of(arguments, settings_of(arguments)) for one in pack.requirements()]
+
+
+def _watched(arguments: argparse.Namespace, session: Session, write: Callable[[bytes], object]) -> Counts:
+    if arguments.processes == 1:
+        session.run(write, _tell, None)
+        return session.counts
+    group = int.from_bytes(os.urandom(2), "big") % _GROUPS
+    counts = Counts()
+    workers = Workers(arguments.processes, lambda put, tell: session.run(put, tell, group), write)
+    try:
+        with _stopping(workers.stop):
+            workers.wait(_tell)
+    finally:
+        workers.close()
+    for document in workers.documents:
+        counts.merge(document)
+    return counts
+
+
+def _tell(message: str) -> None:
+    sys.stderr.write(f"gateproof: {message}\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def _stopping(stop: Callable[[], None]) -> Iterator[None]:
+    """Within, SIGINT and SIGTERM end the work in order: what was counted is still written."""
+    before = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _output(name: str) -> Iterator[BinaryIO]:
+    """Standard output, or a file that grows: what is observed can be read while it is."""
+    if name == STANDARD:
+        yield sys.stdout.buffer
+        return
+    try:
+        file = Path(name).open("wb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise UsageError(f"{name}: cannot be written: {error.strerror}") from error
+    with file:
+        yield file

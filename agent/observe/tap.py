@@ -1,0 +1,248 @@
+"""The live tap: rings on interfaces, a dissector behind them, and observations out of it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import select
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from agent.errors import GateproofError
+from agent.observe.ring import LEAST, RING, Ring, Statistics
+from agent.observe.tap_apart import apart
+from agent.observe.tap_filter import program
+from agent.observe.tap_interfaces import IFF_UP, Role, links, plan
+from agent.observe.tap_own import Own
+from agent.wire.dissect import Dissector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from agent.model.observation import Observation
+    from agent.observe.tap_interfaces import Place
+    from agent.wire.dissect import Watch
+
+TICK: Final = 1.0
+"""Seconds between two looks at the clock, and at interfaces that are away."""
+ROUNDS: Final = 60
+"""Ticks between two plans from anew, for addresses that interfaces were given since."""
+
+
+class _Watched:
+    """An interface that is watched, or will be when it is there again."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.ring: Ring | None = None
+        self.up = True
+        self.own = Own() if place.role is Role.OWN else None
+
+
+class Tap:
+    """Watches interfaces, those where clients are and the uplinks unless some are named; raises GateproofError.
+
+    ``group`` shares the packets with other processes that name the same number. ``tell`` hears what happens to
+    interfaces. The rings are open once it is made; ``clock`` gives seconds that never go back.
+    """
+
+    def __init__(  # noqa: PLR0913 - the settings of a tap
+        self,
+        interfaces: Sequence[str] = (),
+        *,
+        tell: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        promiscuous: bool = False,
+        size: int = RING,
+        group: int | None = None,
+        proxies: Sequence[int] = (),
+        watch: Watch | None = None,
+    ) -> None:
+        self.dissector = Dissector(live=True, watch=watch)
+        self._wanted = tuple(interfaces)
+        self._tell = tell
+        self._clock = clock
+        self._promiscuous = promiscuous
+        self._size = size
+        self._group = group
+        self._proxies = tuple(proxies)
+        self._past: dict[str, Statistics] = {}
+        """Of rings that are closed."""
+        self._watched: dict[str, _Watched] = {}
+        self._by_file: dict[int, _Watched] = {}
+        self._poll = select.poll()
+        self._stop = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._poll.register(self._stop, select.POLLIN)
+        self._known: tuple[object, ...] = ()
+        self._rounds = 0
+        try:
+            places = plan(self._wanted)
+            for place, instructions in zip(places, self._programs(places), strict=True):
+                self._open(_Watched(place), instructions, len(places))
+        except GateproofError:
+            self.close()
+            raise
+        self._known = _present()
+        _warm()
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """What is watched, and how."""
+        return tuple(one.place for one in self._watched.values())
+
+    def batches(self, seconds: float | None = None) -> Iterator[list[Observation]]:
+        """Observations as they come, a list at least once a second, until ``stop`` or for so many seconds."""
+        take = self.dissector.take
+        end = None if seconds is None else self._clock() + seconds
+        tick = self._clock() + TICK
+        last = 0.0
+        while True:
+            now = self._clock()
+            until = tick if end is None else min(tick, end)
+            found: list[Observation] = []
+            for file, event in self._poll.poll(max(0.0, until - now) * 1000):
+                if file == self._stop:
+                    yield self.dissector.finish(last)
+                    return
+                # a ring that another one's trouble closed meanwhile
+                if (watched := self._by_file.get(file)) is None or watched.ring is None:
+                    continue
+                link, own = watched.place.link, watched.own
+                link_type, name = link.link_type, link.name
+                for last, frame, _, outgoing in watched.ring.read():
+                    if own is None or own.counts(link_type, frame, outgoing=outgoing):
+                        found += take(last, link_type, frame, name)
+                if event & ~select.POLLIN:
+                    self._trouble(watched)
+            if found:
+                yield found
+            now = self._clock()
+            if end is not None and now >= end:
+                yield self.dissector.finish(last)
+                return
+            if now >= tick:
+                tick = now + TICK
+                self._look()
+                yield []
+
+    def stop(self) -> None:
+        """End soon; may be called from a signal handler or another thread."""
+        os.eventfd_write(self._stop, 1)
+
+    def statistics(self) -> dict[str, Statistics]:
+        """What each interface gave, and what was dropped, since the tap was made."""
+        found = dict(self._past)
+        for name, watched in self._watched.items():
+            if watched.ring is not None:
+                found[name] = found.get(name, Statistics()).plus(watched.ring.statistics())
+        return found
+
+    def close(self) -> None:
+        """Let all rings go."""
+        for watched in self._watched.values():
+            self._shut(watched)
+        self._watched.clear()
+        if self._stop >= 0:
+            os.close(self._stop)
+            self._stop = -1
+
+    # ---- interfaces that come and go ----
+
+    def _programs(self, places: Sequence[Place]) -> list[bytes]:
+        """Their filters; libpcap takes more memory than this process has for it."""
+        return apart(lambda: [program(place, self._proxies) for place in places])
+
+    def _open(self, watched: _Watched, instructions: bytes, rings: int) -> None:
+        """Watch a place; all ``rings`` together have the memory of one."""
+        place = watched.place
+        self._watched[place.link.name] = watched
+        # each interface has a group of its own, and another one after it was made anew
+        group = None if self._group is None else self._group + place.link.index
+        size = max(self._size // rings, LEAST)
+        watched.ring = Ring(place.link, instructions, size=size, promiscuous=self._promiscuous, group=group)
+        watched.up = bool(place.link.flags & IFF_UP)
+        self._by_file[watched.ring.fileno()] = watched
+        self._poll.register(watched.ring.fileno(), select.POLLIN)
+
+    def _shut(self, watched: _Watched) -> None:
+        ring = watched.ring
+        if ring is None:
+            return
+        name = watched.place.link.name
+        self._past[name] = self._past.get(name, Statistics()).plus(ring.statistics())
+        self._poll.unregister(ring.fileno())
+        del self._by_file[ring.fileno()]
+        ring.close()
+        watched.ring = None
+
+    def _trouble(self, watched: _Watched) -> None:
+        """The kernel reports ENETDOWN; the ring stays, and gives packets again once the interface is up."""
+        if watched.ring is not None and watched.ring.error() and watched.up:
+            watched.up = False
+            self._tell(f"{watched.place.link.name} went down; waiting for it")
+
+    def _look(self) -> None:
+        present = _present()
+        self._rounds += 1
+        if present == self._known and self._rounds < ROUNDS:
+            return
+        self._known = present
+        self._rounds = 0
+        now = links()
+        for name, watched in self._watched.items():
+            link = now.get(name)
+            if link is None or link.index != watched.place.link.index:
+                if watched.ring is not None:
+                    self._shut(watched)
+                    self._tell(f"{name} is gone; waiting for another of that name")
+            elif watched.ring is not None and not watched.up and link.flags & IFF_UP:
+                watched.up = True
+                self._tell(f"{name} is up again")
+        self._replan(set(now))
+
+    def _replan(self, names: set[str]) -> None:
+        """Open what is there again or new, and change what has another role or other networks behind it."""
+        there = tuple(name for name in self._wanted if name in names)
+        if self._wanted and not there:
+            return
+        try:
+            places = plan(there)
+        except GateproofError:  # nothing is up: it will be later
+            return
+        places = tuple(place for place in places if not self._stands(place))
+        for place, instructions in zip(places, self._programs(places) if places else (), strict=True):
+            name = place.link.name
+            watched = self._watched.get(name)
+            try:
+                if watched is not None and watched.ring is not None:
+                    # in the ring that there is: nothing in it is lost
+                    watched.ring.filter(instructions)
+                    watched.place = place
+                    watched.own = Own() if place.role is Role.OWN else None
+                    continue
+                self._open(_Watched(place), instructions, len(self._watched) + 1)
+            except GateproofError as error:
+                self._tell(f"{error}; trying again")
+                self._known = ()
+            else:
+                self._tell(f"{name} is watched from now on")
+
+    def _stands(self, place: Place) -> bool:
+        """Whether it is watched already, and just so."""
+        watched = self._watched.get(place.link.name)
+        if watched is None or watched.ring is None:
+            return False
+        return (watched.place.role, watched.place.behind) == (place.role, place.behind)
+
+
+def _warm() -> None:
+    """Load what the first QUIC packet would have to wait for: a good part of a ring can pass meanwhile."""
+    importlib.import_module("cryptography.hazmat.primitives.ciphers.aead")
+
+
+def _present() -> tuple[object, ...]:
+    """Something that changes when interfaces come, go, go down or come up."""
+    with suppress(OSError):
+        return tuple((link.name, link.index, link.flags & IFF_UP) for link in links().values())
+    return ()
