@@ -46,6 +46,8 @@ class Dissector:
         """By both ends, None where nothing more is expected."""
         self._quic = quic.Connections()
         self._texts: dict[bytes, str] = {}
+        self.packet: Packet | None = None
+        """The innermost packet of the frame that was taken last."""
         self.frames = 0
         self.malformed = 0
         """Frames and messages that are not what they should be."""
@@ -64,6 +66,7 @@ class Dissector:
             self.empty += 1
             return []
         packet, data, vlan, tunnel = found
+        self.packet = packet
         protocol, begin, end = packet[1], packet[6], packet[7]
         transport: str | None
         sport: int | None
