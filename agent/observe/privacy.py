@@ -13,7 +13,6 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from agent.model.names import apex_of
 from agent.model.observation import (
     Alert,
     Certificate,
@@ -31,6 +30,7 @@ from agent.model.observation import (
     Via,
 )
 from agent.model.record import record
+from agent.observe.required import LONGEST, Patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -52,9 +52,6 @@ ALPN: Final = frozenset({
 })  # fmt: skip
 """Protocols that IANA knows; a client may write anything there."""
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
-LONGEST: Final = 260
-"""Characters of a name and its port; longer ones are names of nobody."""
-PORT: Final = re.compile(r":[0-9]{1,5}\Z")
 HOST: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/@?#]*@)?([^/:?#@\[\]]+)", re.IGNORECASE)
 _SCHEMES: Final = frozenset({"http", "https"})
 
@@ -63,42 +60,18 @@ class Names:
     """The names that packs require, with those that they are known to lead to."""
 
     def __init__(self, requirements: Iterable[Requirement]) -> None:
-        self._exact: set[str] = set()
-        self._below: set[str] = set()
+        self._patterns: Patterns[bool] = Patterns()
         self._agents: set[str] = set()
-        self._cache: dict[str, bool] = {}
         for requirement in requirements:
             self._agents.update(requirement.webhook_agents)
-            self._add(requirement.pattern, apex=requirement.apex)
+            self._patterns.add(requirement.pattern, value=True, apex=requirement.apex)
             for name, leads_to in requirement.aliases:
                 for pattern in (name, *leads_to):
-                    self._add(pattern, apex=False)
-
-    def _add(self, pattern: str, *, apex: bool) -> None:
-        if not pattern.startswith("*."):
-            self._exact.add(pattern)
-            return
-        self._below.add(apex_of(pattern))
-        if apex:
-            self._exact.add(apex_of(pattern))
+                    self._patterns.add(pattern, value=True)
 
     def cover(self, name: str | None) -> bool:
         """Whether a name is required: with or without last dot and port, in any case."""
-        if not name or len(name) > LONGEST:
-            return False
-        known = self._cache.get(name)
-        if known is None:
-            if len(self._cache) >= KEPT:
-                self._cache.clear()
-            known = self._cache[name] = self._cover(PORT.sub("", name.lower()).removesuffix("."))
-        return known
-
-    def _cover(self, name: str) -> bool:
-        if name in self._exact:
-            return True
-        labels = name.split(".")
-        # an empty label would be a name of nobody
-        return all(labels) and any(".".join(labels[at:]) in self._below for at in range(1, len(labels)))
+        return self._patterns.find(name) is not None
 
     def call(self, agent: str | None) -> bool:
         """Whether a user agent is that of a pack's webhooks."""

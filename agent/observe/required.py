@@ -1,0 +1,74 @@
+"""Which required domain a name belongs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from agent.model.names import apex_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agent.model.requirement import Requirement
+
+KEPT: Final = 4096
+"""Names whose answer is remembered."""
+LONGEST: Final = 260
+"""Characters of a name and its port; longer ones are names of nobody."""
+V = TypeVar("V")
+
+
+class Patterns(Generic[V]):
+    """Values by pattern of names: a plain name, or ``*.`` and what it stands above. The first of equal ones stays."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, V] = {}
+        self._below: dict[str, V] = {}
+        self._known: dict[str, V | None] = {}
+
+    def add(self, pattern: str, value: V, *, apex: bool = False) -> None:
+        """Add a pattern, ``apex``: with the name that the wildcard stands above."""
+        if not pattern.startswith("*."):
+            self._exact.setdefault(pattern, value)
+            return
+        self._below.setdefault(apex_of(pattern), value)
+        if apex:
+            self._exact.setdefault(apex_of(pattern), value)
+
+    def find(self, name: str | None) -> V | None:
+        """The value of the plain name, else of the longest pattern; with or without last dot and port, in any case."""
+        if not name or len(name) > LONGEST:
+            return None
+        try:
+            return self._known[name]
+        except KeyError:
+            if len(self._known) >= KEPT:
+                self._known.clear()
+            found = self._known[name] = self._find(host_of(name))
+            return found
+
+    def _find(self, name: str) -> V | None:
+        if (found := self._exact.get(name)) is not None:
+            return found
+        labels = name.split(".")
+        if not all(labels):  # a name of nobody
+            return None
+        above = (self._below.get(".".join(labels[at:])) for at in range(1, len(labels)))
+        return next((one for one in above if one is not None), None)
+
+
+def required(requirements: Iterable[Requirement]) -> Patterns[Requirement]:
+    """The requirement that covers a name."""
+    found: Patterns[Requirement] = Patterns()
+    for one in requirements:
+        found.add(one.pattern, one, apex=one.apex)
+    return found
+
+
+def host_of(text: str) -> str:
+    """The host in ``host``, ``host:port`` or ``[address]:port``, as names are compared."""
+    text = text.lower()
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    host, colon, port = text.rpartition(":")
+    return (host if colon and port.isascii() and port.isdecimal() and ":" not in host else text).removesuffix(".")
