@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from math import inf
+from typing import TYPE_CHECKING, Final
 
 from agent import catalog
 from agent.errors import UsageError
@@ -38,19 +40,24 @@ from agent.model.requirement import PortNeed, Requirement
 from agent.practice import Case, Hit, Rule, find_rules, run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
 
     from agent.config import Settings
+    from agent.model.evidence import Observed
     from agent.model.gateway import Gateway
     from agent.model.judgement import Judgement
     from agent.model.source import Gap, Source
+    from agent.model.vocabulary import Reach
     from agent.packs import Pack
     from agent.snapshot import Snapshot
 
 SUMMARY_LIMIT = 200
 MAX_LOCUS = 50
 MAX_EVIDENCE = 20
+ASKED: Final = 3600.0
+"""Seconds before an audit that nobody held against earlier ones, for which its verdicts count as well."""
+Key = tuple[str, str, str, str, str, int]
+"""What a verdict is about: pack, domain, zone, road, port, family."""
 
 
 def read_gateway(
@@ -64,15 +71,18 @@ def read_gateway(
     return replace(gateway, zones=_zones(gateway, settings))
 
 
-def audit(
+def audit(  # noqa: PLR0913, PLR0917 - all that a report depends on
     snapshot: Snapshot,
     packs: Sequence[Pack],
     settings: Settings,
     now: datetime,
     held: list[object] | None = None,
+    observed: Observed | None = None,
+    steady: Mapping[Key, tuple[Reach, float]] | None = None,
 ) -> Report:
     """Audit one snapshot against packs; ``now`` is the time of the report, UTC.
 
+    ``observed`` is what the wire has shown; ``steady``, of earlier audits: each verdict and since when it stands.
     ``held`` gets the proof, of some hundred thousand objects: a caller that is about to end need not wait until
     they are taken apart one by one.
     """
@@ -81,7 +91,16 @@ def audit(
     judged = judge(gateway, requirements)
     if held is not None:
         held.append(judged)
-    case = Case(gateway, requirements, judged.judgements, judged.proofs, Owners(gateway.firewall), judged.prover)
+    case = Case(
+        gateway,
+        requirements,
+        judged.judgements,
+        judged.proofs,
+        Owners(gateway.firewall),
+        judged.prover,
+        observed,
+        _since(now, steady),
+    )
     host = Host(
         id=snapshot.host.get("id", ""),
         name=snapshot.host.get("name", ""),
@@ -105,8 +124,42 @@ def audit(
         verdicts=[_verdict(one) for one in judged.judgements],
         findings=sorted(findings, key=lambda one: (-one.severity.rank, one.rule.id, one.zone or "", one.uid)),
         gaps=[_gap(gap) for gap in (*gateway.firewall.gaps, *gateway.gaps)],
-        notes=list(gateway.notes),
+        notes=[*gateway.notes, *(_visibility(observed) if observed is not None else ())],
     )
+
+
+def verdict_key(one: Verdict) -> Key:
+    """What a verdict is about."""
+    return one.pack, one.domain, one.zone, one.road, one.port, one.family
+
+
+def _since(now: datetime, steady: Mapping[Key, tuple[Reach, float]] | None) -> Callable[[Judgement], float]:
+    if steady is None:
+        begin = now.timestamp() - ASKED
+        return lambda _: begin
+
+    def since(one: Judgement) -> float:
+        requirement = one.requirement
+        known = steady.get((requirement.pack, requirement.pattern, one.zone, one.road, one.port.text, one.family))
+        return known[1] if known is not None and known[0] is one.verdict else inf
+
+    return since
+
+
+def _visibility(observed: Observed) -> list[str]:
+    """How much of the traffic shows its name, in a sentence."""
+    seen = observed.visibility
+    if seen.ratio is None:
+        return []
+    least, most = (f"{100 * one:.0f}" for one in seen.ratio)
+    share = f"{least} %" if least == most else f"{least} to {most} % (some may use ECH, or pretend to)"
+    encrypted = seen.dot + seen.doq + seen.doh
+    lost = observed.loss.drops
+    return [
+        f"of {seen.hellos} connections of TLS and QUIC that were observed, {share} show the name that they are for;"
+        f" {seen.dns} questions of plain DNS, {encrypted} connections of encrypted DNS"
+        + (f"; {lost} packets were lost to the observer" if lost else "")
+    ]
 
 
 def _zones(gateway: Gateway, settings: Settings) -> tuple[Zone, ...]:
@@ -184,13 +237,20 @@ def _finding(  # noqa: PLR0913, PLR0917 - the parts of one finding, in one place
         summary=_cut(hit.summary),
         locus=[source_out(source) for source in hit.sources[:MAX_LOCUS]],
         evidence=[
-            Evidence(type="config", at=now, data={"what": name, "value": value})
-            for name, value in hit.evidence[:MAX_EVIDENCE]
+            *(
+                Evidence(type="config", at=now, data={"what": name, "value": value})
+                for name, value in hit.evidence[:MAX_EVIDENCE]
+            ),
+            *(
+                Evidence(type="observed", at=datetime.fromtimestamp(one.at, UTC), data=dict(one.data))
+                for one in hit.seen[:MAX_EVIDENCE]
+            ),
         ],
         remedy=Remedy(text=hit.remedy, commands=list(hit.commands), tool=hit.tool),
         first_seen=now,
         last_seen=now,
         last_changed=now,
+        source=hit.source,
         host=host,
         references=references.get(hit.pack or "", []),
     )

@@ -276,3 +276,8 @@ def by_slot(outcomes: Iterable[Fared]) -> dict[int, Slot]:
         )
         for number, some in sorted(found.items())
     }
+
+
+def is_recent(number: int, last: float) -> bool:
+    """Whether a slot belongs to the day that ends with the slot of ``last``."""
+    return number > int(last) // SLOT - DAY // SLOT

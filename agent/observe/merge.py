@@ -7,7 +7,19 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from agent.model.evidence import DAY, SLOT, Address, Companion, Day, Domain, Fared, Observed, Webhook, added, by_slot
+from agent.model.evidence import (
+    DAY,
+    Address,
+    Companion,
+    Day,
+    Domain,
+    Fared,
+    Observed,
+    Webhook,
+    added,
+    by_slot,
+    is_recent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -130,11 +142,6 @@ def _fared(some: Sequence[Fared]) -> Fared:
         clients=max(one.clients for one in some),
         slots=tuple(slot for number, slot in by_slot(some).items() if is_recent(number, last)),
     )
-
-
-def is_recent(number: int, last: float) -> bool:
-    """Whether a slot belongs to the day that ends with the slot of ``last``."""
-    return number > int(last) // SLOT - DAY // SLOT
 
 
 def _companion(some: Sequence[Companion]) -> Companion:

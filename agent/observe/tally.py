@@ -9,11 +9,11 @@ import ipaddress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-from agent.model.evidence import LIKELY, SLOT, SURE, Address, Domain, Fared, Observed, Slot, Webhook
+from agent.model.evidence import LIKELY, SLOT, SURE, Address, Domain, Fared, Observed, Slot, Webhook, is_recent
 from agent.model.observation import ClientHello, Dns, HttpRequest, HttpResponse, QuicHello
 from agent.model.outcome import PASSED, Clue, Fate, OutcomeStage
 from agent.model.public import PUBLIC
-from agent.observe.merge import ADDRESSES, OUTCOMES, PORTS, WEEK, is_recent, sort
+from agent.observe.merge import ADDRESSES, OUTCOMES, PORTS, WEEK, sort
 from agent.observe.privacy import Names
 from agent.observe.recent import Recent
 from agent.observe.required import required

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from agent.judge.decided import Ranking, rank, standing
 from agent.judge.proof import Proof
-from agent.practice.rule import Case, Hit, Rule
+from agent.practice.rule import Case, Hit, Rule, Sight
 from agent.practice.runner import find_rules, run
 
-__all__ = ["Case", "Hit", "Proof", "Ranking", "Rule", "find_rules", "rank", "run", "standing"]
+__all__ = ["Case", "Hit", "Proof", "Ranking", "Rule", "Sight", "find_rules", "rank", "run", "standing"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from agent.model.record import record
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agent.firewalls.owners import Owners
     from agent.judge.proof import Proof
     from agent.judge.reach import Prover
+    from agent.model.evidence import Observed
     from agent.model.gateway import Gateway
     from agent.model.judgement import Judgement
     from agent.model.requirement import Requirement
@@ -31,6 +32,21 @@ class Case:
     owners: Owners
     prover: Prover
     """For questions of a rule's own."""
+    observed: Observed | None = None
+    """What the wire has shown; None where nobody watched."""
+    since: Callable[[Judgement], float] = lambda _: 0.0
+    """Since when a verdict is known to be what it is, in seconds since 1970: what the wire showed before that may have
+    been true then."""
+
+
+@record
+class Sight:
+    """Something that was seen and speaks for a hit; no client in it."""
+
+    at: float
+    """Seconds since 1970."""
+    data: tuple[tuple[str, Any], ...]
+    """Names, and values that JSON knows."""
 
 
 @record
@@ -59,6 +75,10 @@ class Hit:
     blocked_at: frozenset[Stage] = frozenset()
     evidence: tuple[tuple[str, str], ...] = field(default=())
     """Names and values that speak for it."""
+    seen: tuple[Sight, ...] = ()
+    """What of the wire does."""
+    source: Literal["config", "observed"] = "config"
+    """Where it was found."""
 
 
 @record

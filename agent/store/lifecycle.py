@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -19,6 +20,8 @@ KEPT: Final = timedelta(days=30)
 """How long a resolved finding stays in the state."""
 SAID: Final = frozenset({"severity", "verdict", "summary", "road", "family", "port", "blocked_at", "remedy"})
 """What a person would read; a change of these is an event. A moved line or a new handle alone is none."""
+
+NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 
 
 @record
@@ -82,7 +85,9 @@ def _carried(fresh: Finding, known: Finding, changed: datetime) -> Finding:
 
 def _said(finding: Finding) -> dict[str, Any]:
     said = {name: getattr(finding, name) for name in SAID}
-    said["summary"] = _without_handles(finding.summary)
+    summary = _without_handles(finding.summary)
+    # what is seen is counted, and more is seen with every audit
+    said["summary"] = NUMBER.sub("#", summary) if finding.source == "observed" else summary
     said["remedy"] = finding.remedy.text
     return said
 

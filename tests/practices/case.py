@@ -17,8 +17,10 @@ from agent.snapshot import Artifact, Snapshot, Status, load
 from tests.judge.build import FORWARD, accept, ruleset
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from agent.model.evidence import Observed
+    from agent.model.judgement import Judgement
     from agent.model.network import Network
 
 GATEWAY = Path(__file__).parents[1] / "gateways" / "egress-allow-list"
@@ -34,6 +36,8 @@ def case(
     need: Requirement = TCP,
     ipv6: bool = False,
     network: Network | None = None,
+    observed: Observed | None = None,
+    since: Callable[[Judgement], float] = lambda _: 0.0,
 ) -> Case:
     """These rules for forwarded packets behind "accept established", in place of the gateway's own.
 
@@ -48,7 +52,9 @@ def case(
     read = catalog.read(Snapshot(recorded.taken_at, recorded.host, artifacts), frozenset())
     gateway = replace(read, zones=find_zones(read.network), network=network or read.network)
     judged = judge(gateway, (need,))
-    return Case(gateway, (need,), judged.judgements, judged.proofs, Owners(gateway.firewall), judged.prover)
+    return Case(
+        gateway, (need,), judged.judgements, judged.proofs, Owners(gateway.firewall), judged.prover, observed, since
+    )
 
 
 def _ipv6(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
