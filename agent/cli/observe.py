@@ -8,25 +8,30 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.cli.files import STANDARD
 from agent.errors import UsageError
+from agent.observe import outcome_records
+from agent.observe.inference import Inference
 from agent.observe.privacy import Flows, Hashed, Names, Remembered, full, redact, shortened, truncated
 from agent.observe.records import line
 from agent.observe.tap import Tap
 from agent.observe.tap_apart import apart
 from agent.observe.tap_counts import Counts
+from agent.observe.tap_interfaces import hops
 from agent.observe.tap_processes import Workers
 from agent.observe.tap_text import text
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any, BinaryIO
 
     from agent.model.observation import Observation
+    from agent.model.outcome import Outcome
     from agent.model.requirement import Requirement
     from agent.observe.privacy import Mask
 
@@ -40,29 +45,39 @@ _GROUPS: Final = 1 << 16
 class Session:
     """Writes what may be shown of each observation, and counts the rest."""
 
-    def __init__(self, arguments: argparse.Namespace, names: Names, key: bytes) -> None:
+    def __init__(self, arguments: argparse.Namespace, requirements: Sequence[Requirement], key: bytes) -> None:
         clients = arguments.clients or ("full" if arguments.all_names else "truncated")
         masks: dict[str, Mask] = {"full": full, "truncated": truncated, "hashed": Hashed(key)}
         self.counts = Counts()
         self._arguments = arguments
-        self._names = names
+        self._names = names = Names(requirements)
+        self._inference = Inference(requirements, hops("all"))
         self._mask = Remembered(masks[clients])
         self._flows = Flows((lambda name: name is not None) if arguments.all_names else names.cover)
 
     def run(self, write: Callable[[bytes], object], tell: Callable[[str], None], group: int | None) -> dict[str, Any]:
         """Watch until told to stop, and give the counters."""
         arguments = self._arguments
-        tap = Tap(arguments.interface, tell=tell, promiscuous=arguments.promiscuous, group=group)
+        tap = Tap(
+            arguments.interface,
+            tell=tell,
+            promiscuous=arguments.promiscuous,
+            group=group,
+            inference=self._inference,
+        )
         try:
             with _stopping(tap.stop):
                 due = time.monotonic() + PERIOD
                 for batch in tap.batches(arguments.seconds):
-                    if lines := b"".join(self._lines(batch)):
+                    outcomes = self._inference.tick(time.time())
+                    if lines := b"".join((*self._lines(batch), *self._told(outcomes))):
                         write(lines)
                     if not batch and time.monotonic() >= due:
                         due += PERIOD
                         self._tally(tap)
                         self._report(write, tell)
+            if lines := b"".join(self._told(self._inference.finish(time.time()))):
+                write(lines)
             self._tally(tap)
         finally:
             tap.close()
@@ -79,6 +94,13 @@ class Session:
             self.counts.add(observation, shown=shown is not None)
             if shown is not None:
                 yield line(shown) if jsonl else f"{text(shown, tie)}\n".encode()
+
+    def _told(self, outcomes: list[Outcome]) -> Iterator[bytes]:
+        """Outcomes as they leave: with the addresses of clients masked."""
+        jsonl = self._arguments.format == "jsonl"
+        for one in outcomes:
+            shown = replace(one, src_ip=self._mask(one.src_ip))
+            yield outcome_records.line(shown) if jsonl else f"{outcome_records.text(shown)}\n".encode()
 
     def _tally(self, tap: Tap) -> None:
         counts = self.counts
@@ -100,7 +122,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--processes must be 1 to {MOST}")
     if arguments.seconds is not None and not arguments.seconds > 0:
         raise UsageError("--for must be a number of seconds above 0")
-    names = Names(apart(lambda: _requirements(arguments)))
+    requirements = apart(lambda: _requirements(arguments))
     # the command line turns the collector off for commands that end soon; this one stays
     gc.freeze()
     gc.enable()
@@ -110,7 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
             file.write(data)
             file.flush()
 
-        counts = _watched(arguments, Session(arguments, names, os.urandom(32)), write)
+        counts = _watched(arguments, Session(arguments, requirements, os.urandom(32)), write)
         if arguments.format == "jsonl":
             write(counts.record(time.time()))
         else:

@@ -38,6 +38,17 @@ def expression(link_type: int, proxies: Sequence[int] = ()) -> str:
     return f"({plain}) or ({OTHER_ETHERTYPES}) or ({tagged})"
 
 
+def leaving(link_type: int) -> str:
+    """What is wanted of packets that leave and were seen on their way in: those that a connection begins with."""
+    header = "((tcp[12] & 0xf0) >> 2)"
+    plain = " or ".join((
+        f"(tcp and (tcp[13] & 0x12 = 2 or tcp[{header}:2] = 0x1603))",
+        "(ip6[6] = 6 and (ip6[53] & 0x12 = 2 or ip6[40 + ((ip6[52] & 0xf0) >> 2):2] = 0x1603))",
+        "udp dst port 53", _quic("udp[8]", "udp[9:4]", "udp"), _quic("ip6[48]", "ip6[49:4]", "ip6[6] = 17"),
+    ))  # fmt: skip
+    return f"({plain}) or (vlan and ({plain}))" if link_type == ETHERNET else plain
+
+
 def _plain(proxies: tuple[int, ...]) -> str:
     return " or ".join((
         "port 53", f"({FRAGMENTS})", ICMP, _tcp4(proxies), _tcp6(proxies), _quic("udp[8]", "udp[9:4]", "udp"),

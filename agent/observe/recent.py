@@ -45,3 +45,7 @@ class Recent(Generic[K, V]):
     def items(self) -> list[tuple[K, V]]:
         """All of them, the oldest first."""
         return list(self._entries.items())
+
+    def values(self) -> list[V]:
+        """Likewise, without their keys."""
+        return list(self._entries.values())

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from agent.model.observation import Observation
+    from agent.model.outcome import Outcome
+    from agent.observe.inference import Inference
 
 Frame = tuple[float, int, bytes, int, str | None]
 
@@ -22,11 +24,21 @@ class Replay:
     """The observations of a capture, to be iterated once; raises Malformed where the file is none.
 
     ``path`` is that of a regular file, None of a stream. ``live`` leaves out what the kernel would not give to the tap.
+    ``inference`` is told of all, and judges when asked (``outcomes``).
     """
 
-    def __init__(self, file: BinaryIO, size: int | None = None, path: str | None = None, *, live: bool = False) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        size: int | None = None,
+        path: str | None = None,
+        *,
+        live: bool = False,
+        inference: Inference | None = None,
+    ) -> None:
         self.capture = Capture(file.read1 if path is None and hasattr(file, "read1") else file.read, size)
-        self.dissector = Dissector(live=live)
+        self.dissector = Dissector(live=live, watch=inference)
+        self._inference = inference
         self._path = path
         self._live = live
 
@@ -38,6 +50,17 @@ class Replay:
             if found:
                 yield from found
         yield from self.dissector.finish(timestamp)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """What became of required names, in place of the observations."""
+        inference, dissector = self._inference, self.dissector
+        if inference is None:
+            return
+        timestamp = 0.0
+        for timestamp, link_type, frame, _, iface in self._frames():
+            dissector.take(timestamp, link_type, frame, iface)
+            yield from inference.tick(timestamp)
+        yield from inference.finish(timestamp)
 
     def _frames(self) -> Iterable[Frame]:
         if not self._live:

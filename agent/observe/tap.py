@@ -10,19 +10,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import GateproofError
+from agent.model.vocabulary import HOST
 from agent.observe.ring import LEAST, RING, Ring, Statistics
 from agent.observe.tap_apart import apart
+from agent.observe.tap_far import Far
 from agent.observe.tap_filter import program
 from agent.observe.tap_interfaces import IFF_UP, Role, links, plan
 from agent.observe.tap_own import Own
 from agent.wire.dissect import Dissector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from agent.model.observation import Observation
+    from agent.observe.inference import Inference
     from agent.observe.tap_interfaces import Place
-    from agent.wire.dissect import Watch
 
 TICK: Final = 1.0
 """Seconds between two looks at the clock, and at interfaces that are away."""
@@ -37,14 +39,17 @@ class _Watched:
         self.place = place
         self.ring: Ring | None = None
         self.up = True
-        self.own = Own() if place.role is Role.OWN else None
+        self.own: Own | None = None
+        self.far: Far | None = None
+        self.zone = place.link.name
 
 
 class Tap:
     """Watches interfaces, those where clients are and the uplinks unless some are named; raises GateproofError.
 
     ``group`` shares the packets with other processes that name the same number. ``tell`` hears what happens to
-    interfaces. The rings are open once it is made; ``clock`` gives seconds that never go back.
+    interfaces, ``inference`` is told of packets and of their loss; ``zones`` names those of interfaces, by their own
+    name where it does not. The rings are open once it is made; ``clock`` gives seconds that never go back.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a tap
@@ -57,9 +62,12 @@ class Tap:
         size: int = RING,
         group: int | None = None,
         proxies: Sequence[int] = (),
-        watch: Watch | None = None,
+        inference: Inference | None = None,
+        zones: Mapping[str, str] | None = None,
     ) -> None:
-        self.dissector = Dissector(live=True, watch=watch)
+        self.dissector = Dissector(live=True, watch=inference)
+        self._inference = inference
+        self._zones = zones or {}
         self._wanted = tuple(interfaces)
         self._tell = tell
         self._clock = clock
@@ -76,6 +84,7 @@ class Tap:
         self._poll.register(self._stop, select.POLLIN)
         self._known: tuple[object, ...] = ()
         self._rounds = 0
+        self._dropped = 0
         try:
             places = plan(self._wanted)
             for place, instructions in zip(places, self._programs(places), strict=True):
@@ -93,7 +102,7 @@ class Tap:
 
     def batches(self, seconds: float | None = None) -> Iterator[list[Observation]]:
         """Observations as they come, a list at least once a second, until ``stop`` or for so many seconds."""
-        take = self.dissector.take
+        take, inference = self.dissector.take, self._inference
         end = None if seconds is None else self._clock() + seconds
         tick = self._clock() + TICK
         last = 0.0
@@ -108,10 +117,14 @@ class Tap:
                 # a ring that another one's trouble closed meanwhile
                 if (watched := self._by_file.get(file)) is None or watched.ring is None:
                     continue
-                link, own = watched.place.link, watched.own
+                link, own, far = watched.place.link, watched.own, watched.far
                 link_type, name = link.link_type, link.name
                 for last, frame, _, outgoing in watched.ring.read():
+                    if outgoing and far is not None and far.take(last, link_type, frame):
+                        continue
                     if own is None or own.counts(link_type, frame, outgoing=outgoing):
+                        if inference is not None:
+                            inference.frame(watched.zone, outgoing=outgoing)
                         found += take(last, link_type, frame, name)
                 if event & ~select.POLLIN:
                     self._trouble(watched)
@@ -123,6 +136,7 @@ class Tap:
                 return
             if now >= tick:
                 tick = now + TICK
+                self._tell_losses(last)
                 self._look()
                 yield []
 
@@ -138,6 +152,13 @@ class Tap:
                 found[name] = found.get(name, Statistics()).plus(watched.ring.statistics())
         return found
 
+    def _tell_losses(self, at: float) -> None:
+        """Let the inference know of packets that were dropped since it was told last."""
+        drops = sum(one.drops for one in self.statistics().values())
+        if drops > self._dropped and self._inference is not None:
+            self._inference.dropped(at)
+        self._dropped = drops
+
     def close(self) -> None:
         """Let all rings go."""
         for watched in self._watched.values():
@@ -151,11 +172,21 @@ class Tap:
 
     def _programs(self, places: Sequence[Place]) -> list[bytes]:
         """Their filters; libpcap takes more memory than this process has for it."""
-        return apart(lambda: [program(place, self._proxies) for place in places])
+        far = self._inference is not None
+        return apart(lambda: [program(place, self._proxies, far=far) for place in places])
+
+    def _play(self, watched: _Watched, place: Place) -> None:
+        """Give an interface its role."""
+        watched.place = place
+        watched.own = Own() if place.role is Role.OWN else None
+        watched.far = Far(place, self._inference) if self._inference is not None else None
+        name = place.link.name
+        watched.zone = self._zones.get(name, name) if place.role is Role.CLIENTS else HOST
 
     def _open(self, watched: _Watched, instructions: bytes, rings: int) -> None:
         """Watch a place; all ``rings`` together have the memory of one."""
         place = watched.place
+        self._play(watched, place)
         self._watched[place.link.name] = watched
         # each interface has a group of its own, and another one after it was made anew
         group = None if self._group is None else self._group + place.link.index
@@ -218,8 +249,7 @@ class Tap:
                 if watched is not None and watched.ring is not None:
                     # in the ring that there is: nothing in it is lost
                     watched.ring.filter(instructions)
-                    watched.place = place
-                    watched.own = Own() if place.role is Role.OWN else None
+                    self._play(watched, place)
                     continue
                 self._open(_Watched(place), instructions, len(self._watched) + 1)
             except GateproofError as error:

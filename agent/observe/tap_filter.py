@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from agent.observe.filters import expression
+from agent.observe.filters import expression, leaving
 from agent.observe.pcap import Filter
 from agent.observe.tap_interfaces import Role, hops
 
@@ -22,8 +22,11 @@ _OUTGOING: Final = 4
 _SIZE: Final = 8
 
 
-def program(place: Place, proxies: Sequence[int] = ()) -> bytes:
-    """The instructions (``struct sock_filter``) for a place; to ``proxies`` any port counts as a server's."""
+def program(place: Place, proxies: Sequence[int] = (), *, far: bool = False) -> bytes:
+    """The instructions (``struct sock_filter``) for a place; to ``proxies`` any port counts as a server's.
+
+    ``far``: with what shows that a packet seen elsewhere got through.
+    """
     link_type = place.link.link_type
     wanted = expression(link_type, proxies)
     incoming = compiled(wanted, link_type)
@@ -33,12 +36,13 @@ def program(place: Place, proxies: Sequence[int] = ()) -> bytes:
     # what is forwarded has lost one hop at least, so that what has all of them is this host's own; clients begin with
     # 64, 128 or 255. The test stands in front: behind `vlan` offsets are those within the tag
     own = f"(ip[8] = {ttl} or ip6[7] = {hop_limit})"
+    left = f" or ({leaving(link_type)})" if far else ""
     if place.role is Role.OWN:
-        return by_direction(incoming, compiled(f"{own} and ({wanted})", link_type))
+        return by_direction(incoming, compiled(f"({own} and ({wanted})){left}", link_type))
     if not place.behind:
         return incoming
     elsewhere = " or ".join(f"src net {prefix}" for prefix in place.behind)
-    return by_direction(incoming, compiled(f"({own} or not ({elsewhere})) and ({wanted})", link_type))
+    return by_direction(incoming, compiled(f"(({own} or not ({elsewhere})) and ({wanted})){left}", link_type))
 
 
 def compiled(text: str, link_type: int) -> bytes:

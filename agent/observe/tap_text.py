@@ -41,7 +41,11 @@ def text(observation: Observation, tie: Tie | None) -> str:
         back = isinstance(message, ServerHello | CertificateChain | HttpResponse)
     client = observation.dest_ip if back else observation.src_ip
     line = f"{at}  {client:<18}  {what:<34}  {name or (tie.name if tie is not None else '')}".rstrip()
-    # a name is what anybody wrote: nothing of it may steer a terminal
+    return printable(line)
+
+
+def printable(line: str) -> str:
+    """A line in which nothing steers a terminal: names are what anybody wrote."""
     return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in line)
 
 

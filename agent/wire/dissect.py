@@ -28,11 +28,14 @@ _MASK: Final = (1 << 32) - 1
 class Watch(Protocol):
     """Who wants to see packets besides what they say."""
 
-    def segment(self, timestamp: float, packet: Packet, data: bytes, begin: int, end: int) -> None:
-        """A TCP segment, from its header to the end of what was captured; before the messages that it completes."""
+    def segment(self, timestamp: float, packet: Packet, data: bytes) -> None:
+        """A TCP segment with a whole header, before the messages that it completes."""
 
     def long_header(self, timestamp: float, packet: Packet, data: bytes, begin: int, end: int) -> None:
         """A UDP datagram that begins with a long header of QUIC, from the header of UDP on."""
+
+    def message(self, seen: Observation, packet: Packet) -> None:
+        """An observation, and the packet that completed it."""
 
 
 class Dissector:
@@ -46,8 +49,6 @@ class Dissector:
         """By both ends, None where nothing more is expected."""
         self._quic = quic.Connections()
         self._texts: dict[bytes, str] = {}
-        self.packet: Packet | None = None
-        """The innermost packet of the frame that was taken last."""
         self.frames = 0
         self.malformed = 0
         """Frames and messages that are not what they should be."""
@@ -66,14 +67,13 @@ class Dissector:
             self.empty += 1
             return []
         packet, data, vlan, tunnel = found
-        self.packet = packet
         protocol, begin, end = packet[1], packet[6], packet[7]
         transport: str | None
         sport: int | None
         dport: int | None
         if protocol == 6 and end - begin >= 20:
             if self._watch is not None:
-                self._watch.segment(timestamp, packet, data, begin, end)
+                self._watch.segment(timestamp, packet, data)
             messages, connection = self._tcp(packet, data)
             if not messages:
                 return []
@@ -91,10 +91,14 @@ class Dissector:
         else:
             return []
         source, destination = self._text(packet[2]), self._text(packet[3])
-        return [
+        observations = [
             Observation(timestamp, source, destination, sport, dport, transport, message, vlan, tunnel, via, iface)
             for message in messages
         ]
+        if self._watch is not None:
+            for one in observations:
+                self._watch.message(one, packet)
+        return observations
 
     def finish(self, timestamp: float) -> list[Observation]:
         """Give what still waits for segments that will not come any more."""

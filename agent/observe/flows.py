@@ -1,0 +1,327 @@
+"""TCP connections as far as they tell what became of them: who began, who answered with what, and who ended it.
+
+Nothing is judged here. A router sees a packet twice, on its way in and on its way out: the second sight of one is
+no retransmission, but the proof that it got through (``crossed``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agent.model.record import record
+from agent.observe.recent import Recent
+
+if TYPE_CHECKING:
+    from agent.model.observation import HttpRequest, IcmpError, Message
+    from agent.model.requirement import Requirement
+    from agent.observe.crossings import Crossings
+    from agent.wire.ip import Packet
+
+OPEN: Final = 8192
+"""Connections that are followed until it is known for which name they are."""
+NAMED: Final = 4096
+"""Connections of required names."""
+MOST: Final = 4
+"""Resets and errors that are kept of one connection; of more the first ones count."""
+COPY: Final = 0.2
+"""Seconds in which the same packet comes again on its way through; the least wait for a retransmission (RFC 6298
+with Linux's TCP_RTO_MIN) is as long."""
+FIN, SYN, RST, ACK = 1, 2, 4, 16
+_MASK: Final = (1 << 32) - 1
+
+
+@record
+class Sight:
+    """What the IP header of a packet tells of its sender."""
+
+    at: float
+    ttl: int
+    ip_id: int | None
+    here: bool | None
+    """Whether this host made the packet; None where that is not known."""
+
+
+@record
+class ResetSeen:
+    """A segment with RST, and what the connection was at then."""
+
+    sight: Sight
+    from_server: bool
+    seq: int
+    ack: int
+    ack_flag: bool
+
+
+@record
+class ErrorSeen:
+    """An ICMP error about a packet of the connection."""
+
+    at: float
+    source: str
+    message: IcmpError
+
+
+@record
+class Segment:
+    """What a segment says of its place in a connection."""
+
+    sight: Sight
+    flags: int
+    seq: int
+    ack: int
+    size: int
+    """Bytes of data, with those that were not captured."""
+
+
+class Flow:
+    """One connection; the client is who sent the SYN, or the hello where that was not seen."""
+
+    __slots__ = (
+        "asked",
+        "begin",
+        "client",
+        "client_fin",
+        "cport",
+        "crossed",
+        "decided",
+        "errors",
+        "family",
+        "heard",
+        "hello",
+        "hello_crossed",
+        "hello_first",
+        "hello_sends",
+        "hello_seq",
+        "hello_size",
+        "key",
+        "messages",
+        "name",
+        "plain",
+        "request",
+        "requirement",
+        "resets",
+        "sent",
+        "server",
+        "server_fin",
+        "server_next",
+        "sport",
+        "syn",
+        "syn_seq",
+        "synack",
+        "syns",
+        "through",
+        "zone",
+    )  # fmt: skip
+
+    def __init__(self, key: bytes, at: float) -> None:
+        half = (len(key) - 4) // 2
+        self.key = key
+        """Addresses of client and server, then their ports, as on the wire."""
+        self.family = 4 if half == 4 else 6
+        self.client = key[:half]
+        self.server = key[half : 2 * half]
+        self.cport = key[-4] << 8 | key[-3]
+        self.sport = key[-2] << 8 | key[-1]
+        self.begin = at
+        self.name: str | None = None
+        self.requirement: Requirement | None = None
+        self.asked = False
+        """The name is from the connection itself, not only from an answer of DNS."""
+        self.through: str | None = None
+        """``http-connect``, ``socks5``: where the server is a proxy that was asked for the name."""
+        self.plain = False
+        """It is HTTP without TLS."""
+        self.request: HttpRequest | None = None
+        """The last one, as long as it waits for its response."""
+        self.zone: str | None = None
+        self.syn: Sight | None = None
+        """The first one."""
+        self.syn_seq = -1
+        self.syns = 0
+        self.crossed = False
+        """A SYN was seen on its way out, too."""
+        self.synack: Sight | None = None
+        self.sent = 0.0
+        """When the client sent something for the last time."""
+        self.hello: float | None = None
+        """When the first data were sent."""
+        self.hello_seq = -1
+        self.hello_size = 0
+        """Bytes of the first segment with data."""
+        self.hello_sends = 0
+        self.hello_crossed = False
+        self.hello_first: Sight | None = None
+        """The header of the first segment with data, until it comes again."""
+        self.heard: float | None = None
+        """When the server sent data for the first time."""
+        self.server_next = -1
+        """The sequence number that the server comes to next, as far as its packets were seen."""
+        self.resets: list[ResetSeen] = []
+        self.client_fin: float | None = None
+        self.server_fin: float | None = None
+        self.errors: list[ErrorSeen] = []
+        self.messages: list[tuple[float, Message]] = []
+        """What the handshake of TLS said: hellos, alerts, certificates."""
+        self.decided = False
+
+
+class Flows:
+    """All connections that are open; fed with segments, asked by both ends."""
+
+    def __init__(self, crossings: Crossings) -> None:
+        self._crossings = crossings
+        self._open: Recent[bytes, Flow] = Recent(OPEN)
+        self._named: Recent[bytes, Flow] = Recent(NAMED)
+        self.answered: list[Flow] = []
+        """Whose first answer has come since this list was emptied."""
+
+    def named(self) -> list[Flow]:
+        """Those of required names, the oldest first."""
+        return self._named.values()
+
+    def find(self, key: bytes) -> Flow | None:
+        """The connection between two ends: addresses, then ports, those of the client first."""
+        return self._named.get(key) or self._open.get(key)
+
+    def opened(self, key: bytes, at: float) -> Flow:
+        """A connection that begins, or is seen for the first time."""
+        flow = Flow(key, at)
+        self._named.pop(key)
+        self._open.put(key, flow)
+        return flow
+
+    def name(self, flow: Flow, name: str, requirement: Requirement, *, asked: bool) -> None:
+        """Keep a connection, for it is that of a required name."""
+        flow.name, flow.requirement, flow.asked = name, requirement, asked or flow.asked
+        if self._open.pop(flow.key) is not None or flow.key not in self._named:
+            self._named.put(flow.key, flow)
+
+    def release(self, flow: Flow) -> None:
+        """It is of no interest any more."""
+        if self._named.get(flow.key) is flow:
+            self._named.pop(flow.key)
+        elif self._open.get(flow.key) is flow:
+            self._open.pop(flow.key)
+
+    def unname(self, flow: Flow) -> None:
+        """Another name was asked for than the answers of DNS led to expect."""
+        flow.name = flow.requirement = None
+        if self._named.get(flow.key) is flow:
+            self._named.pop(flow.key)
+            self._open.put(flow.key, flow)
+
+    # ---- segments ----
+
+    def segment(self, at: float, packet: Packet, data: bytes, here: bool | None) -> Flow | None:  # noqa: FBT001 - on every segment
+        """Take one, ``here``: made by this host; give the connection where it has just begun."""
+        begin = packet[6]
+        flags = data[begin + 13]
+        key = packet[2] + packet[3] + data[begin : begin + 4]
+        if flags & (SYN | ACK | RST) == SYN:
+            return self._syn(key, packet, data, _read(at, packet, data, here))
+        flow = self._named.get(key) or self._open.get(key)
+        if flow is not None:
+            self._from_client(flow, _read(at, packet, data, here))
+            return None
+        back = packet[3] + packet[2] + data[begin + 2 : begin + 4] + data[begin : begin + 2]
+        flow = self._named.get(back) or self._open.get(back)
+        if flow is not None:
+            self._from_server(flow, _read(at, packet, data, here))
+        return None
+
+    def _syn(self, key: bytes, packet: Packet, data: bytes, segment: Segment) -> Flow | None:
+        sight = segment.sight
+        at = sight.at
+        flow = self._named.get(key) or self._open.get(key)
+        if flow is not None and flow.syn_seq == segment.seq and flow.syn is not None:
+            if is_copy(flow.syn, sight) and at - flow.sent < COPY:
+                flow.crossed = flow.crossed or sight.ttl < flow.syn.ttl
+                if flow.crossed:
+                    self._crossings.seen(at)
+            elif at - flow.sent > COPY:
+                flow.syns += 1
+                flow.sent = at
+            return None
+        if self._crossings.is_image(at, packet, data):
+            return None
+        flow = self.opened(key, at)
+        flow.syn, flow.syn_seq, flow.syns, flow.sent = sight, segment.seq, 1, at
+        return flow
+
+    @staticmethod
+    def _from_client(flow: Flow, segment: Segment) -> None:
+        sight = segment.sight
+        if segment.flags & RST:
+            _reset(flow, segment, from_server=False)
+            return
+        if segment.size > 0:
+            if flow.hello is None:
+                flow.hello = flow.sent = sight.at
+                flow.hello_seq, flow.hello_size, flow.hello_sends = segment.seq, segment.size, 1
+                flow.hello_first = sight
+            elif segment.seq == flow.hello_seq:
+                _again(flow, sight)
+            elif segment.seq - flow.hello_seq & _MASK < 1 << 31:
+                flow.sent = sight.at
+        if segment.flags & FIN and flow.client_fin is None:
+            flow.client_fin = sight.at
+
+    def _from_server(self, flow: Flow, segment: Segment) -> None:
+        at = segment.sight.at
+        if segment.flags & RST:
+            _reset(flow, segment, from_server=True)
+            return
+        if segment.flags & SYN:
+            if flow.synack is None:
+                flow.synack = segment.sight
+                flow.server_next = segment.seq + 1 & _MASK
+                self.answered.append(flow)
+            return
+        if segment.size > 0:
+            if flow.heard is None:
+                flow.heard = at
+            flow.server_next = segment.seq + segment.size & _MASK
+        if segment.flags & FIN and flow.server_fin is None:
+            flow.server_fin = at
+
+    def error(self, key: bytes, at: float, source: str, message: IcmpError) -> Flow | None:
+        """Take an error about a packet of the client; give the connection that it is about."""
+        flow = self.find(key)
+        if flow is not None and len(flow.errors) < MOST:
+            flow.errors.append(ErrorSeen(at, source, message))
+        return flow
+
+
+def _again(flow: Flow, sight: Sight) -> None:
+    """The first segment with data comes again: from another place, or because nothing came back."""
+    if flow.hello_first is not None and is_copy(flow.hello_first, sight):
+        flow.hello_crossed = flow.hello_crossed or sight.ttl < flow.hello_first.ttl
+    elif sight.at - flow.sent > COPY / 2:
+        flow.hello_sends += 1
+        flow.sent, flow.hello_first = sight.at, sight
+
+
+def _reset(flow: Flow, segment: Segment, *, from_server: bool) -> None:
+    sight = segment.sight
+    for one in flow.resets:
+        if one.seq == segment.seq and one.from_server == from_server and is_copy(one.sight, sight):
+            return
+    if len(flow.resets) < MOST:
+        flow.resets.append(ResetSeen(sight, from_server, segment.seq, segment.ack, bool(segment.flags & ACK)))
+
+
+def _read(at: float, packet: Packet, data: bytes, here: bool | None) -> Segment:  # noqa: FBT001 - on every segment
+    begin, end = packet[6], packet[7]
+    seq, ack = int.from_bytes(data[begin + 4 : begin + 8], "big"), int.from_bytes(data[begin + 8 : begin + 12], "big")
+    size = end - begin - (data[begin + 12] >> 4) * 4 + packet[8]
+    return Segment(Sight(at, packet[4], packet[5], here), data[begin + 13], seq, ack, size)
+
+
+def is_copy(first: Sight, again: Sight) -> bool:
+    """Whether a packet is one that was seen before, in another place; a retransmission has another IP id."""
+    if again.at - first.at >= COPY or again.ttl > first.ttl:
+        return False
+    if first.ip_id is not None and first.ip_id:
+        return again.ip_id == first.ip_id
+    # IPv6 has no id, and some write 0 into that of IPv4
+    return again.ttl < first.ttl or again.at - first.at < COPY / 100
