@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from agent.errors import ConfigError
 from agent.model.intervals import prefix_interval
@@ -91,6 +91,21 @@ class Schedule:
 
 
 @record(kw_only=True)
+class Observe:
+    """What is watched of traffic, and what is kept of it."""
+
+    __pydantic_config__: ClassVar = STRICT
+    enabled: bool = True
+    """Whether the daemon watches; without CAP_NET_RAW it says so once and goes on."""
+    interfaces: tuple[InterfaceName, ...] = ()
+    """In place of those where clients are and the uplinks."""
+    companions: bool = False
+    """Whether names that no pack covers are kept where three clients or more ask for them beside a required one."""
+    clients: Literal["truncated", "hashed"] = "truncated"
+    """What ``gateproof observe`` shows in place of clients' addresses. Evidence holds none."""
+
+
+@record(kw_only=True)
 class Settings:
     """All settings; ``Settings()`` are the defaults."""
 
@@ -104,6 +119,7 @@ class Settings:
     pack_folder: Folder = Path("/etc/gateproof/packs")
     """Where the operator's own packs are."""
     schedule: Schedule = Schedule()
+    observe: Observe = Observe()
     state_dir: Folder = Path("/var/lib/gateproof")
     fail_on: Severity = Severity.LOW
     """The least severity at which an audit ends with status 1."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config import Settings, load_settings, read_settings
+from agent.config import Observe, Settings, load_settings, read_settings
 from agent.errors import ConfigError
 from agent.model.vocabulary import Severity
 
@@ -24,6 +24,12 @@ uplinks = ["wan0"]
 [schedule]
 every = "1h"
 jitter = "5m"
+
+[observe]
+enabled = false
+interfaces = ["lan0", "lan1"]
+companions = true
+clients = "hashed"
 
 [[zone]]
 name = "office"
@@ -44,6 +50,7 @@ def test_every_key_is_read() -> None:
     assert settings.uplinks == ("wan0",)
     assert settings.schedule.every == timedelta(hours=1)
     assert settings.schedule.jitter == timedelta(minutes=5)
+    assert settings.observe == Observe(enabled=False, interfaces=("lan0", "lan1"), companions=True, clients="hashed")
     assert [(zone.name, zone.interface, zone.sources) for zone in settings.zone] == [
         ("office", "lan0", ("192.168.7.0/24", "2001:db8:7::/64")),
         ("guests", "lan1", ()),
@@ -98,6 +105,10 @@ def test_a_folder_in_place_of_the_file_is_an_error(tmp_path: Path) -> None:
         ('[schedule]\nevery = "1s"', "line 1: `schedule` every must be at least 10s"),
         ('[schedule]\nevery = "1h"\njitter = "1h"', "line 1: `schedule` jitter must be shorter than every"),
         ('schedule.evry = "1h"', "line 1: unknown key `evry`; did you mean `every`?"),
+        ("[observe]\nenabled = 1", "line 2: `observe.enabled` must be true or false, not 1"),
+        ('[observe]\nclients = "full"', "line 2: `observe.clients` must be 'truncated' or 'hashed', not \"full\""),
+        ("[observe]\ncompanion = true", "line 2: unknown key `companion`; did you mean `companions`?"),
+        ('observe.interfaces = ["a/b"]', "`observe.interfaces[0]` must be the name of an interface"),
         ('fail_on = "worst"', "line 1: `fail_on` must be 'info', 'low', 'medium', 'high' or 'critical', not \"worst\""),
         ('state_dir = "var"', 'line 1: `state_dir` must be an absolute path, in quotes, not "var"'),
         ('packs = "livechat"', 'line 1: `packs` must be a list, not "livechat"'),

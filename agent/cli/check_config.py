@@ -11,6 +11,8 @@ from agent.config import DEFAULT_FILE, duration_text
 if TYPE_CHECKING:
     import argparse
 
+    from agent.config import Settings
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Say what the settings come to; raises ConfigError for the first thing that is wrong."""
@@ -25,7 +27,16 @@ def run(arguments: argparse.Namespace) -> int:
         f"  uplinks   {', '.join(settings.uplinks) or 'as found on the host'}\n"
         f"  schedule  every {duration_text(settings.schedule.every)}, "
         f"up to {duration_text(settings.schedule.jitter)} later\n"
+        f"  observe   {_observed(settings)}\n"
         f"  state     {settings.state_dir}\n"
         f"  fail on   {settings.fail_on.value}\n"
     )
     return 0
+
+
+def _observed(settings: Settings) -> str:
+    observe = settings.observe
+    if not observe.enabled:
+        return "no"
+    where = ", ".join(observe.interfaces) or "interfaces where clients are, and uplinks"
+    return f"{where}; {'with' if observe.companions else 'without'} companions"
