@@ -132,6 +132,11 @@ class Settings:
         if "host" in names:
             raise ValueError("the zone name `host` stands for this host itself; choose another")
 
+    def zone_names(self) -> dict[str, str]:
+        """The configured name of each interface that is one zone; those that several share are left out."""
+        shared = [zone.interface for zone in self.zone]
+        return {zone.interface: zone.name for zone in self.zone if shared.count(zone.interface) == 1}
+
 
 def read_settings(data: bytes, where: str) -> Settings:
     """Settings from TOML; raises ConfigError with file, line, key and what to do."""

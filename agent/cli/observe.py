@@ -12,12 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from agent.cli.evidence import Keeper, parsed
 from agent.cli.files import STANDARD
 from agent.errors import UsageError
-from agent.observe import outcome_records
+from agent.model.record import record
+from agent.observe import keep, outcome_records
 from agent.observe.inference import Inference
 from agent.observe.privacy import Flows, Hashed, Names, Remembered, full, redact, shortened, truncated
 from agent.observe.records import line
+from agent.observe.tally import Tally
 from agent.observe.tap import Tap
 from agent.observe.tap_apart import apart
 from agent.observe.tap_counts import Counts
@@ -27,9 +30,11 @@ from agent.observe.tap_text import text
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any, BinaryIO
 
+    from agent.config import Observe
+    from agent.model.evidence import Observed
     from agent.model.observation import Observation
     from agent.model.outcome import Outcome
     from agent.model.requirement import Requirement
@@ -42,43 +47,67 @@ MOST: Final = 64
 _GROUPS: Final = 1 << 16
 
 
+@record
+class Asked:
+    """What packs and configuration say about it."""
+
+    requirements: tuple[Requirement, ...]
+    observe: Observe
+    zones: Mapping[str, str]
+    """Names of zones by interface, where the configuration gives some."""
+
+
 class Session:
     """Writes what may be shown of each observation, and counts the rest."""
 
-    def __init__(self, arguments: argparse.Namespace, requirements: Sequence[Requirement], key: bytes) -> None:
-        clients = arguments.clients or ("full" if arguments.all_names else "truncated")
+    def __init__(self, arguments: argparse.Namespace, asked: Asked, key: bytes) -> None:
+        clients = arguments.clients or ("full" if arguments.all_names else asked.observe.clients)
         masks: dict[str, Mask] = {"full": full, "truncated": truncated, "hashed": Hashed(key)}
         self.counts = Counts()
         self._arguments = arguments
-        self._names = names = Names(requirements)
-        self._inference = Inference(requirements, hops("all"))
+        self._asked = asked
+        self._names = names = Names(asked.requirements)
+        self._inference = Inference(asked.requirements, hops("all"))
         self._mask = Remembered(masks[clients])
         self._flows = Flows((lambda name: name is not None) if arguments.all_names else names.cover)
+        self._tally = (
+            Tally(asked.requirements, key, companions=asked.observe.companions) if arguments.evidence else None
+        )
 
-    def run(self, write: Callable[[bytes], object], tell: Callable[[str], None], group: int | None) -> dict[str, Any]:
+    def run(
+        self,
+        write: Callable[[bytes], object],
+        tell: Callable[[str], None],
+        group: int | None,
+        hand: Callable[[Observed], None],
+    ) -> dict[str, Any]:
         """Watch until told to stop, and give the counters."""
         arguments = self._arguments
         tap = Tap(
-            arguments.interface,
+            arguments.interface or self._asked.observe.interfaces,
             tell=tell,
             promiscuous=arguments.promiscuous,
             group=group,
             inference=self._inference,
+            zones=self._asked.zones,
         )
         try:
             with _stopping(tap.stop):
                 due = time.monotonic() + PERIOD
                 for batch in tap.batches(arguments.seconds):
                     outcomes = self._inference.tick(time.time())
+                    self._add(batch, outcomes)
                     if lines := b"".join((*self._lines(batch), *self._told(outcomes))):
                         write(lines)
                     if not batch and time.monotonic() >= due:
                         due += PERIOD
-                        self._tally(tap)
+                        self._count(tap, hand)
                         self._report(write, tell)
-            if lines := b"".join(self._told(self._inference.finish(time.time()))):
+            outcomes = self._inference.finish(time.time())
+            self._add([], outcomes)
+            if lines := b"".join(self._told(outcomes)):
                 write(lines)
-            self._tally(tap)
+            self._count(tap, hand)
         finally:
             tap.close()
         return self.counts.document()
@@ -102,10 +131,23 @@ class Session:
             shown = replace(one, src_ip=self._mask(one.src_ip))
             yield outcome_records.line(shown) if jsonl else f"{outcome_records.text(shown)}\n".encode()
 
-    def _tally(self, tap: Tap) -> None:
+    def _add(self, batch: list[Observation], outcomes: list[Outcome]) -> None:
+        """To the evidence, before anything is masked."""
+        if self._tally is not None:
+            for observation in batch:
+                self._tally.add(observation)
+            for outcome in outcomes:
+                self._tally.outcome(outcome)
+
+    def _count(self, tap: Tap, hand: Callable[[Observed], None]) -> None:
         counts = self.counts
         counts.interfaces = tap.statistics()
         counts.frames, counts.malformed = tap.dissector.frames, tap.dissector.malformed
+        if self._tally is not None:
+            self._tally.tick(time.time())
+            taken = counts.interfaces.values()
+            self._tally.lost(sum(one.packets for one in taken), sum(one.drops for one in taken))
+            hand(self._tally.observed())
 
     def _report(self, write: Callable[[bytes], object], tell: Callable[[str], None]) -> None:
         if self._arguments.format == "jsonl":
@@ -122,7 +164,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--processes must be 1 to {MOST}")
     if arguments.seconds is not None and not arguments.seconds > 0:
         raise UsageError("--for must be a number of seconds above 0")
-    requirements = apart(lambda: _requirements(arguments))
+    asked = apart(lambda: _asked(arguments))
+    keeper = Keeper(Path(arguments.evidence)) if arguments.evidence else None
     # the command line turns the collector off for commands that end soon; this one stays
     gc.freeze()
     gc.enable()
@@ -132,7 +175,9 @@ def run(arguments: argparse.Namespace) -> int:
             file.write(data)
             file.flush()
 
-        counts = _watched(arguments, Session(arguments, requirements, os.urandom(32)), write)
+        counts = _watched(arguments, Session(arguments, asked, os.urandom(32)), write, keeper)
+        if keeper is not None:
+            keeper.save()
         if arguments.format == "jsonl":
             write(counts.record(time.time()))
         else:
@@ -140,19 +185,32 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _requirements(arguments: argparse.Namespace) -> list[Requirement]:
+def _asked(arguments: argparse.Namespace) -> Asked:
     from agent.cli.settings import packs_of, settings_of  # noqa: PLC0415 - in a process that ends
 
-    return [one for pack in packs_of(arguments, settings_of(arguments)) for one in pack.requirements()]
+    settings = settings_of(arguments)
+    needs = tuple(one for pack in packs_of(arguments, settings) for one in pack.requirements())
+    return Asked(needs, settings.observe, settings.zone_names())
 
 
-def _watched(arguments: argparse.Namespace, session: Session, write: Callable[[bytes], object]) -> Counts:
+def _watched(
+    arguments: argparse.Namespace, session: Session, write: Callable[[bytes], object], keeper: Keeper | None
+) -> Counts:
+    def kept(part: int, observed: Observed) -> None:
+        if keeper is not None:
+            keeper.put(part, observed, _tell)
+
     if arguments.processes == 1:
-        session.run(write, _tell, None)
+        session.run(write, _tell, None, lambda observed: kept(0, observed))
         return session.counts
     group = int.from_bytes(os.urandom(2), "big") % _GROUPS
     counts = Counts()
-    workers = Workers(arguments.processes, lambda put, tell: session.run(put, tell, group), write)
+    workers = Workers(
+        arguments.processes,
+        lambda put, tell, hand: session.run(put, tell, group, lambda observed: hand(keep.written(observed))),
+        write,
+        lambda part, document: kept(part, parsed(document)),
+    )
     try:
         with _stopping(workers.stop):
             workers.wait(_tell)

@@ -117,6 +117,9 @@ def _observe(commands: _Commands) -> None:
     parser.add_argument(
         "--all-names", action="store_true", help="everything that is seen, with whole addresses of clients"
     )
+    parser.add_argument(
+        "--evidence", metavar="FILE", help="keep there what was seen of required domains, each minute; audit reads it"
+    )
     _packs(parser)
     _output(parser, ("text", "jsonl"))
 

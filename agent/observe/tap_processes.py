@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-    Work = Callable[[Callable[[bytes], object], Callable[[str], None]], dict[str, Any]]
+    Work = Callable[[Callable[[bytes], object], Callable[[str], None], Callable[[bytes], None]], dict[str, Any]]
 
 CHUNK: Final = 65_536
-LINE: Final = 1 << 20
-"""Bytes of one record; the largest are chains of certificates."""
+LINE: Final = 64 << 20
+"""Bytes of one line; the longest are evidence, chains of certificates come after it."""
 CONTROL: Final = b"\0"
 """Begins a line that is for us: JSON cannot begin so, and lines for people hold nothing that cannot be printed."""
 _PARENT_DEATH_SIGNAL: Final = 1
@@ -32,7 +32,8 @@ _PARENT_DEATH_SIGNAL: Final = 1
 class Workers:
     """Forks ``count`` processes; each runs ``work`` with where it writes whole lines, and gives a document at its end.
 
-    Their lines go to ``write``, words for a person to what ``wait`` is given; the documents are kept.
+    Their lines go to ``write``, words for a person to what ``wait`` is given; the documents are kept. JSON documents
+    that they hand over meanwhile go to ``hear``, with a number that tells the processes apart.
     """
 
     def __init__(
@@ -40,9 +41,11 @@ class Workers:
         count: int,
         work: Work,
         write: Callable[[bytes], object],
+        hear: Callable[[int, bytes], None] = lambda *_: None,
     ) -> None:
         self._work = work
         self._write = write
+        self._hear = hear
         self._pids: dict[int, int] = {}
         """Process by the end of its pipe."""
         self._rest: dict[int, bytearray] = {}
@@ -114,6 +117,9 @@ class Workers:
             if not line.startswith(CONTROL):
                 self._write(line)
                 continue
+            if line.startswith(CONTROL + CONTROL):
+                self._hear(file, line[2:])
+                continue
             word = orjson.loads(line[1:])
             if "done" in word:
                 self.documents.append(word["done"])
@@ -152,7 +158,15 @@ def _worked(work: Work, file: int) -> int:
             write(CONTROL + orjson.dumps(word) + b"\n")
 
         try:
-            control({"done": work(write, lambda text: control({"tell": text}))})
+            control(
+                {
+                    "done": work(
+                        write,
+                        lambda text: control({"tell": text}),
+                        lambda document: write(CONTROL + CONTROL + document),
+                    )
+                }
+            )
         except GateproofError as error:
             control({"error": str(error)})
             return 2

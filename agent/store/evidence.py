@@ -1,8 +1,7 @@
-"""Evidence on disk: ``evidence.json``, replaced as a whole, and read as if anybody might have written it."""
+"""Evidence on disk, ``evidence.json``, read as if anybody might have written it."""
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -17,14 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE: Final = "evidence.json"
-MODE: Final = 0o640
 LARGEST: Final = 64 << 20
 """Bytes; more than the limits of what is kept amount to."""
-
-
-def written(observed: Observed) -> bytes:
-    """The document."""
-    return orjson.dumps(observed) + b"\n"
 
 
 def parsed(data: bytes, where: str) -> Observed:
@@ -69,22 +62,3 @@ def recovered(path: Path) -> Observed | None:
             path.replace(aside)
         sys.stderr.write(f"gateproof: {error}; moved to {aside.name}\n")
         return None
-
-
-def save(observed: Observed, path: Path) -> None:
-    """Put it in place of what was there, or leave that as it was; raises StateError."""
-    new = path.with_name(f".{path.name}.new")
-    try:
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(written(observed))
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-        except OSError:
-            with suppress(OSError):
-                new.unlink()
-            raise
-    except OSError as error:
-        raise StateError(f"{path}: cannot be written: {error.strerror}") from error

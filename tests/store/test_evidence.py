@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from agent.errors import StateError
 from agent.model.outcome import Clue, Fate
+from agent.observe.keep import save, written
 from agent.observe.tally import Tally
-from agent.store.evidence import load, parsed, recovered, save, written
+from agent.store.evidence import load, parsed, recovered
 from tests.observe.told import NEED, NOON, address, answer, hello, outcome, query, reply, request
 
 if TYPE_CHECKING:
