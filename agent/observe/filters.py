@@ -38,15 +38,19 @@ def expression(link_type: int, proxies: Sequence[int] = ()) -> str:
     return f"({plain}) or ({OTHER_ETHERTYPES}) or ({tagged})"
 
 
-def leaving(link_type: int) -> str:
-    """What is wanted of packets that leave and were seen on their way in: those that a connection begins with."""
-    header = "((tcp[12] & 0xf0) >> 2)"
-    plain = " or ".join((
-        f"(tcp and (tcp[13] & 0x12 = 2 or tcp[{header}:2] = 0x1603))",
-        "(ip6[6] = 6 and (ip6[53] & 0x12 = 2 or ip6[40 + ((ip6[52] & 0xf0) >> 2):2] = 0x1603))",
+def leaving() -> str:
+    """What is wanted of packets that leave and were seen on their way in: those that a connection begins with.
+
+    Without tags: the kernel has not put them in yet. To stand in front of all that says ``vlan``.
+    """
+    begin4, _, empty4 = _segment4()
+    begin6, _, empty6 = _segment6()
+    # a filter ends at once where it looks behind the end of a packet
+    return " or ".join((
+        f"(tcp and (tcp[13] & 0x12 = 2 or (not ({empty4}) and {begin4} = 0x1603)))",
+        f"(ip6[6] = 6 and (ip6[53] & 0x12 = 2 or (not ({empty6}) and {begin6} = 0x1603)))",
         "udp dst port 53", _quic("udp[8]", "udp[9:4]", "udp"), _quic("ip6[48]", "ip6[49:4]", "ip6[6] = 17"),
     ))  # fmt: skip
-    return f"({plain}) or (vlan and ({plain}))" if link_type == ETHERNET else plain
 
 
 def _plain(proxies: tuple[int, ...]) -> str:
@@ -57,17 +61,24 @@ def _plain(proxies: tuple[int, ...]) -> str:
 
 
 def _tcp4(proxies: tuple[int, ...]) -> str:
-    header = "((tcp[12] & 0xf0) >> 2)"
-    empty = f"ip[2:2] - ((ip[0] & 0xf) << 2) - {header} = 0"
-    return _tcp("tcp", f"tcp[{header}:2]", f"tcp[{header}:4]", "tcp[13]", ("tcp[0:2]", "tcp[2:2]"), empty, proxies)
+    begin, whole, empty = _segment4()
+    return _tcp("tcp", begin, whole, "tcp[13]", ("tcp[0:2]", "tcp[2:2]"), empty, proxies)
 
 
 def _tcp6(proxies: tuple[int, ...]) -> str:
-    header = "((ip6[52] & 0xf0) >> 2)"
-    empty = f"ip6[4:2] - {header} = 0"
-    begin = f"ip6[40 + {header}:2]"
-    whole = f"ip6[40 + {header}:4]"
+    begin, whole, empty = _segment6()
     return _tcp("ip6[6] = 6", begin, whole, "ip6[53]", ("ip6[40:2]", "ip6[42:2]"), empty, proxies)
+
+
+def _segment4() -> tuple[str, str, str]:
+    """The first two and the first four bytes of a segment, and whether it has none."""
+    header = "((tcp[12] & 0xf0) >> 2)"
+    return f"tcp[{header}:2]", f"tcp[{header}:4]", f"ip[2:2] - ((ip[0] & 0xf) << 2) - {header} = 0"
+
+
+def _segment6() -> tuple[str, str, str]:
+    header = "((ip6[52] & 0xf0) >> 2)"
+    return f"ip6[40 + {header}:2]", f"ip6[40 + {header}:4]", f"ip6[4:2] - {header} = 0"
 
 
 def _tcp(  # noqa: PLR0913, PLR0917 - the same words for both families

@@ -36,13 +36,13 @@ def program(place: Place, proxies: Sequence[int] = (), *, far: bool = False) -> 
     # what is forwarded has lost one hop at least, so that what has all of them is this host's own; clients begin with
     # 64, 128 or 255. The test stands in front: behind `vlan` offsets are those within the tag
     own = f"(ip[8] = {ttl} or ip6[7] = {hop_limit})"
-    left = f" or ({leaving(link_type)})" if far else ""
+    left = f"({leaving()}) or " if far else ""
     if place.role is Role.OWN:
-        return by_direction(incoming, compiled(f"({own} and ({wanted})){left}", link_type))
+        return by_direction(incoming, compiled(f"{left}({own} and ({wanted}))", link_type))
     if not place.behind:
         return incoming
     elsewhere = " or ".join(f"src net {prefix}" for prefix in place.behind)
-    return by_direction(incoming, compiled(f"(({own} or not ({elsewhere})) and ({wanted})){left}", link_type))
+    return by_direction(incoming, compiled(f"{left}(({own} or not ({elsewhere})) and ({wanted}))", link_type))
 
 
 def compiled(text: str, link_type: int) -> bytes:

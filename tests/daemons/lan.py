@@ -30,7 +30,7 @@ from tests.kernel.needs import PATH, ROOT
 from tests.kernel.netns import Namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 GATEWAY: Final = "192.168.7.1"
@@ -89,7 +89,7 @@ def address(name: str) -> str:
 class Lan:
     """The three namespaces, and the servers of the internet."""
 
-    def __init__(self, *, ipv6: bool = False) -> None:
+    def __init__(self, *, ipv6: bool = False, serve: Callable[[socket.socket], None] | None = None) -> None:
         self.client, self.gateway, self.internet = Namespace(), Namespace(), Namespace()
         links = LINKS.format(client=self.client.path, internet=self.internet.path)
         self.shell(links + (IPV6 if ipv6 else ""))
@@ -100,7 +100,7 @@ class Lan:
             web = [socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True) for port in PORTS]
             names = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in NAMESERVERS]
         for one in web:
-            threading.Thread(target=_accept, args=(one,), daemon=True).start()
+            threading.Thread(target=_accept, args=(one, serve or _serve), daemon=True).start()
         for one, own in zip(names, NAMESERVERS, strict=True):
             one.bind((own, 53))
             threading.Thread(target=_resolve, args=(one,), daemon=True).start()
@@ -176,9 +176,9 @@ class Lan:
 
 
 @contextmanager
-def lan(*, ipv6: bool = False) -> Iterator[Lan]:
-    """A gateway with a client and an internet for one test."""
-    made = Lan(ipv6=ipv6)
+def lan(*, ipv6: bool = False, serve: Callable[[socket.socket], None] | None = None) -> Iterator[Lan]:
+    """A gateway with a client and an internet for one test; ``serve`` says what its servers do with a connection."""
+    made = Lan(ipv6=ipv6, serve=serve)
     try:
         yield made
     finally:
@@ -209,13 +209,13 @@ def request(line: str, host: str, headers: Sequence[str] = ("User-Agent: Mozilla
     return "\r\n".join((line, f"Host: {host}", *headers, "", "")).encode()
 
 
-def _accept(listening: socket.socket) -> None:
+def _accept(listening: socket.socket, serve: Callable[[socket.socket], None]) -> None:
     while True:
         try:
             connection, _ = listening.accept()
         except OSError:
             return
-        threading.Thread(target=_serve, args=(connection,), daemon=True).start()
+        threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
 
 def _serve(connection: socket.socket) -> None:
