@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent import catalog
@@ -19,6 +20,7 @@ from agent.snapshot import Artifact, Command, Snapshot, Status
 if TYPE_CHECKING:
     import argparse
 
+    from agent.model.evidence import Observed
     from agent.model.report import Report
 
 OK, FINDINGS, TROUBLE = 0, 1, 2
@@ -36,13 +38,22 @@ def run(arguments: argparse.Namespace) -> int:
     snapshot = snapshot_of(arguments)
     recorded = arguments.snapshot or arguments.ruleset
     _HELD.clear()
-    report = audit(snapshot, packs, settings, snapshot.taken_at if recorded else datetime.now(UTC), _HELD)
+    now = snapshot.taken_at if recorded else datetime.now(UTC)
+    report = audit(snapshot, packs, settings, now, _HELD, _observed(arguments))
     write(renderer(arguments.format)(report, screen_for(arguments.output)), arguments.output)
     if reason := _unaudited(report, snapshot):
         files = f"{', '.join(arguments.ruleset)}: " if arguments.ruleset else ""
         sys.stderr.write(f"gateproof: {files}nothing could be audited: {reason}\n")
         return TROUBLE
     return FINDINGS if any(one.status == "open" and one.severity.rank >= limit.rank for one in report.findings) else OK
+
+
+def _observed(arguments: argparse.Namespace) -> Observed | None:
+    if not arguments.evidence:
+        return None
+    from agent.store import evidence  # noqa: PLC0415 - what checks it takes longer to load than an audit
+
+    return evidence.load(Path(arguments.evidence))
 
 
 def _unaudited(report: Report, snapshot: Snapshot) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
-SCHEMAS: Final = ("report", "finding", "pack", "config")
+SCHEMAS: Final = ("report", "finding", "evidence", "pack", "config")
 
 
 class _Commands(Protocol):
@@ -54,6 +54,7 @@ def _audit(commands: _Commands) -> None:
     parser = _add(commands, "audit", "audit this host, a snapshot, or bare dumps of rules")
     _input(parser)
     _packs(parser)
+    parser.add_argument("--evidence", metavar="FILE", help="what traffic has shown, from observe, replay or the daemon")
     parser.add_argument(
         "--fail-on",
         choices=SEVERITIES,
@@ -94,6 +95,10 @@ def _replay(commands: _Commands) -> None:
     parser.add_argument(
         "--filter", choices=("live",), help="only the packets that would leave the kernel in live observation"
     )
+    parser.add_argument(
+        "--evidence", metavar="FILE", help="write there what it shows of required domains; audit reads it"
+    )
+    _packs(parser)
     _output(parser, ("text", "jsonl"))
 
 

@@ -16,7 +16,10 @@ from agent.observe.summary import Summary
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from agent.cli.captured import Captured
+    from agent.model.observation import Observation
 
 BLOCK: Final = 4096
 """Records that are written together."""
@@ -28,22 +31,38 @@ def run(arguments: argparse.Namespace) -> int:
         status = os.fstat(file.fileno())
         regular = arguments.capture != STANDARD and stat.S_ISREG(status.st_mode)
         size = status.st_size if regular else None
-        replay = Replay(file, size, arguments.capture if regular else None, live=arguments.filter == "live")
+        evidence = _evidence(arguments) if arguments.evidence else None
+        replay = Replay(
+            file,
+            size,
+            arguments.capture if regular else None,
+            live=arguments.filter == "live",
+            inference=evidence.inference if evidence is not None else None,
+        )
+        observations = replay if evidence is None else evidence.passing(replay)
         try:
             if arguments.format == "jsonl":
-                _records(replay, output.write)
+                _records(observations, output.write)
             else:
-                output.write("".join(f"{one}\n" for one in _table(replay)).encode())
+                output.write("".join(f"{one}\n" for one in _table(replay, observations)).encode())
         except Malformed as error:
             raise UsageError(f"{called(arguments.capture)}: {error}") from error
         if replay.capture.truncated:
             sys.stderr.write(f"gateproof: {called(arguments.capture)} ends within a frame; what was whole was read\n")
+        if evidence is not None:
+            evidence.save()
     return 0
 
 
-def _records(replay: Replay, write: Callable[[bytes], object]) -> None:
+def _evidence(arguments: argparse.Namespace) -> Captured:
+    from agent.cli.captured import Captured  # noqa: PLC0415 - packs take as long to load as a small capture to read
+
+    return Captured(arguments)
+
+
+def _records(observations: Iterable[Observation], write: Callable[[bytes], object]) -> None:
     waiting: list[bytes] = []
-    for observation in replay:
+    for observation in observations:
         waiting.append(line(observation))
         if len(waiting) >= BLOCK:
             write(b"".join(waiting))
@@ -51,10 +70,10 @@ def _records(replay: Replay, write: Callable[[bytes], object]) -> None:
     write(b"".join(waiting))
 
 
-def _table(replay: Replay) -> Iterator[str]:
+def _table(replay: Replay, observations: Iterable[Observation]) -> Iterator[str]:
     summary = Summary()
     with _progress(replay) as tell:
-        for number, observation in enumerate(replay):
+        for number, observation in enumerate(observations):
             summary.add(observation)
             if number % BLOCK == 0:
                 tell()

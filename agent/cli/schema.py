@@ -1,4 +1,4 @@
-"""``gateproof schema``: JSON Schema 2020-12 of what is written (report, finding) and read (pack, config)."""
+"""``gateproof schema``: JSON Schema 2020-12 of what is written (report, finding, evidence) and read (pack, config)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from agent.cli.files import STANDARD, write
 from agent.config import Settings
+from agent.model.evidence import Observed
 from agent.model.report import Finding, Report
 from agent.packs import Pack
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-WRITTEN: Final[dict[str, type[Any]]] = {"report": Report, "finding": Finding}
+WRITTEN: Final[dict[str, type[Any]]] = {"report": Report, "finding": Finding, "evidence": Observed}
 READ: Final[dict[str, type[Any]]] = {"pack": Pack, "config": Settings}
 
 
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def schema(what: str) -> dict[str, Any]:
-    """The schema of a report, a finding, a pack or the configuration.
+    """The schema of a report, a finding, evidence, a pack or the configuration.
 
     What is written may gain keys within a major version, so its schema allows them; what is read may not.
     """

@@ -51,6 +51,18 @@ class Replay:
                 yield from found
         yield from self.dissector.finish(timestamp)
 
+    def everything(self) -> Iterator[Observation | Outcome]:
+        """Observations as they come, and outcomes as they are decided."""
+        inference, take = self._inference, self.dissector.take
+        timestamp = 0.0
+        for timestamp, link_type, frame, _, iface in self._frames():
+            yield from take(timestamp, link_type, frame, iface)
+            if inference is not None:
+                yield from inference.tick(timestamp)
+        yield from self.dissector.finish(timestamp)
+        if inference is not None:
+            yield from inference.finish(timestamp)
+
     def outcomes(self) -> Iterator[Outcome]:
         """What became of required names, in place of the observations."""
         inference, dissector = self._inference, self.dissector
