@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.model.outcome import Clue, Fate, OutcomeStage
 from agent.model.record import record
-from agent.observe.outcomes import APART, Judged, inconclusive
+from agent.observe.outcomes import APART, Judged, count, inconclusive
 
 if TYPE_CHECKING:
     from agent.model.observation import Dns
@@ -220,7 +220,7 @@ def _made_up(first: Answer, context: DnsContext) -> Judged | None:
 
 
 def _unanswered(asked: Asked, context: DnsContext) -> Judged:
-    clue = Clue(asked.sent, f"asked {asked.sends} times without an answer", (("sends", asked.sends),))
+    clue = Clue(asked.sent, f"{count(asked.sends, 'question')} without an answer", (("sends", asked.sends),))
     if context.lossy:
         return inconclusive(DNS, asked.sent, "packets went by unseen meanwhile", clue)
     if asked.sends < SENDS:

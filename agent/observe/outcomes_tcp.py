@@ -26,6 +26,8 @@ GIVE_UP: Final = 10.0
 """Seconds without an answer after which nobody waits for one any more."""
 SYN_WAIT: Final = 3.5
 """Seconds after the last SYN; the fourth would come after four (RFC 6298 §2, §5.5)."""
+PATIENCE: Final = 2.0
+"""Seconds that a proxy on this gateway may take until it says a word or asks somebody."""
 SYNS: Final = 3
 HELLOS: Final = 3
 """How often something must have been sent in vain: three in a row are rarely lost by chance."""
@@ -131,10 +133,18 @@ def _reset(flow: Flow, reset: ResetSeen, context: Context) -> Judged:
     if (sign := _injected(flow, reset)) is not None:
         return Judged(Fate.RESET_INJECTED, 0.9, stage, (clue, sign))
     if flow.client_fin is not None and flow.client_fin <= reset.sight.at:
-        return inconclusive(stage, reset.sight.at, "the client had closed before", clue)
+        return _mute(flow, flow.client_fin, context) or inconclusive(stage, reset.sight.at, "the client had closed before", clue)
     if flow.synack is None:
         return inconclusive(stage, reset.sight.at, "one direction is seen only", clue)
-    return _contrasted(fate, flow, clue, context, 0.6)
+    if reset.sight.ttl != flow.synack.ttl:
+        what = f"its TTL is {reset.sight.ttl}, that of the server's packets {flow.synack.ttl}"
+        sign = Clue(reset.sight.at, what, (("ttl", flow.synack.ttl),))
+        # where clients are, a full TTL is that of the router next to them
+        sure = 0.85 if reset.sight.ttl in FULL and reset.sight.here is None else 0.65
+        return Judged(fate, min(0.9, sure + 0.05 * context.repeats), stage, (clue, sign))
+    if _answered_here(flow) or context.other is not None:
+        return _contrasted(fate, flow, clue, context, 0.6)
+    return inconclusive(stage, reset.sight.at, "the server itself may reset: nothing tells that another did", clue)
 
 
 def _refused(flow: Flow, reset: ResetSeen, context: Context) -> Judged:
@@ -232,7 +242,7 @@ def _waiting(flow: Flow, now: float, context: Context) -> Judged | None:
     gone = flow.client_fin is not None and now - flow.client_fin >= SETTLE
     if not (gone or context.over or now - flow.hello >= GIVE_UP):
         return None
-    if (found := _silence(flow, context)) is not None:
+    if (found := _silence(flow, context) or _mute(flow, now, context)) is not None:
         return found
     stage, first = _stage(flow), _first(flow)
     if flow.heard is not None:
@@ -276,6 +286,16 @@ def _silence(flow: Flow, context: Context) -> Judged | None:
     if context.lately:
         return inconclusive(stage, flow.sent, "the same name passed a moment ago", clue)
     return Judged(fate, min(0.8, 0.6 + 0.1 * context.repeats), stage, (clue,))
+
+
+def _mute(flow: Flow, until: float, context: Context) -> Judged | None:
+    """A proxy on this gateway that took the hello, and neither answered nor asked anybody."""
+    if not _answered_here(flow) or flow.hello is None or flow.heard is not None or context.connected:
+        return None
+    if until - flow.hello < PATIENCE or context.lossy:
+        return None
+    clue = Clue(until, f"no word after the {_first(flow)} for {until - flow.hello:.1f} s")
+    return _contrasted(_silent(flow), flow, clue, context, 0.6)
 
 
 def _stage(flow: Flow) -> OutcomeStage:
