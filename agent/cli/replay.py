@@ -8,8 +8,11 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from agent.cli.captured import Captured
 from agent.cli.files import STANDARD, called, opened, written
 from agent.errors import Malformed, UsageError
+from agent.model.outcome import Outcome
+from agent.observe import outcome_records
 from agent.observe.records import line
 from agent.observe.replay import Replay
 from agent.observe.summary import Summary
@@ -17,69 +20,95 @@ from agent.observe.summary import Summary
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Iterator
+    from typing import BinaryIO
 
-    from agent.cli.captured import Captured
     from agent.model.observation import Observation
+    from agent.observe.inference import Inference
 
 BLOCK: Final = 4096
 """Records that are written together."""
 
 
+class Reading:
+    """A capture as it is read, once or twice."""
+
+    def __init__(self, arguments: argparse.Namespace, file: BinaryIO) -> None:
+        status = os.fstat(file.fileno())
+        self._file = file
+        self._live = arguments.filter == "live"
+        self._path = arguments.capture if arguments.capture != STANDARD and stat.S_ISREG(status.st_mode) else None
+        self._size = status.st_size if self._path is not None else None
+        self.captured = Captured(arguments)
+        # most captures name nothing that a pack requires: whether it is worth the while shows from their records
+        self.twice = self._path is not None and not arguments.evidence
+        self.replay = self._begun(None)
+
+    def records(self) -> Iterator[bytes]:
+        """Records of observations and outcomes, many in one piece."""
+        if not self.twice:
+            yield from _blocks(self.everything())
+            return
+        mentioned = False
+        for block in _blocks(self.replay):
+            mentioned = mentioned or self.captured.mentioned(block)
+            yield block
+        if mentioned:
+            self._file.seek(0)
+            yield from _blocks(one for one in self.everything() if isinstance(one, Outcome))
+
+    def everything(self) -> Iterator[Observation | Outcome]:
+        """Observations and outcomes in the order of time."""
+        self.replay = self._begun(self.captured.inference)
+        return self.captured.passing(self.replay)
+
+    def _begun(self, inference: Inference | None) -> Replay:
+        return Replay(self._file, self._size, self._path, live=self._live, inference=inference)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Write the records, or a table for people."""
     with opened(arguments.capture) as file, written(arguments.output) as output:
-        status = os.fstat(file.fileno())
-        regular = arguments.capture != STANDARD and stat.S_ISREG(status.st_mode)
-        size = status.st_size if regular else None
-        evidence = _evidence(arguments) if arguments.evidence else None
-        replay = Replay(
-            file,
-            size,
-            arguments.capture if regular else None,
-            live=arguments.filter == "live",
-            inference=evidence.inference if evidence is not None else None,
-        )
-        observations = replay if evidence is None else evidence.passing(replay)
+        reading = Reading(arguments, file)
         try:
             if arguments.format == "jsonl":
-                _records(observations, output.write)
+                for block in reading.records():
+                    output.write(block)
             else:
-                output.write("".join(f"{one}\n" for one in _table(replay, observations)).encode())
+                output.write("".join(f"{one}\n" for one in _table(reading)).encode())
         except Malformed as error:
             raise UsageError(f"{called(arguments.capture)}: {error}") from error
-        if replay.capture.truncated:
+        if reading.replay.capture.truncated:
             sys.stderr.write(f"gateproof: {called(arguments.capture)} ends within a frame; what was whole was read\n")
-        if evidence is not None:
-            evidence.save()
+        reading.captured.save()
     return 0
 
 
-def _evidence(arguments: argparse.Namespace) -> Captured:
-    from agent.cli.captured import Captured  # noqa: PLC0415 - packs take as long to load as a small capture to read
-
-    return Captured(arguments)
-
-
-def _records(observations: Iterable[Observation], write: Callable[[bytes], object]) -> None:
+def _blocks(found: Iterable[Observation | Outcome]) -> Iterator[bytes]:
+    """Their records, many in one piece."""
     waiting: list[bytes] = []
-    for observation in observations:
-        waiting.append(line(observation))
+    for one in found:
+        waiting.append(outcome_records.line(one) if isinstance(one, Outcome) else line(one))
         if len(waiting) >= BLOCK:
-            write(b"".join(waiting))
+            yield b"".join(waiting)
             waiting.clear()
-    write(b"".join(waiting))
+    yield b"".join(waiting)
 
 
-def _table(replay: Replay, observations: Iterable[Observation]) -> Iterator[str]:
+def _table(reading: Reading) -> Iterator[str]:
     summary = Summary()
-    with _progress(replay) as tell:
-        for number, observation in enumerate(observations):
-            summary.add(observation)
+    found = reading.everything()
+    with _progress(reading.replay) as tell:
+        for number, one in enumerate(found):
+            if isinstance(one, Outcome):
+                summary.outcome(one)
+            else:
+                summary.add(one)
             if number % BLOCK == 0:
                 tell()
+    dissector = reading.replay.dissector
     yield from summary.lines()
     yield ""
-    yield f"{replay.dissector.frames} frames, {replay.dissector.malformed} of them or their messages not understood"
+    yield f"{dissector.frames} frames, {dissector.malformed} of them or their messages not understood"
 
 
 @contextmanager

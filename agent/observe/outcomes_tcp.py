@@ -133,7 +133,8 @@ def _reset(flow: Flow, reset: ResetSeen, context: Context) -> Judged:
     if (sign := _injected(flow, reset)) is not None:
         return Judged(Fate.RESET_INJECTED, 0.9, stage, (clue, sign))
     if flow.client_fin is not None and flow.client_fin <= reset.sight.at:
-        return _mute(flow, flow.client_fin, context) or inconclusive(stage, reset.sight.at, "the client had closed before", clue)
+        closed = inconclusive(stage, reset.sight.at, "the client had closed before", clue)
+        return _mute(flow, flow.client_fin, context) or closed
     if flow.synack is None:
         return inconclusive(stage, reset.sight.at, "one direction is seen only", clue)
     if reset.sight.ttl != flow.synack.ttl:

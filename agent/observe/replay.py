@@ -24,7 +24,7 @@ class Replay:
     """The observations of a capture, to be iterated once; raises Malformed where the file is none.
 
     ``path`` is that of a regular file, None of a stream. ``live`` leaves out what the kernel would not give to the tap.
-    ``inference`` is told of all, and judges when asked (``outcomes``).
+    ``inference`` is told of all, and its outcomes are among ``everything``.
     """
 
     def __init__(
@@ -62,17 +62,6 @@ class Replay:
         yield from self.dissector.finish(timestamp)
         if inference is not None:
             yield from inference.finish(timestamp)
-
-    def outcomes(self) -> Iterator[Outcome]:
-        """What became of required names, in place of the observations."""
-        inference, dissector = self._inference, self.dissector
-        if inference is None:
-            return
-        timestamp = 0.0
-        for timestamp, link_type, frame, _, iface in self._frames():
-            dissector.take(timestamp, link_type, frame, iface)
-            yield from inference.tick(timestamp)
-        yield from inference.finish(timestamp)
 
     def _frames(self) -> Iterable[Frame]:
         if not self._live:

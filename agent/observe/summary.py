@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.model.observation import Observation
+    from agent.model.outcome import Outcome
 
 NAMES: Final = 10
 """Names to show of each sort."""
@@ -35,6 +36,8 @@ class Summary:
         self.kinds: Counter[tuple[str, str]] = Counter()
         self.names: Counter[tuple[str, str]] = Counter()
         self.troubles: Counter[str] = Counter()
+        self.fates: Counter[tuple[str, str]] = Counter()
+        """By pattern and fate."""
         self.begin: float | None = None
         self.end = 0.0
 
@@ -49,6 +52,10 @@ class Summary:
         self.end = max(self.end, observation.timestamp)
         self._name(observation)
         self._trouble(observation)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Count what became of a required name."""
+        self.fates[outcome.domain, outcome.fate.value] += 1
 
     def _name(self, observation: Observation) -> None:
         message = observation.message
@@ -88,6 +95,12 @@ class Summary:
         for (kind, event), count in sorted(self.kinds.items()):
             yield f"  {f'{kind} {event}'.replace('_', ' '):<{width}}  {count:>9,}".replace(",", " ")
         yield from self._ranking()
+        if self.fates:
+            yield ""
+            yield "WHAT BECAME OF REQUIRED NAMES"
+            width = max(len(domain) for domain, _ in self.fates)
+            for (domain, fate), count in sorted(self.fates.items()):
+                yield f"  {domain:<{width}}  {fate}: {count}"
         if self.troubles:
             yield ""
             yield "TROUBLES"

@@ -54,7 +54,7 @@ def test_records(tmp_path: Path, packed: bool, piped: bool) -> None:
     data = gzip.compress(data) if packed else data
     path = tmp_path / "a.pcap"
     path.write_bytes(data)
-    first, second = records(replay(path, "--format", "jsonl", data=data if piped else None))
+    first, second, outcome = records(replay(path, "--format", "jsonl", data=data if piped else None))
     assert (first["type"], first["event"], first["sni"], first["src_port"]) == (
         "tls",
         "client_hello",
@@ -62,6 +62,7 @@ def test_records(tmp_path: Path, packed: bool, piped: bool) -> None:
         40000,
     )
     assert (second["event"], second["version"], second["transport"]) == ("server_hello", "TLSv1.2", "tcp")
+    assert (outcome["type"], outcome["class"], outcome["domain"]) == ("outcome", "ok", "*.livechat.com")
 
 
 def test_a_table_for_people(tmp_path: Path) -> None:
@@ -69,6 +70,7 @@ def test_a_table_for_people(tmp_path: Path) -> None:
     path.write_bytes(capture(FRAMES))
     text = replay(path).stdout.decode()
     assert "tls client hello" in text
+    assert "*.livechat.com  ok: 1" in text
     assert "api.livechat.com" in text
     assert f"{len(FRAMES)} frames" in text
     path.write_bytes(capture([]))
@@ -79,7 +81,7 @@ def test_to_a_file(tmp_path: Path) -> None:
     (tmp_path / "a.pcap").write_bytes(capture(FRAMES))
     done = replay(tmp_path / "a.pcap", "--format", "jsonl", "--output", str(tmp_path / "out"))
     assert (done.returncode, done.stdout) == (0, b"")
-    assert len((tmp_path / "out").read_bytes().splitlines()) == 2
+    assert len((tmp_path / "out").read_bytes().splitlines()) == 3
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_live_leaves_application_data_out_and_nothing_else(tmp_path: Path, packe
     data = capture([*FRAMES, *BULK])
     path.write_bytes(gzip.compress(data) if packed else data)
     whole, live = (records(replay(path, "--format", "jsonl", *more)) for more in ((), ("--filter", "live")))
-    assert [one["event"] for one in live] == [one["event"] for one in whole]
+    assert [one.get("event", one["type"]) for one in live] == [one.get("event", one["type"]) for one in whole]
     text = replay(path, "--filter", "live").stdout.decode()
     assert f"\n{len(FRAMES) - 1} frames" in text, "an ACK without data is left out as well"
 
