@@ -6,6 +6,7 @@ no retransmission, but the proof that it got through (``crossed``).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
@@ -50,6 +51,8 @@ class ResetSeen:
     seq: int
     ack: int
     ack_flag: bool
+    passed_on: bool = False
+    """It was seen again on its way through: this gateway did not make it."""
 
 
 @record
@@ -108,6 +111,7 @@ class Flow:
         "syn",
         "syn_seq",
         "synack",
+        "synack_passed_on",
         "syns",
         "through",
         "zone",
@@ -141,6 +145,8 @@ class Flow:
         self.crossed = False
         """A SYN was seen on its way out, too."""
         self.synack: Sight | None = None
+        self.synack_passed_on = False
+        """Likewise seen twice."""
         self.sent = 0.0
         """When the client sent something for the last time."""
         self.hello: float | None = None
@@ -276,6 +282,8 @@ class Flows:
                 flow.synack = segment.sight
                 flow.server_next = segment.seq + 1 & _MASK
                 self.answered.append(flow)
+            elif segment.sight.ttl < flow.synack.ttl and is_copy(flow.synack, segment.sight):
+                flow.synack_passed_on = True
             return
         if segment.size > 0:
             if flow.heard is None:
@@ -303,8 +311,10 @@ def _again(flow: Flow, sight: Sight) -> None:
 
 def _reset(flow: Flow, segment: Segment, *, from_server: bool) -> None:
     sight = segment.sight
-    for one in flow.resets:
+    for place, one in enumerate(flow.resets):
         if one.seq == segment.seq and one.from_server == from_server and is_copy(one.sight, sight):
+            if sight.ttl < one.sight.ttl:
+                flow.resets[place] = replace(one, passed_on=True)
             return
     if len(flow.resets) < MOST:
         flow.resets.append(ResetSeen(sight, from_server, segment.seq, segment.ack, bool(segment.flags & ACK)))

@@ -130,6 +130,9 @@ def _reset(flow: Flow, reset: ResetSeen, context: Context) -> Judged:
     clue = Clue(reset.sight.at, f"RST {when}, without an answer to it", _numbers(reset))
     if reset.sight.here and not _answered_here(flow):
         return Judged(fate, 0.95, stage, (clue, Clue(reset.sight.at, "this gateway made the RST itself")))
+    if flow.synack_passed_on and not reset.passed_on:
+        what = "the server's packets were seen on both sides of this gateway, the RST on one"
+        return Judged(fate, 0.9, stage, (clue, Clue(reset.sight.at, what)))
     if (sign := _injected(flow, reset)) is not None:
         return Judged(Fate.RESET_INJECTED, 0.9, stage, (clue, sign))
     if flow.client_fin is not None and flow.client_fin <= reset.sight.at:
@@ -164,7 +167,7 @@ def _refused(flow: Flow, reset: ResetSeen, context: Context) -> Judged:
 
 def _no_hop(flow: Flow, reset: ResetSeen) -> bool:
     """Whether client and sender of a reset are both next to where the packets were seen, on different networks."""
-    if flow.syn is None or reset.sight.ttl not in FULL or flow.syn.ttl not in FULL:
+    if flow.syn is None or reset.passed_on or reset.sight.ttl not in FULL or flow.syn.ttl not in FULL:
         return False
     length = 3 if flow.family == 4 else 8
     return flow.client[:length] != flow.server[:length] and not _is_loopback(flow.client)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,7 +53,11 @@ class Scene:
         return []
 
     def visit(
-        self, name: str, address: str, wait: float = 3.0, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+        self,
+        name: str,
+        address: str,
+        wait: float = 3.0,
+        newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
         proxy: tuple[str, int] | None = None,
     ) -> str:
         """Shake hands with a server for a name; what came of it, in a word."""
