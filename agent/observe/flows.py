@@ -6,7 +6,7 @@ no retransmission, but the proof that it got through (``crossed``).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
@@ -76,99 +76,80 @@ class Segment:
     """Bytes of data, with those that were not captured."""
 
 
+@dataclass(slots=True, eq=False)
 class Flow:
     """One connection; the client is who sent the SYN, or the hello where that was not seen."""
 
-    __slots__ = (
-        "asked",
-        "begin",
-        "client",
-        "client_fin",
-        "cport",
-        "crossed",
-        "decided",
-        "errors",
-        "family",
-        "heard",
-        "hello",
-        "hello_crossed",
-        "hello_first",
-        "hello_sends",
-        "hello_seq",
-        "hello_size",
-        "key",
-        "messages",
-        "name",
-        "plain",
-        "request",
-        "requirement",
-        "resets",
-        "sent",
-        "server",
-        "server_fin",
-        "server_next",
-        "sport",
-        "syn",
-        "syn_seq",
-        "synack",
-        "synack_passed_on",
-        "syns",
-        "through",
-        "zone",
-    )  # fmt: skip
+    key: bytes
+    """Addresses of client and server, then their ports, as on the wire."""
+    begin: float
+    name: str | None = None
+    requirement: Requirement | None = None
+    asked: bool = False
+    """The name is from the connection itself, not only from an answer of DNS."""
+    through: str | None = None
+    """``http-connect``, ``socks5``: where the server is a proxy that was asked for the name."""
+    plain: bool = False
+    """It is HTTP without TLS."""
+    request: HttpRequest | None = None
+    """The last one, as long as it waits for its response."""
+    zone: str | None = None
+    syn: Sight | None = None
+    """The first one."""
+    syn_seq: int = -1
+    syns: int = 0
+    crossed: bool = False
+    """A SYN was seen on its way out, too."""
+    synack: Sight | None = None
+    synack_passed_on: bool = False
+    """Likewise seen twice."""
+    sent: float = 0.0
+    """When the client sent something for the last time."""
+    hello: float | None = None
+    """When the first data were sent."""
+    hello_seq: int = -1
+    hello_size: int = 0
+    """Bytes of the first segment with data."""
+    hello_sends: int = 0
+    hello_crossed: bool = False
+    hello_first: Sight | None = None
+    """The header of the first segment with data, until it comes again."""
+    heard: float | None = None
+    """When the server sent data for the first time."""
+    server_next: int = -1
+    """The sequence number that the server comes to next, as far as its packets were seen."""
+    resets: list[ResetSeen] = field(default_factory=list)
+    client_fin: float | None = None
+    server_fin: float | None = None
+    errors: list[ErrorSeen] = field(default_factory=list)
+    messages: list[tuple[float, Message]] = field(default_factory=list)
+    """What the handshake of TLS said: hellos, alerts, certificates."""
+    decided: bool = False
 
-    def __init__(self, key: bytes, at: float) -> None:
-        half = (len(key) - 4) // 2
-        self.key = key
-        """Addresses of client and server, then their ports, as on the wire."""
-        self.family = 4 if half == 4 else 6
-        self.client = key[:half]
-        self.server = key[half : 2 * half]
-        self.cport = key[-4] << 8 | key[-3]
-        self.sport = key[-2] << 8 | key[-1]
-        self.begin = at
-        self.name: str | None = None
-        self.requirement: Requirement | None = None
-        self.asked = False
-        """The name is from the connection itself, not only from an answer of DNS."""
-        self.through: str | None = None
-        """``http-connect``, ``socks5``: where the server is a proxy that was asked for the name."""
-        self.plain = False
-        """It is HTTP without TLS."""
-        self.request: HttpRequest | None = None
-        """The last one, as long as it waits for its response."""
-        self.zone: str | None = None
-        self.syn: Sight | None = None
-        """The first one."""
-        self.syn_seq = -1
-        self.syns = 0
-        self.crossed = False
-        """A SYN was seen on its way out, too."""
-        self.synack: Sight | None = None
-        self.synack_passed_on = False
-        """Likewise seen twice."""
-        self.sent = 0.0
-        """When the client sent something for the last time."""
-        self.hello: float | None = None
-        """When the first data were sent."""
-        self.hello_seq = -1
-        self.hello_size = 0
-        """Bytes of the first segment with data."""
-        self.hello_sends = 0
-        self.hello_crossed = False
-        self.hello_first: Sight | None = None
-        """The header of the first segment with data, until it comes again."""
-        self.heard: float | None = None
-        """When the server sent data for the first time."""
-        self.server_next = -1
-        """The sequence number that the server comes to next, as far as its packets were seen."""
-        self.resets: list[ResetSeen] = []
-        self.client_fin: float | None = None
-        self.server_fin: float | None = None
-        self.errors: list[ErrorSeen] = []
-        self.messages: list[tuple[float, Message]] = []
-        """What the handshake of TLS said: hellos, alerts, certificates."""
-        self.decided = False
+    @property
+    def family(self) -> int:
+        """4 or 6."""
+        return 4 if len(self.key) == 12 else 6
+
+    @property
+    def client(self) -> bytes:
+        """Its address."""
+        return self.key[: (len(self.key) - 4) // 2]
+
+    @property
+    def server(self) -> bytes:
+        """Its address."""
+        return self.key[(len(self.key) - 4) // 2 : -4]
+
+    @property
+    def cport(self) -> int:
+        """The client's port."""
+        return self.key[-4] << 8 | self.key[-3]
+
+    @property
+    def sport(self) -> int:
+        """The server's port."""
+        return self.key[-2] << 8 | self.key[-1]
 
 
 class Flows:
