@@ -338,7 +338,8 @@ class Inference:
         self._emit(now, flow.requirement, name, flow.zone, judged, ends, "tcp")
 
     def _judge_quic(self, quic: QuicFlow, now: float, *, over: bool) -> None:
-        if quic.requirement is None or quic.name is None:
+        requirement = quic.requirement
+        if requirement is None or quic.name is None:
             return
         over_tcp = self._history.since(_at(quic.name, quic.client), "reached", quic.begin - 1.0)
         left = None
@@ -352,7 +353,7 @@ class Inference:
         if judged.fate is Fate.OK:
             self._history.passed(now, quic.server, quic.name)
         ends = (_text(quic.client), quic.cport, _text(quic.server), quic.sport)
-        self._emit(now, quic.requirement, quic.name, quic.zone, judged, ends, "udp")
+        self._emit(now, requirement, quic.name, quic.zone, judged, ends, "udp")
 
     def _judge_question(self, question: Question, now: float, *, over: bool) -> None:
         client, resolver, name, _ = question.key

@@ -58,7 +58,8 @@ def judge(flow: Flow, now: float, context: Context) -> Judged | None:
     if forged is not None and (now - forged.sight.at >= SETTLE or context.over):
         return _client_reset(flow, forged, context)
     if flow.server_fin is not None and flow.hello is not None and flow.heard is None:
-        return _closed(flow, flow.server_fin, context) if now - flow.server_fin >= SETTLE or context.over else None
+        settled = now - flow.server_fin >= SETTLE or context.over
+        return _silence(flow, context) or _closed(flow, flow.server_fin, context) if settled else None
     return _waiting(flow, now, context)
 
 
@@ -148,7 +149,8 @@ def _reset(flow: Flow, reset: ResetSeen, context: Context) -> Judged:
         return Judged(fate, min(0.9, sure + 0.05 * context.repeats), stage, (clue, sign))
     if _answered_here(flow) or context.other is not None:
         return _contrasted(fate, flow, clue, context, 0.6)
-    return inconclusive(stage, reset.sight.at, "the server itself may reset: nothing tells that another did", clue)
+    itself = inconclusive(stage, reset.sight.at, "the server itself may reset: nothing tells that another did", clue)
+    return _silence(flow, context) or itself
 
 
 def _refused(flow: Flow, reset: ResetSeen, context: Context) -> Judged:

@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import dns.message
 import orjson
@@ -22,6 +22,8 @@ from tests.kernel.needs import PATH, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.kernel.netns import Namespace
 
 NAME: Final = "api.livechat.com"
 """A required name."""
@@ -124,11 +126,66 @@ class Servers:
                 secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
 
+class Forger:
+    """Something that sees the packets of an interface, and sends others in return."""
+
+    def __init__(self, inside: Namespace, interface: str, make: Callable[[bytes], Iterator[bytes]]) -> None:
+        self._make = make
+        self._ended = threading.Event()
+        with inside.entered():
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self._socket.bind((interface, 0))
+        self._socket.settimeout(0.1)
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._socket.close()
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            with suppress(TimeoutError):
+                data, place = self._socket.recvfrom(65535)
+                if place[2] != socket.PACKET_OUTGOING:
+                    for frame in self._make(data):
+                        self._socket.send(frame)
+
+
 @contextmanager
 def scene(folder: Path, serve: Callable[[socket.socket], None] | None = None) -> Iterator[Scene]:
     """A gateway, its client and an internet."""
     with lan(serve=serve or Servers(folder)) as made:
         yield Scene(made, folder)
+
+
+@contextmanager
+def captured(inside: Scene, path: Path) -> Iterator[None]:
+    """What passes where the clients are, into a capture."""
+    with inside.lan.gateway.entered():
+        running = subprocess.Popen(
+            ("tcpdump", "-i", "lan0", "-U", "-w", str(path)),
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PATH": PATH},
+        )
+    try:
+        until_watching(inside, 1)
+        yield
+        time.sleep(1.5)  # tcpdump reads what the kernel gives it once a second
+    finally:
+        running.terminate()
+        running.wait(20)
+
+
+def replayed(path: Path) -> list[dict[str, Any]]:
+    """What ``gateproof replay`` says of a capture."""
+    argv = [sys.executable, "-m", "agent", "replay", str(path), "--format", "jsonl"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, check=True)
+    return list(map(orjson.loads, done.stdout.splitlines()))
 
 
 @contextmanager
