@@ -51,23 +51,20 @@ class Crossings:
         at = self._far.get(mark)
         return at is not None and at >= since - SOON
 
-    def is_image(self, at: float, packet: Packet, data: bytes) -> bool:
-        """Whether a SYN is one that was seen before, now behind NAT; else it is remembered."""
-        mark = _marks(packet, data)
-        if mark is None:
-            return False
+    def is_image(self, mark: bytes, at: float, ttl: int) -> bool:
+        """Whether a packet is one that was seen before, now behind NAT or another hop; else it is remembered."""
         before = self._near.get(mark)
-        if before is not None and 0 <= at - before[0] < SOON and packet[4] < before[1]:
+        if before is not None and 0 <= at - before[0] < SOON and ttl < before[1]:
             self._far.put(mark, at)
             self._last = at
             return True
-        self._near.put(mark, (at, packet[4]))
+        self._near.put(mark, (at, ttl))
         return False
 
 
-def mark_of(server: bytes, port: int, number: int) -> bytes:
+def mark_of(server: bytes, port: bytes, number: int) -> bytes:
     """What NAT leaves of a TCP segment: the server's end and the sequence number."""
-    return server + port.to_bytes(2, "big") + number.to_bytes(4, "big")
+    return server + port + number.to_bytes(4, "big")
 
 
 def mark_of_question(resolver: bytes, number: int) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
+from agent.observe.crossings import mark_of
 from agent.observe.recent import Recent
 
 if TYPE_CHECKING:
@@ -159,6 +160,8 @@ class Flows:
         self._crossings = crossings
         self._open: Recent[bytes, Flow] = Recent(OPEN)
         self._named: Recent[bytes, Flow] = Recent(NAMED)
+        self._images: Recent[bytes, None] = Recent(OPEN)
+        """Connections that are others, behind NAT."""
         self.answered: list[Flow] = []
         """Whose first answer has come since this list was emptied."""
 
@@ -169,6 +172,10 @@ class Flows:
     def find(self, key: bytes) -> Flow | None:
         """The connection between two ends: addresses, then ports, those of the client first."""
         return self._named.get(key) or self._open.get(key)
+
+    def is_image(self, key: bytes) -> bool:
+        """Whether a connection is another one, seen behind NAT."""
+        return key in self._images
 
     def opened(self, key: bytes, at: float) -> Flow:
         """A connection that begins, or is seen for the first time."""
@@ -205,7 +212,7 @@ class Flows:
         flags = data[begin + 13]
         key = packet[2] + packet[3] + data[begin : begin + 4]
         if flags & (SYN | ACK | RST) == SYN:
-            return self._syn(key, packet, data, _read(at, packet, data, here))
+            return self._syn(key, _read(at, packet, data, here))
         flow = self._named.get(key) or self._open.get(key)
         if flow is not None:
             self._from_client(flow, _read(at, packet, data, here))
@@ -216,10 +223,12 @@ class Flows:
             self._from_server(flow, _read(at, packet, data, here))
         return None
 
-    def _syn(self, key: bytes, packet: Packet, data: bytes, segment: Segment) -> Flow | None:
+    def _syn(self, key: bytes, segment: Segment) -> Flow | None:
         sight = segment.sight
         at = sight.at
         flow = self._named.get(key) or self._open.get(key)
+        half = (len(key) - 4) // 2
+        mark = mark_of(key[half:-4], key[-2:], segment.seq)
         if flow is not None and flow.syn_seq == segment.seq and flow.syn is not None:
             if is_copy(flow.syn, sight) and at - flow.sent < COPY:
                 flow.crossed = flow.crossed or sight.ttl < flow.syn.ttl
@@ -228,9 +237,12 @@ class Flows:
             elif at - flow.sent > COPY:
                 flow.syns += 1
                 flow.sent = at
+                self._crossings.is_image(mark, at, sight.ttl)
             return None
-        if self._crossings.is_image(at, packet, data):
+        if self._crossings.is_image(mark, at, sight.ttl):
+            self._images.put(key, None)
             return None
+        self._images.pop(key)
         flow = self.opened(key, at)
         flow.syn, flow.syn_seq, flow.syns, flow.sent = sight, segment.seq, 1, at
         return flow

@@ -72,8 +72,8 @@ class Inference:
         self._outgoing: bool | None = None
         self._crossings = Crossings()
         self._flows = Flows(self._crossings)
-        self._quics = QuicAttempts()
-        self._questions = Questions()
+        self._quics = QuicAttempts(self._crossings)
+        self._questions = Questions(self._crossings)
         self._history = History()
         self._answers: Recent[bytes, Recent[bytes, tuple[str, Requirement]]] = Recent(ANSWERED)
         """Names by address, and by the client that got it in an answer."""
@@ -136,7 +136,9 @@ class Inference:
             self._quic(seen, message, packet)
         elif seen.src_port is not None and seen.dest_port is not None and seen.transport == "tcp":
             ports = seen.src_port.to_bytes(2, "big"), seen.dest_port.to_bytes(2, "big")
-            self._tcp(seen, packet[2] + packet[3] + ports[0] + ports[1], packet[3] + packet[2] + ports[1] + ports[0])
+            forth = packet[2] + packet[3] + ports[0] + ports[1]
+            if not self._flows.is_image(forth):
+                self._tcp(seen, forth, packet[3] + packet[2] + ports[1] + ports[0])
 
     def _tcp(self, seen: Observation, forth: bytes, back: bytes) -> None:
         message, at = seen.message, seen.timestamp
@@ -244,7 +246,7 @@ class Inference:
         if requirement is not None and message.sni is not None and seen.src_port is not None:
             ports = seen.src_port.to_bytes(2, "big") + (seen.dest_port or 0).to_bytes(2, "big")
             key = packet[2] + packet[3] + ports
-            self._quics.name(key, seen.timestamp, message.sni, requirement, self._zone, bytes.fromhex(message.dcid))
+            self._quics.name(key, message.sni, requirement, self._zone, bytes.fromhex(message.dcid))
 
     def _error(self, seen: Observation, message: IcmpError) -> None:
         if None in {message.orig_src_ip, message.orig_dest_ip, message.orig_src_port, message.orig_dest_port}:
@@ -303,12 +305,13 @@ class Inference:
             over=over,
             lossy=history.lossy(now, now - flow.begin + outcomes_tcp.SETTLE),
             out_seen=crossings.watched(now),
-            crossed=flow.crossed or crossings.crossed(mark_of(flow.server, flow.sport, flow.syn_seq), flow.begin)
+            crossed=flow.crossed or crossings.crossed(mark_of(flow.server, flow.key[-2:], flow.syn_seq), flow.begin)
             if flow.syn is not None
             else False,
             hello_crossed=flow.hello_crossed
             or (
-                flow.hello_seq >= 0 and crossings.crossed(mark_of(flow.server, flow.sport, flow.hello_seq), flow.begin)
+                flow.hello_seq >= 0
+                and crossings.crossed(mark_of(flow.server, flow.key[-2:], flow.hello_seq), flow.begin)
             ),
             lately=history.lately(_at(name, flow.server), "tcp", now),
             other=history.others_pass(flow.server, name, flow.begin - BEFORE),

@@ -6,12 +6,14 @@ import ipaddress
 from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
+from agent.observe.crossings import mark_of_question
 from agent.observe.outcomes_dns import USUAL, Answer, Asked
 from agent.observe.recent import Recent
 
 if TYPE_CHECKING:
     from agent.model.observation import Dns, Observation
     from agent.model.requirement import Requirement
+    from agent.observe.crossings import Crossings
     from agent.wire.ip import Packet
 
 OPEN: Final = 4096
@@ -100,7 +102,8 @@ class Resolver:
 class Questions:
     """All that are open."""
 
-    def __init__(self) -> None:
+    def __init__(self, crossings: Crossings) -> None:
+        self._crossings = crossings
         self._open: Recent[Key, Question] = Recent(OPEN)
         self._settling: Recent[tuple[Key, int | None, int], Question] = Recent(OPEN)
         """Answered, not yet judged, and asked again meanwhile; by each port and id."""
@@ -131,6 +134,8 @@ class Questions:
     ) -> Question | None:
         """Take a message; give the question that it answers."""
         if message.event == "query":
+            if self._crossings.is_image(mark_of_question(packet.destination, message.id), seen.timestamp, packet.ttl):
+                return None
             if requirement is None:
                 self._others.put((seen.src_ip, seen.src_port, seen.dest_ip, message.id), seen.timestamp)
             else:

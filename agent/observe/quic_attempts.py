@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from agent.observe.crossings import mark_of_quic
 from agent.observe.flows import MOST, Sight, is_copy
 from agent.observe.outcomes_quic import Attempt
 from agent.observe.recent import Recent
 
 if TYPE_CHECKING:
     from agent.model.requirement import Requirement
+    from agent.observe.crossings import Crossings
     from agent.observe.flows import ErrorSeen
     from agent.wire.ip import Packet
 
@@ -50,7 +52,8 @@ class QuicFlow:
 class QuicAttempts:
     """All that are open."""
 
-    def __init__(self) -> None:
+    def __init__(self, crossings: Crossings) -> None:
+        self._crossings = crossings
         self._flows: Recent[bytes, QuicFlow] = Recent(OPEN)
         self._named: Recent[bytes, QuicFlow] = Recent(OPEN)
 
@@ -74,23 +77,19 @@ class QuicAttempts:
             else:
                 flow.initials += 1
                 flow.sent, flow.last = at, sight
+                self._crossings.is_image(_mark(packet, data, begin), at, packet[4])
             return
         flow = self._flows.get(packet[3] + packet[2] + data[begin + 2 : begin + 4] + data[begin : begin + 2])
         if flow is not None:
             if flow.answered is None:
                 flow.answered = at
-        elif end - begin >= 15:
+        elif end - begin >= 15 and not self._crossings.is_image(_mark(packet, data, begin), at, packet[4]):
             self._flows.put(key, QuicFlow(key, sight))
 
-    def name(  # noqa: PLR0913, PLR0917 - what a hello tells
-        self, key: bytes, at: float, name: str, requirement: Requirement, zone: str | None, dcid: bytes
-    ) -> None:
+    def name(self, key: bytes, name: str, requirement: Requirement, zone: str | None, dcid: bytes) -> None:
         """The client asked for a required name on a connection."""
         flow = self._flows.get(key)
-        if flow is None:
-            flow = QuicFlow(key, Sight(at, 0, None, None))
-            self._flows.put(key, flow)
-        if flow.name is None:
+        if flow is not None and flow.name is None:
             flow.name, flow.requirement, flow.zone, flow.dcid = name, requirement, zone, dcid
             self._named.put(key, flow)
 
@@ -99,3 +98,7 @@ class QuicAttempts:
         flow = self._flows.get(key)
         if flow is not None and len(flow.errors) < MOST:
             flow.errors.append(error)
+
+
+def _mark(packet: Packet, data: bytes, begin: int) -> bytes:
+    return mark_of_quic(packet[3], data[begin + 14 : begin + 14 + data[begin + 13]])

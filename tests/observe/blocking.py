@@ -29,6 +29,7 @@ NAME: Final = "api.livechat.com"
 """A required name."""
 OTHER: Final = "www.example.net"
 """One that nobody requires."""
+MASQUERADE: Final = "table ip m { chain p { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }\n}"
 RESOLVER: Final = NAMESERVERS[0]
 
 
@@ -164,16 +165,17 @@ def scene(folder: Path, serve: Callable[[socket.socket], None] | None = None) ->
 
 
 @contextmanager
-def captured(inside: Scene, path: Path) -> Iterator[None]:
-    """What passes where the clients are, into a capture."""
+def captured(inside: Scene, interface: str, path: Path) -> Iterator[None]:
+    """What passes an interface, or any, into a capture."""
+    before = watching(inside)
     with inside.lan.gateway.entered():
         running = subprocess.Popen(
-            ("tcpdump", "-i", "lan0", "-U", "-w", str(path)),
+            ("tcpdump", "-i", interface, "-U", "-w", str(path)),
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PATH": PATH},
         )
     try:
-        until_watching(inside, 1)
+        until_watching(inside, before + 1)
         yield
         time.sleep(1.5)  # tcpdump reads what the kernel gives it once a second
     finally:
@@ -191,6 +193,7 @@ def replayed(path: Path) -> list[dict[str, Any]]:
 @contextmanager
 def observed(inside: Scene, found: list[dict[str, Any]], *arguments: str) -> Iterator[None]:
     """What ``gateproof observe`` says on the gateway meanwhile, into a list."""
+    before = watching(inside)
     argv = [sys.executable, "-m", "agent", "observe", "--format", "jsonl", "--all-names", *arguments]
     with inside.lan.gateway.entered():
         running = subprocess.Popen(
@@ -200,7 +203,7 @@ def observed(inside: Scene, found: list[dict[str, Any]], *arguments: str) -> Ite
     reader = threading.Thread(target=lambda: taken.extend(running.stdout or ()))
     reader.start()
     try:
-        until_watching(inside, 2 if not arguments else 1)
+        until_watching(inside, before + (1 if arguments else 2))
         yield
         time.sleep(0.3)
     finally:
@@ -215,11 +218,16 @@ def observed(inside: Scene, found: list[dict[str, Any]], *arguments: str) -> Ite
     found += map(orjson.loads, taken)
 
 
+def watching(inside: Scene) -> int:
+    """How many packet sockets with a protocol there are on the gateway."""
+    with inside.lan.gateway.entered(), Path("/proc/thread-self/net/packet").open() as file:
+        return sum(line.split()[3] == "0003" for line in file)
+
+
 def until_watching(inside: Scene, count: int) -> None:
-    """Wait until there are so many packet sockets with a protocol on the gateway."""
+    """Wait until there are so many of them."""
     for _ in range(200):
-        with inside.lan.gateway.entered(), Path("/proc/thread-self/net/packet").open() as file:
-            if sum(line.split()[3] == "0003" for line in file) >= count:
-                return
+        if watching(inside) >= count:
+            return
         time.sleep(0.05)
     raise AssertionError("it does not begin to watch")

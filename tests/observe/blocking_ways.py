@@ -49,6 +49,8 @@ class Way(NamedTuple):
     serve: Callable[[socket.socket], None] | None = None
     after: float = 1.5
     """Seconds to wait until all is said."""
+    on_the_way: bool = False
+    """It happens to packets that are forwarded: seen as well from both sides, and behind NAT."""
 
 
 # ---- what stops it ----
@@ -308,17 +310,24 @@ SINKHOLE: Final = {"dns": "dns-sinkhole"}
 SILENT: Final = {"dns": "ok", "tls": "tls-silent-after-hello"}
 PROHIBITED: Final = {"dns": "ok", "tcp": "icmp-prohibited"}
 WAYS: Final = (
-    Way("nothing stops it", WELL, _visit),
-    Way("nft resets", {"dns": "ok", "tcp": "tcp-refused"}, _visit, _stopped("reject with tcp reset")),
-    Way("nft drops", {"dns": "ok", "tcp": "tcp-unanswered"}, partial(_visit, wait=5.0), _stopped("drop")),
+    Way("nothing stops it", WELL, _visit, on_the_way=True),
+    Way("nft resets", {"dns": "ok", "tcp": "tcp-refused"}, _visit, _stopped("reject with tcp reset"), on_the_way=True),
+    Way(
+        "nft drops",
+        {"dns": "ok", "tcp": "tcp-unanswered"},
+        partial(_visit, wait=5.0),
+        _stopped("drop"),
+        on_the_way=True,
+    ),
     Way("nft prohibits", PROHIBITED, _visit, _stopped("reject with icmpx admin-prohibited")),
     Way("nft rejects", PROHIBITED, _visit, _stopped("reject")),
-    Way("iptables drops the hello", SILENT, partial(_visit, wait=4.0), _matched("DROP")),
+    Way("iptables drops the hello", SILENT, partial(_visit, wait=4.0), _matched("DROP"), on_the_way=True),
     Way(
         "iptables resets at the hello",
         {"dns": "ok", "tls": "tcp-reset-after-hello"},
         _visit,
         _matched("REJECT --reject-with tcp-reset"),
+        on_the_way=True,
     ),
     Way("dnsmasq answers 0.0.0.0", SINKHOLE, _look_up, _dnsmasq("address=/livechat.com/0.0.0.0")),
     Way("dnsmasq answers with its own address", SINKHOLE, _look_up, _dnsmasq(f"address=/livechat.com/{GATEWAY}")),
@@ -374,10 +383,11 @@ WAYS: Final = (
         _quic_first,
         _stopped("drop", "udp dport 443"),
         after=5.0,
+        on_the_way=True,
     ),
-    Way("the link loses packets", WELL, _often, _loaded(LOSSY), after=2.5),
-    Way("the server is dead, its host answers", DEAD, _visit, _dead("reject with tcp reset")),
-    Way("the server is dead, nobody answers", DEAD, partial(_visit, wait=5.0), _dead("drop")),
+    Way("the link loses packets", WELL, _often, _loaded(LOSSY), after=2.5, on_the_way=True),
+    Way("the server is dead, its host answers", DEAD, _visit, _dead("reject with tcp reset"), on_the_way=True),
+    Way("the server is dead, nobody answers", DEAD, partial(_visit, wait=5.0), _dead("drop"), on_the_way=True),
     Way("the server hangs", MUTE, partial(_visit, wait=3.0), serve=_hung),
     Way("the server closes", MUTE, _visit, serve=_closing),
     Way("the server resets", MUTE, _visit, serve=_resetting),

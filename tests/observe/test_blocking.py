@@ -9,7 +9,7 @@ import pytest
 
 from tests.daemons.internet import needs
 from tests.daemons.lan import CLIENT
-from tests.observe.blocking import NAME, captured, observed, replayed, scene
+from tests.observe.blocking import MASQUERADE, NAME, captured, observed, replayed, scene
 from tests.observe.blocking_ways import WAYS
 
 if TYPE_CHECKING:
@@ -34,21 +34,35 @@ def fates(records: list[dict[str, Any]]) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("way", WAYS, ids=[way.title for way in WAYS])
-def test_what_becomes_of_a_name(way: Way, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+CASES = [pytest.param(way, False, id=way.title) for way in WAYS]
+CASES += [pytest.param(way, True, id=f"{way.title}, behind NAT") for way in WAYS if way.on_the_way]
+
+
+@pytest.mark.parametrize(("way", "nat"), CASES)
+def test_what_becomes_of_a_name(
+    way: Way, nat: bool, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     records: list[dict[str, Any]] = []
-    capture = tmp_path / "lan0.pcap"
-    with scene(tmp_path, way.serve) as made, way.begin(made), captured(made, capture), observed(made, records):
-        way.act(made)
-        time.sleep(way.after)
+    one_side, both_sides = tmp_path / "lan0.pcap", tmp_path / "any.pcap"
+    with scene(tmp_path, way.serve) as made, way.begin(made):
+        if nat:
+            made.rules(MASQUERADE)
+        with captured(made, "lan0", one_side), captured(made, "any", both_sides), observed(made, records):
+            way.act(made)
+            time.sleep(way.after)
     found = fates(records)
     truth = {stage: {fate} for stage, fate in way.truth.items()}
     record_property("truth", way.truth)
     record_property("live", {stage: sorted(ones) for stage, ones in found.items()})
     assert found == truth, [one for one in records if one["type"] == "outcome"]
-    # a capture of one side knows less, but accuses nobody else
-    for stage, ones in fates(replayed(capture)).items():
-        assert ones <= truth[stage] | {"inconclusive", "ok"}, (stage, ones)
+    # a capture of one side knows less, one of both as much about what is forwarded; neither accuses anybody else
+    for capture in (one_side, both_sides):
+        told = replayed(capture)
+        for stage, ones in fates(told).items():
+            assert ones <= truth[stage] | {"inconclusive", "ok"}, (capture.name, stage, ones)
+        records += told
+    if way.on_the_way:
+        assert fates(told) == truth
     for one in records:
         if one["type"] == "outcome" and one["class"] not in ("ok", "inconclusive"):
-            assert one["name"] == NAME, "nobody else is accused"
+            assert (one["name"], one["src_ip"]) == (NAME, CLIENT), "nobody else is accused"
