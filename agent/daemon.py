@@ -1,4 +1,4 @@
-"""``gateproof run``: audits on a schedule, keeps findings, listens to signals.
+"""``gateproof run``: audits on a schedule, keeps findings, watches traffic beside it, listens to signals.
 
 SIGHUP reads the configuration again (a bad one is refused and the old one stays), SIGTERM and SIGINT end
 cleanly: a running audit is waited for, so that what it found is written.
@@ -22,11 +22,17 @@ from agent.notify import notify, reloading
 from agent.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from agent.config import Settings
+    from agent.model.evidence import Observed
     from agent.model.report import Report
+    from agent.model.vocabulary import Reach
     from agent.packs import Pack
+    from agent.pipeline import Key
+    from agent.supervise import Supervisor
+
+    Steady = Mapping[Key, tuple[Reach, float]]
 
 LOG: Final = logging.getLogger("gateproof")
 JOB: Final = "audit"
@@ -49,14 +55,28 @@ def load_plan(config: Path | None) -> Plan:
     return Plan(settings, select(find_packs(settings.pack_folder), settings.packs))
 
 
-def audit_here(plan: Plan) -> Report:
-    """One audit of the running host."""
+def audit_here(plan: Plan, observed: Observed | None, steady: Steady) -> Report:
+    """One audit of the running host, with what was observed and since when its verdicts stand."""
     from agent.collect import collect
     from agent.host.live import LiveHost
     from agent.pipeline import audit
 
     now = datetime.now(UTC)
-    return audit(collect(LiveHost(), now), plan.packs, plan.settings, now)
+    snapshot = collect(LiveHost(), now)
+    return audit(snapshot, plan.packs, plan.settings, now, observed=observed, steady=steady)
+
+
+def standing(report: Report, before: Steady) -> Steady:
+    """Since when each verdict of a report stands, with what was known before."""
+    from agent.pipeline import verdict_key
+
+    found: dict[Key, tuple[Reach, float]] = {}
+    for one in report.verdicts:
+        key = verdict_key(one)
+        known = before.get(key)
+        same = known is not None and known[0] is one.verdict
+        found[key] = known if known is not None and same else (one.verdict, report.scan.at.timestamp())
+    return found
 
 
 @dataclass(slots=True)
@@ -66,15 +86,19 @@ class Daemon:
     config: Path | None
     store: Store
     plan: Plan
-    audit: Callable[[Plan], Report] = audit_here
+    audit: Callable[[Plan, Observed | None, Steady], Report] = audit_here
     load: Callable[[Path | None], Plan] = load_plan
+    tap: Supervisor | None = None
+    _steady: Steady = field(default_factory=dict)
     _done: asyncio.Event = field(default_factory=asyncio.Event)
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def once(self) -> None:
         """Audit and record; raises what cannot be helped."""
         began = time.monotonic()
-        report = self.audit(self.plan)
+        observed = self.tap.observed(time.time()) if self.tap is not None else None
+        report = self.audit(self.plan, observed, self._steady)
+        self._steady = standing(report, self._steady)
         events = self.store.record(report, report.scan.at)
         counts = {
             kind: sum(event.event == kind for event in events) for kind in ("opened", "changed", "resolved", "reopened")
@@ -100,6 +124,9 @@ class Daemon:
             LOG.info("configuration read again")
         except GateproofError as error:
             LOG.error("configuration refused, the old one stays: %s", error)  # noqa: TRY400 - one line
+        else:
+            if self.tap is not None:
+                self.tap.reload()
         notify("READY=1")
 
     async def serve(self) -> None:
@@ -113,12 +140,25 @@ class Daemon:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._done.set)
         scheduler.start()
+        tapping = asyncio.create_task(self._tapped())
         notify("READY=1")
         await self._done.wait()
         notify("STOPPING=1")
         scheduler.shutdown(wait=False)
+        if self.tap is not None:
+            self.tap.stop()
+        await tapping
         async with self._busy:
             LOG.info("stopped")
+
+    async def _tapped(self) -> None:
+        """The tap beside the audits: whatever goes wrong with it is told, and they go on."""
+        if self.tap is None:
+            return
+        try:
+            await self.tap.run()
+        except Exception:  # the top of a worker
+            LOG.exception("tap: a fault of gateproof itself; not observing any more")
 
     def _trigger(self) -> dict[str, object]:
         schedule = self.plan.settings.schedule
@@ -153,8 +193,13 @@ def run(config: Path | None, state_dir: Path | None, *, once: bool) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="gateproof: %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     plan = load_plan(config)
-    with Store(state_folder(state_dir, plan)) as store:
+    folder = state_folder(state_dir, plan)
+    with Store(folder) as store:
+        from agent.store.evidence import FILE
+        from agent.supervise import Supervisor
+
         daemon = Daemon(config, store, plan)
+        daemon.tap = Supervisor(config, folder / FILE, lambda: daemon.plan.settings.observe)
         if once:
             daemon.once()
         else:

@@ -30,10 +30,10 @@ from agent.snapshot import load
 
 snapshot = load(Path({gateway!r}))
 
-def fake(plan):
+def fake(plan, observed, steady):
     print("auditing", file=sys.stderr, flush=True)
     time.sleep({pause})
-    return audit(snapshot, plan.packs, plan.settings, datetime.now(UTC))
+    return audit(snapshot, plan.packs, plan.settings, datetime.now(UTC), observed=observed, steady=steady)
 
 class Quick(daemon.Daemon):
     def _trigger(self):
@@ -51,7 +51,7 @@ def daemon(folder: Path, pause: float = 0.0) -> Iterator[subprocess.Popen[str]]:
     """A running daemon over the recorded gateway, auditing every second; ended by its id."""
     config = folder / "gateproof.toml"
     if not config.exists():
-        config.write_text("")
+        config.write_text("[observe]\nenabled = false\n")
     script = SCRIPT.format(
         gateway=str(ROOT / "tests" / "gateways" / "egress-allow-list"),
         config=str(config),

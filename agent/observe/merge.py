@@ -66,24 +66,24 @@ def merge(first: Observed, second: Observed) -> Observed:
 
 
 def pruned(observed: Observed, now: float) -> Observed:
-    """What was seen in the last week before ``now``; what bears a later time than that stays."""
-    since = now - WEEK
+    """What was seen in the last week before ``now``; clocks are set back, but not by more than a day."""
+    since, end = now - WEEK, now + DAY
     domains = (
         replace(
             one,
-            addresses=tuple(each for each in one.addresses if each.last >= since),
-            outcomes=tuple(each for each in one.outcomes if each.last >= since),
+            addresses=tuple(each for each in one.addresses if since <= each.last <= end),
+            outcomes=tuple(each for each in one.outcomes if since <= each.last <= end),
         )
         for one in observed.domains
     )
-    begin = min(max(observed.since, since), max(observed.until, now))
+    until = min(max(observed.until, since), end)
     return Observed(
-        since=begin,
-        until=max(observed.until, begin),
+        since=min(max(observed.since, since), until),
+        until=until,
         domains=tuple(one for one in domains if one.addresses or one.outcomes),
-        companions=tuple(one for one in observed.companions if one.last >= since),
-        webhooks=tuple(one for one in observed.webhooks if one.last >= since),
-        days=tuple(one for one in observed.days if (one.number + 1) * DAY > since),
+        companions=tuple(one for one in observed.companions if since <= one.last <= end),
+        webhooks=tuple(one for one in observed.webhooks if since <= one.last <= end),
+        days=tuple(one for one in observed.days if since < (one.number + 1) * DAY <= end + DAY),
     )
 
 

@@ -49,7 +49,8 @@ class Tap:
 
     ``group`` shares the packets with other processes that name the same number. ``tell`` hears what happens to
     interfaces, ``inference`` is told of packets and of their loss; ``zones`` names those of interfaces, by their own
-    name where it does not. The rings are open once it is made; ``clock`` gives seconds that never go back.
+    name where it does not. A ``fixed`` tap stays with the interfaces that it begins with. The rings are open once it is
+    made; ``clock`` gives seconds that never go back.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a tap
@@ -64,10 +65,12 @@ class Tap:
         proxies: Sequence[int] = (),
         inference: Inference | None = None,
         zones: Mapping[str, str] | None = None,
+        fixed: bool = False,
     ) -> None:
         self.dissector = Dissector(live=True, watch=inference)
         self._inference = inference
         self._zones = zones or {}
+        self._fixed = fixed
         self._wanted = tuple(interfaces)
         self._tell = tell
         self._clock = clock
@@ -137,7 +140,8 @@ class Tap:
             if now >= tick:
                 tick = now + TICK
                 self._tell_losses(last)
-                self._look()
+                if not self._fixed:
+                    self._look()
                 yield []
 
     def stop(self) -> None:

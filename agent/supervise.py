@@ -1,0 +1,259 @@
+"""The tap as a process of its own: started, listened to with suspicion, and started again when it ends.
+
+What it hands over is added to what earlier ones did, and kept in ``evidence.json``. Nothing that it does or writes
+takes the daemon down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+import agent
+from agent.errors import GateproofError, StateError
+from agent.observe.keep import save
+from agent.observe.merge import merge, pruned
+from agent.observe.resident import DENIED
+from agent.observe.tap_interfaces import plan
+from agent.observe.tap_text import printable
+from agent.store.evidence import parsed, recovered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from agent.config import Observe
+    from agent.model.evidence import Observed
+
+LOG: Final = logging.getLogger("gateproof")
+LONGEST: Final = 64 << 20
+"""Bytes of one line of the tap's."""
+OFTEN: Final = 5.0
+"""Seconds; evidence that comes earlier after other is not looked at, unless it is the last."""
+WORDS: Final = 20
+"""Messages of one process that are passed on."""
+WORD: Final = 300
+"""Characters of one."""
+FIRST, SLOWEST = 1.0, 300.0
+"""Seconds to wait before a tap that ended is started again, doubled each time."""
+WELL: Final = 60.0
+"""Seconds after which a tap that ended counts as one that worked."""
+LOOK: Final = 5.0
+"""Seconds between two looks at the interfaces."""
+AHEAD: Final = 60.0
+"""Seconds that its clock may be ahead of ours."""
+PATIENCE: Final = 10.0
+"""Seconds that a tap has to end when it is told to."""
+
+
+def command(config: Path | None) -> Sequence[str]:
+    """How a tap is started; never from the folder that somebody happens to be in."""
+    return (sys.executable, "-P", "-m", "agent.observe.resident", str(config or ""), str(os.getpid()))
+
+
+class Supervisor:
+    """Keeps one tap running while the settings want it."""
+
+    def __init__(
+        self,
+        config: Path | None,
+        file: Path,
+        settings: Callable[[], Observe],
+        start: Callable[[Path | None], Sequence[str]] = command,
+    ) -> None:
+        self._config = config
+        self._file = file
+        self._settings = settings
+        self._start = start
+        self._past = recovered(file)
+        self._now: Observed | None = None
+        """What the process that runs has seen."""
+        self._process: asyncio.subprocess.Process | None = None
+        self._wake = asyncio.Event()
+        self._ended = False
+        self._said = ""
+
+    def observed(self, now: float) -> Observed | None:
+        """All evidence of the last week before ``now``; None where there never was any, or nobody wants it."""
+        return self._whole(now) if self._settings().enabled else None
+
+    def _whole(self, now: float) -> Observed | None:
+        both = [one for one in (self._past, self._now) if one is not None]
+        if not both:
+            return None
+        whole = both[0] if len(both) == 1 else merge(*both)
+        return pruned(whole, now)
+
+    async def run(self) -> None:
+        """Start taps until ``stop``."""
+        wait = FIRST
+        while not self._ended:
+            self._wake.clear()
+            if not self._settings().enabled:
+                await self._wake.wait()
+                continue
+            begin = time.monotonic()
+            status = await self._one()
+            if self._wake.is_set():  # it was told to end
+                wait = FIRST
+                continue
+            wait = FIRST if time.monotonic() - begin >= WELL else wait
+            if status == DENIED:
+                LOG.warning("tap: not observing until the configuration is read again")
+                await self._wake.wait()
+                continue
+            LOG.warning("tap: ended with %s; started again in %.0f s", _word(status), wait)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), wait)
+            wait = min(wait * 2, SLOWEST)
+
+    def reload(self) -> None:
+        """Start anew, with the configuration of now."""
+        self._wake.set()
+        self._end()
+
+    def stop(self) -> None:
+        """End the tap and ``run``."""
+        self._ended = True
+        self.reload()
+
+    def _end(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
+
+    async def _one(self) -> int:
+        """One tap, from its beginning to its end; gives its exit status."""
+        places = _places(self._settings().interfaces)
+        folder = str(Path(agent.__file__).parents[1])
+        paths = [folder, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._start(self._config),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                limit=LONGEST,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            )
+        except OSError as error:
+            self._tell(f"cannot be started: {error.strerror}", error=True)
+            return 1
+        self._process = process
+        watching = asyncio.create_task(self._watch(places))
+        ending = asyncio.create_task(self._insist(process))
+        if self._wake.is_set():  # it was told while the process was made
+            self._end()
+        try:
+            await self._listen(process)
+        finally:
+            watching.cancel()
+            ending.cancel()
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+            status = await process.wait()
+            self._process = None
+            await asyncio.to_thread(self._settle)
+        return status
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """Hear it out; raises nothing, whatever it writes."""
+        stream = process.stdout
+        if stream is None:
+            return
+        words, heard, last = 0, float("-inf"), b""
+        while True:
+            try:
+                line = await stream.readline()
+            except ValueError:
+                self._tell(f"wrote a line of more than {LONGEST >> 20} MiB, and is ended", error=True)
+                return
+            if not line:
+                break
+            if line.startswith(b'{"schema"'):
+                last = line
+                if time.monotonic() - heard >= OFTEN:
+                    heard, last = time.monotonic(), b""
+                    await asyncio.to_thread(self._take, line)
+            elif words < WORDS:
+                words += 1
+                self._hear(line)
+        with suppress(TimeoutError):
+            # it has closed its output: it is ending, or it is not what it should be
+            await asyncio.wait_for(process.wait(), PATIENCE)
+        if last:
+            await asyncio.to_thread(self._take, last)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            found = parsed(line, "the tap's evidence")
+            if found.until > time.time() + AHEAD:
+                self._tell("its evidence is of the future, and is left out", error=True)
+                return
+            self._now = found
+            whole = self._whole(time.time())
+            if whole is not None:
+                save(whole, self._file)
+        except StateError as error:
+            self._tell(str(error), error=True)
+
+    def _settle(self) -> None:
+        """What it has seen belongs to the past."""
+        self._past, self._now = self._whole(time.time()), None
+
+    def _hear(self, line: bytes) -> None:
+        try:
+            word: Any = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            word = None
+        for kind in ("tell", "error"):
+            if isinstance(word, dict) and isinstance(word.get(kind), str):
+                self._tell(word[kind], error=kind == "error")
+                return
+        self._tell("wrote what is neither evidence nor a message", error=True)
+
+    def _tell(self, text: str, *, error: bool = False) -> None:
+        """Pass a message on; what stops it again and again is said once."""
+        text = printable(text)[:WORD]
+        if not error:
+            LOG.info("tap: %s", text)
+        elif text != self._said:
+            self._said = text
+            LOG.error("tap: %s", text)
+
+    async def _watch(self, places: object) -> None:
+        """Start anew when interfaces came, went, or play another part."""
+        while True:
+            await asyncio.sleep(LOOK)
+            now = await asyncio.to_thread(_places, self._settings().interfaces)
+            if now is not None and now != places:
+                LOG.info("tap: the interfaces are others now, started anew")
+                self.reload()
+                return
+
+    async def _insist(self, process: asyncio.subprocess.Process) -> None:
+        """Kill it where it does not end when it is told to."""
+        await self._wake.wait()
+        await asyncio.sleep(PATIENCE)
+        with suppress(ProcessLookupError):
+            process.kill()
+
+
+def _places(interfaces: Sequence[str]) -> object:
+    """What a tap would watch now; None for nothing."""
+    try:
+        return plan(interfaces)
+    except (GateproofError, OSError):
+        return None
+
+
+def _word(status: int) -> str:
+    return f"status {status}" if status >= 0 else signal.Signals(-status).name
