@@ -15,6 +15,7 @@ from agent.model.outcome import Outcome
 from agent.observe import outcome_records
 from agent.observe.records import line
 from agent.observe.replay import Replay
+from agent.observe.replay_shared import SharedReplay, pays
 from agent.observe.summary import Summary
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Reading:
         # most captures name nothing that a pack requires: whether it is worth the while shows from their records
         self.twice = self._path is not None and not arguments.evidence
         self.replay = self._begun(None)
+        self._shared: SharedReplay | None = None
 
     def records(self) -> Iterator[bytes]:
         """Records of observations and outcomes, many in one piece."""
@@ -49,12 +51,23 @@ class Reading:
             yield from _blocks(self.everything())
             return
         mentioned = False
-        for block in _blocks(self.replay):
+        for block in self._observations():
             mentioned = mentioned or self.captured.mentioned(block)
             yield block
         if mentioned:
             self._file.seek(0)
             yield from _blocks(one for one in self.everything() if isinstance(one, Outcome))
+
+    def _observations(self) -> Iterator[bytes]:
+        if self._live and self._path is not None and self._size is not None and pays(self._path, self._size):
+            self._shared = SharedReplay(self._path)
+            return self._shared.blocks()
+        return _blocks(self.replay)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the capture ended within a frame."""
+        return self.replay.truncated or (self._shared is not None and self._shared.truncated)
 
     def everything(self) -> Iterator[Observation | Outcome]:
         """Observations and outcomes in the order of time."""
@@ -77,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
                 output.write("".join(f"{one}\n" for one in _table(reading)).encode())
         except Malformed as error:
             raise UsageError(f"{called(arguments.capture)}: {error}") from error
-        if reading.replay.capture.truncated:
+        if reading.truncated:
             sys.stderr.write(f"gateproof: {called(arguments.capture)} ends within a frame; what was whole was read\n")
         reading.captured.save()
     return 0

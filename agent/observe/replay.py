@@ -41,6 +41,12 @@ class Replay:
         self._inference = inference
         self._path = path
         self._live = live
+        self._offline: Offline | None = None
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the capture ended within a frame."""
+        return self.capture.truncated or (self._offline is not None and self._offline.truncated)
 
     def __iter__(self) -> Iterator[Observation]:
         take = self.dissector.take
@@ -71,6 +77,7 @@ class Replay:
                 offline = Offline(self._path)
             except PcapError:  # compressed, or with several link types
                 return self._filtered()
+            self._offline = offline
             return offline.frames(expression(offline.link_type))
         return self._filtered()
 
