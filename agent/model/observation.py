@@ -45,7 +45,8 @@ class Dns:
 
     event: str
     """``query`` or ``response``."""
-    id: int
+    id: int | None
+    """None where a log does not say it, as with the flags."""
     qname: str | None
     qtype: str | None
     """The mnemonic of the type, or its bare number."""
@@ -54,12 +55,12 @@ class Dns:
     """Of responses: the mnemonic of the four bits in the header, or their number."""
     extended_rcode: int | None
     """With the eight bits of the OPT record, where they are not zero."""
-    aa: bool
-    tc: bool
-    rd: bool
-    ra: bool
-    ad: bool
-    cd: bool
+    aa: bool | None
+    tc: bool | None
+    rd: bool | None
+    ra: bool | None
+    ad: bool | None
+    cd: bool | None
     answers: tuple[ResourceRecord, ...]
     cname_chain: tuple[str, ...]
     """The names from the question to the owner of the last answers; empty without aliases."""
@@ -223,12 +224,46 @@ class Reset:
     ack_flag: bool
 
 
+# ---- what only logs say ----
+
+
+@record
+class TlsLog:
+    """A TLS connection as a log sums it up, both sides in one; what the log does not say is None or empty."""
+
+    sni: str | None
+    version: str | None = None
+    """The negotiated one."""
+    alpn: tuple[str, ...] = ()
+    ja3: str | None = None
+    ja4: str | None = None
+    established: bool | None = None
+    """Whether the handshake came to its end."""
+
+
+@record
+class QuicLog(TlsLog):
+    """A QUIC connection likewise; ``version`` is that of QUIC."""
+
+
+@record
+class FirewallLog:
+    """A packet that a firewall or an inspecting engine wrote to its log."""
+
+    prefix: str
+    """What the rule writes in front, or the text of the signature."""
+    in_iface: str | None
+    out_iface: str | None
+    action: str | None
+    """``drop``, ``reject``, ``block`` (one of both) or ``accept``, where the log says so in words."""
+
+
 # ---- where and when ----
 
 
 Message = (
     Dns | ClientHello | ServerHello | CertificateChain | Alert | QuicHello | QuicPacket | HttpRequest | HttpResponse
-    | IcmpError | Reset
+    | IcmpError | Reset | TlsLog | QuicLog | FirewallLog
 )  # fmt: skip
 
 
@@ -250,6 +285,7 @@ class Observation:
     """Seconds since 1970 of that packet."""
     src_ip: str
     dest_ip: str
+    """Empty where a log does not say an address."""
     src_port: int | None
     dest_port: int | None
     transport: str | None
@@ -261,3 +297,5 @@ class Observation:
     """Likewise: ``gre``, ``vxlan``."""
     via: Via | None = None
     iface: str | None = None
+    sensor: str | None = None
+    """The kind of log that tells of it (``squid``, ``eve``); None where it was seen on the wire."""

@@ -19,6 +19,7 @@ from agent.model.observation import (
     CertificateChain,
     ClientHello,
     Dns,
+    FirewallLog,
     HttpRequest,
     HttpResponse,
     IcmpError,
@@ -27,6 +28,7 @@ from agent.model.observation import (
     Reset,
     ResourceRecord,
     ServerHello,
+    TlsLog,
     Via,
 )
 from agent.model.record import record
@@ -150,14 +152,19 @@ def shortened(observation: Observation, mask: Mask, tie: Tie | None) -> Observat
     message = observation.message
     source, target = observation.src_ip, observation.dest_ip
     if tie is not None:
-        source, target = (one if one == tie.server else mask(one) for one in (source, target))
-    elif isinstance(message, ClientHello | QuicHello | HttpRequest) or _asks(message):
-        source = mask(source)
+        source, target = (one if one == tie.server else _masked(one, mask) for one in (source, target))
+    elif isinstance(message, ClientHello | QuicHello | HttpRequest | TlsLog) or _asks(message):
+        source = _masked(source, mask)
     elif isinstance(message, Dns | ServerHello | CertificateChain | HttpResponse):
-        target = mask(target)
+        target = _masked(target, mask)
     else:
-        source, target = mask(source), mask(target)
+        source, target = _masked(source, mask), _masked(target, mask)
     return replace(observation, src_ip=source, dest_ip=target, message=_quoted(message, mask, tie))
+
+
+def _masked(address: str, mask: Mask) -> str:
+    """An address masked; logs need not say one."""
+    return mask(address) if address else ""
 
 
 def _asks(message: Message) -> bool:
@@ -186,6 +193,9 @@ def _message(message: Message, via: Via | None, names: Names, tie: Tie | None) -
             if not names.cover(message.sni):
                 return None
             return replace(message, alpn=_alpn(message.alpn), dcid="", scid="")
+        case TlsLog():
+            # only names speak here: what else is logged belongs to no connection that could be remembered
+            return replace(message, alpn=_alpn(message.alpn)) if names.cover(message.sni) else None
         case HttpRequest():
             return _request(message, names)
     if tie is None:
@@ -200,6 +210,8 @@ def _message(message: Message, via: Via | None, names: Names, tie: Tie | None) -
             return replace(message, dcid="", scid="")
         case HttpResponse():
             return _response(message, names)
+        case FirewallLog():
+            return replace(message, prefix=HIDDEN)
         case Alert() | Reset() | IcmpError():
             return message
     return None
@@ -268,7 +280,7 @@ class Flows:
         one = (observation.src_ip, observation.src_port)
         other = (observation.dest_ip, observation.dest_port)
         transport = observation.transport
-        if isinstance(message, ClientHello | QuicHello | HttpRequest):
+        if isinstance(message, ClientHello | QuicHello | HttpRequest | TlsLog):
             return self._learn((*one, *other, transport), _asked(message, observation.via))
         if isinstance(message, IcmpError):
             transport = {6: "tcp", 17: "udp"}.get(message.orig_proto or 0)
@@ -293,7 +305,7 @@ class Flows:
         return Tie(name, key[2])
 
 
-def _asked(message: ClientHello | QuicHello | HttpRequest, via: Via | None) -> str | None:
+def _asked(message: ClientHello | QuicHello | HttpRequest | TlsLog, via: Via | None) -> str | None:
     if isinstance(message, HttpRequest):
         return message.connect_host or message.host
     return message.sni or (via.connect_host if via is not None else None)

@@ -107,7 +107,7 @@ class Questions:
         self._open: Recent[Key, Question] = Recent(OPEN)
         self._settling: Recent[tuple[Key, int | None, int], Question] = Recent(OPEN)
         """Answered, not yet judged, and asked again meanwhile; by each port and id."""
-        self._others: Recent[tuple[str, int | None, str, int], float] = Recent(OPEN)
+        self._others: Recent[tuple[str, int | None, str, int | None], float] = Recent(OPEN)
         self._resolvers: Recent[str, Resolver] = Recent(RESOLVERS)
 
     def open(self) -> list[Question]:
@@ -133,6 +133,8 @@ class Questions:
         self, seen: Observation, message: Dns, packet: Packet, requirement: Requirement | None, zone: str | None
     ) -> Question | None:
         """Take a message; give the question that it answers."""
+        if message.id is None:  # a log's: without a packet there is nothing to compare
+            return None
         if message.event == "query":
             if self._crossings.is_image(mark_of_question(packet.destination, message.id), seen.timestamp, packet.ttl):
                 return None
@@ -158,14 +160,14 @@ class Questions:
         key = (seen.src_ip, seen.dest_ip, message.qname or "", message.qtype or "")
         question = self._open.get(key)
         if question is None or question.answers:
-            if question is not None and _is_echo(question, message.id, seen.src_port, seen.timestamp):
+            if question is not None and _is_echo(question, message.id or 0, seen.src_port, seen.timestamp):
                 return
             if question is not None:
                 for one in question.by_id:
                     self._settling.put((key, *one), question)
             question = Question(seen.timestamp, key, requirement, zone)
             self._open.put(key, question)
-        number = (seen.src_port, message.id)
+        number = (seen.src_port, message.id or 0)
         sent = question.by_id.get(number)
         if sent is not None and seen.timestamp - sent.at < COPY and packet.ttl < sent.ttl:
             question.crossed = True
@@ -180,7 +182,7 @@ class Questions:
 
     def _answer(self, seen: Observation, message: Dns, packet: Packet) -> Question | None:
         key = (seen.dest_ip, seen.src_ip, message.qname or "", message.qtype or "")
-        number = (seen.dest_port, message.id)
+        number = (seen.dest_port, message.id or 0)
         question = self._open.get(key)
         if question is None or number not in question.by_id:
             question = self._settling.get((key, *number))

@@ -11,14 +11,17 @@ from agent.model.observation import (
     CertificateChain,
     ClientHello,
     Dns,
+    FirewallLog,
     HttpRequest,
     HttpResponse,
     IcmpError,
     Observation,
     QuicHello,
+    QuicLog,
     QuicPacket,
     Reset,
     ServerHello,
+    TlsLog,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +39,9 @@ KINDS: Final[dict[type[Message], tuple[str, str | None]]] = {
     HttpResponse: ("http", "response"),
     IcmpError: ("icmp", None),
     Reset: ("tcp", "rst"),
+    TlsLog: ("tls", "logged"),
+    QuicLog: ("quic", "logged"),
+    FirewallLog: ("firewall", "logged"),
 }
 """``type`` and ``event`` of each message; without an event the message itself tells."""
 
@@ -60,6 +66,8 @@ def line(observation: Observation) -> bytes:
         head["tunnel"] = observation.tunnel
     if observation.iface is not None:
         head["iface"] = observation.iface
+    if observation.sensor is not None:
+        head["sensor"] = observation.sensor
     if observation.via is not None and isinstance(message, ClientHello):
         head["via"] = observation.via.how
         if observation.via.connect_host is not None:

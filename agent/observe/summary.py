@@ -9,11 +9,14 @@ from agent.model.observation import (
     Alert,
     ClientHello,
     Dns,
+    FirewallLog,
     HttpRequest,
     HttpResponse,
     IcmpError,
     QuicHello,
+    QuicLog,
     Reset,
+    TlsLog,
 )
 from agent.observe.records import KINDS
 
@@ -63,10 +66,10 @@ class Summary:
         sort = ""
         if isinstance(message, Dns) and message.event == "query":
             sort, name = "asked for by DNS", message.qname
-        elif isinstance(message, ClientHello):
-            sort, name = "in TLS", message.sni
-        elif isinstance(message, QuicHello):
+        elif isinstance(message, QuicHello | QuicLog):
             sort, name = "in QUIC", message.sni
+        elif isinstance(message, ClientHello | TlsLog):
+            sort, name = "in TLS", message.sni
         elif isinstance(message, HttpRequest):
             sort, name = "in HTTP", message.host
         if name is not None and ((sort, name) in self.names or len(self.names) < KEPT):
@@ -84,6 +87,8 @@ class Summary:
             self.troubles[f"ICMP unreachable, type {message.icmp_type} code {message.icmp_code}"] += 1
         elif isinstance(message, Reset):
             self.troubles["TCP resets"] += 1
+        elif isinstance(message, FirewallLog) and message.action not in (None, "accept"):
+            self.troubles[f"firewall {message.action}"] += 1
 
     def lines(self) -> Iterator[str]:
         """The table, line by line."""

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from agent.model.evidence import LIKELY, SLOT, SURE, Address, Domain, Fared, Observed, Slot, Webhook, is_recent
-from agent.model.observation import ClientHello, Dns, HttpRequest, HttpResponse, QuicHello
+from agent.model.observation import ClientHello, Dns, HttpRequest, HttpResponse, QuicHello, TlsLog
 from agent.model.outcome import PASSED, Clue, Fate, OutcomeStage
 from agent.model.public import PUBLIC
 from agent.observe.merge import ADDRESSES, OUTCOMES, PORTS, WEEK, sort
@@ -132,14 +132,15 @@ class Tally:
         if not 0 <= at <= LAST:
             return
         self.tick(at)
-        self._visible.add(observation)
-        if self._companions is not None:
+        if observation.sensor is None:  # a log may tell of what was seen on the wire as well: that counts once
+            self._visible.add(observation)
+        if self._companions is not None and observation.sensor is None:
             self._companions.add(observation)
         message = observation.message
         if isinstance(message, Dns):
             if message.event == "response" and message.answers:
                 self._answer(message, at)
-        elif isinstance(message, ClientHello | QuicHello):
+        elif isinstance(message, ClientHello | QuicHello | TlsLog):
             if observation.via is None and (need := self._find(message.sni)) is not None:
                 place = self._place(need.pack, need.pattern, observation.dest_ip, at)
                 self._port(place, f"{observation.transport}/{observation.dest_port}")

@@ -10,13 +10,16 @@ from agent.model.observation import (
     CertificateChain,
     ClientHello,
     Dns,
+    FirewallLog,
     HttpRequest,
     HttpResponse,
     IcmpError,
     QuicHello,
+    QuicLog,
     QuicPacket,
     Reset,
     ServerHello,
+    TlsLog,
 )
 
 if TYPE_CHECKING:
@@ -80,3 +83,12 @@ def said(message: Message) -> tuple[str, str | None]:
             return f"ICMP {message.event.replace('_', ' ')} {message.icmp_type}/{message.icmp_code}", None
         case Reset():
             return "TCP reset", None
+        case TlsLog() | FirewallLog():
+            return _logged(message)
+
+
+def _logged(message: TlsLog | FirewallLog) -> tuple[str, str | None]:
+    if isinstance(message, FirewallLog):
+        return f"firewall {message.action or 'logged'} {message.prefix}".rstrip(), None
+    kind = "QUIC" if isinstance(message, QuicLog) else "TLS"
+    return f"{kind} logged {message.version or ''}".rstrip(), message.sni
