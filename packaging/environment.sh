@@ -48,6 +48,9 @@ install_locked() {
 
 install_project() {
     say "Installing gateproof"
+    if [ -z "${GATEPROOF_PURE:-}" ] && command -v cc >/dev/null 2>&1; then
+        say "(its decoders are compiled: half a minute, once; GATEPROOF_PURE=1 leaves that out)"
+    fi
     "$environment/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation \
         --force-reinstall "$root" || fail "pip could not install gateproof"
 }

@@ -48,13 +48,43 @@ def test_locks_have_hashes_and_no_address(lock: str) -> None:
 def test_the_wheel_holds_code_rules_and_packs(tmp_path: Path) -> None:
     copy = tmp_path / "source"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "tests", "__pycache__"))
-    argv = (sys.executable, "-m", "hatchling", "build", "-t", "wheel")
-    subprocess.run(argv, cwd=copy, check=True, capture_output=True)
-    (wheel,) = (copy / "dist").glob("*.whl")
+    wheel = _wheel(copy, GATEPROOF_PURE="1")
     names = set(zipfile.ZipFile(wheel).namelist())
+    assert wheel.name.endswith("-py3-none-any.whl")
     assert {"agent/cli/__init__.py", "agent/py.typed", "rules/packs/livechat.yaml"} <= names
     assert "rules/practices/web_filtered_by_ip.py" in names
     assert agent.__version__ in wheel.name
+
+
+def _wheel(copy: Path, **more: str) -> Path:
+    argv = (sys.executable, "-m", "hatchling", "build", "-t", "wheel")
+    subprocess.run(argv, cwd=copy, check=True, capture_output=True, env={**os.environ, **more})
+    (wheel,) = (copy / "dist").glob("*.whl")
+    return wheel
+
+
+@pytest.mark.skipif(
+    subprocess.run((sys.executable, PACKAGING / "compile.py", "--missing"), check=False, capture_output=True).returncode
+    != 0,
+    reason="needs a C compiler, the headers of Python and mypyc",
+)
+def test_the_wheel_holds_compiled_decoders(tmp_path: Path) -> None:
+    copy, installed = tmp_path / "source", tmp_path / "installed"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "tests", "__pycache__"))
+    wheel = _wheel(copy)
+    assert not wheel.name.endswith("-any.whl")
+    zipfile.ZipFile(wheel).extractall(installed)
+    assert (installed / "agent" / "wire" / "dns.py").exists(), "the source is there as well"
+    code = "import agent.wire.dns as it; assert it.__file__.endswith('.so'), it.__file__; it.decode(bytes(12))"
+    subprocess.run((sys.executable, "-c", code), cwd=installed, check=True)
+
+
+def test_without_a_compiler_it_is_said_what_is_missing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        (sys.executable, PACKAGING / "compile.py", "--missing"),
+        check=False, capture_output=True, text=True, env={**os.environ, "PATH": str(tmp_path)},
+    )  # fmt: skip
+    assert (done.returncode, "C compiler" in done.stdout) == (1, True)
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
