@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.model.vocabulary import Severity
-from agent.practice import Case, Hit, Rule
+from agent.practice import Case, Hit, Rule, Sight
+from agent.practice.seen import moment
 from agent.practice.webhooks import calls
 
 if TYPE_CHECKING:
@@ -29,7 +30,26 @@ def find(case: Case) -> Iterator[Hit]:
                 tool=call.proxy.kind,
                 pack=call.pack,
                 key=f"{call.agent} {call.source.text}",
+                seen=_answers(case, call.pack, call.agent),
             )
+
+
+def _answers(case: Case, pack: str, agent: str) -> tuple[Sight, ...]:
+    """How calls of this User-Agent were answered, where somebody watched: it is no finding by itself."""
+    return tuple(
+        Sight(
+            one.last,
+            (
+                ("user_agent", one.agent),
+                ("count", one.count),
+                ("answers", {str(status): count for status, count in one.statuses}),
+                ("first", moment(one.first)),
+                ("last", moment(one.last)),
+            ),
+        )
+        for one in (case.observed.webhooks if case.observed is not None else ())
+        if (one.pack, one.agent) == (pack, agent)
+    )
 
 
 RULE = Rule("webhook-blocked-by-user-agent", "Webhooks are refused by their User-Agent", Severity.HIGH, find)

@@ -9,6 +9,7 @@ import pytest
 
 from agent.firewalls.owners import Owners
 from agent.judge.verdicts import judge
+from agent.model.evidence import Observed, Webhook
 from agent.model.naming import Mistake
 from agent.model.network import Listener
 from agent.model.proxy import (
@@ -151,7 +152,19 @@ def test_webhooks_that_are_refused_by_their_user_agent() -> None:
     (hit,) = webhook_blocked_by_user_agent.find(refusing)
     assert "LiveChat webhook/1.0" in hit.summary
     assert hit.sources == (LINE,)
+    assert hit.seen == ()
     assert not list(webhook_trusted_by_user_agent.find(refusing))
+
+
+def test_how_webhooks_were_answered_speaks_for_it() -> None:
+    calls = Webhook(pack="p", agent="LiveChat webhook/1.0", first=1.0, last=2.0, count=3, statuses=((403, 3),))
+    other = Webhook(pack="p", agent="chatbot/1.0", first=1.0, last=2.0, count=9)
+    seen = replace(
+        case(Form.HTTP, stage(rule(WEBHOOK, DENIED))), observed=Observed(since=0.0, until=3.0, webhooks=(other, calls))
+    )
+    (hit,) = webhook_blocked_by_user_agent.find(seen)
+    (sight,) = hit.seen
+    assert dict(sight.data)["answers"] == {"403": 3}
 
 
 def test_webhooks_that_are_trusted_for_their_user_agent() -> None:
