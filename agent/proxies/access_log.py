@@ -165,7 +165,7 @@ def _times(facts: Mapping[str, str], clock: Clock, at: float | None) -> tuple[fl
     known = [
         _float(facts["epoch"] + "." + facts.get("millis", "0")) if "epoch" in facts else None,
         _float(facts["epoch_whole"]) if "epoch_whole" in facts else None,
-        clock.common(facts["time"]) if "time" in facts else None,
+        clock.common(facts["time"]) + (number(facts.get("millis")) or 0) / 1000 if "time" in facts else None,
         clock.iso(facts["iso"]) if "iso" in facts else None,
         at,
     ]
@@ -199,7 +199,7 @@ def _request(facts: Mapping[str, str]) -> tuple[str, str, str]:
         url, _, version = rest.rpartition(" ") if " HTTP/" in rest else (rest, "", "")
     if not _METHOD.fullmatch(method) or not url:
         return "", "", ""
-    return method, url, version if "/" in version or not version else f"HTTP/{version}"
+    return method, url, version.removeprefix("HTTP/")
 
 
 def _authority(text: str | None) -> tuple[str | None, int | None]:

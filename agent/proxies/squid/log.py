@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 KIND: Final = "squid"
 TEXTS: Final = {
     "squid": "%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt",
-    "common": '%>a %[ui %[un [%tl] "%rm %ru HTTP/%rv" %>Hs %<st %Ss:%Sh',
-    "combined": '%>a %[ui %[un [%tl] "%rm %ru HTTP/%rv" %>Hs %<st "%{Referer}>h" "%{User-Agent}>h" %Ss:%Sh',
+    "common": '%>a %[ui %[un [%tl] "%rm %ru %rv" %>Hs %<st %Ss:%Sh',
+    "combined": '%>a %[ui %[un [%tl] "%rm %ru %rv" %>Hs %<st "%{Referer}>h" "%{User-Agent}>h" %Ss:%Sh',
 }
-"""Layouts that every Squid knows by name."""
+"""Layouts that every Squid knows by name; of a request that was none the version is not one of HTTP."""
 _FIELDS: Final = {
     "ts": "epoch", "tu": "millis", "tr": "elapsed_ms", "tl": "time", "tg": "time",
     ">a": "client", ">p": "client_port", "<a": "server", "<p": "server_port",
@@ -33,6 +33,9 @@ _FIELDS: Final = {
     "tls::>negotiated_version": "tls",
 }  # fmt: skip
 _HEADERS: Final = {"user-agent": "agent", "host": "host"}
+_UNZONED: Final = "%d/%b/%Y:%H:%M:%S"
+_ZONED: Final = _UNZONED + " %z"
+"""Forms of times that are understood of those that one can choose."""
 _CODE: Final = re.compile(
     r"%(?:(?P<percent>%)|[\"\[#'/\\]?(?P<width>-?\d*)(?:\.\d+)?(?:\{(?P<argument>[^}]*)\})?"
     r"(?P<code>(?:[a-z]+::)?[<>]?(?:[a-z]+_[a-z_]+|[A-Za-z]{1,2}(?![a-z])|[A-Za-z]+))(?:\{(?P<last>[^}]*)\})?)"
@@ -64,12 +67,13 @@ def _parts(text: str) -> Iterator[Field | str]:
             yield "%"
             continue
         code = found["code"].removeprefix("http::")
-        argument = (found["argument"] or found["last"] or "").lower()
-        field = _HEADERS.get(argument) if code in (">h", ">ha") else _FIELDS.get(code)
-        # a time in a form of one's own is not understood
-        if code in ("tl", "tg") and argument:
+        argument = found["argument"] or found["last"] or ""
+        field = _HEADERS.get(argument.lower()) if code in (">h", ">ha") else _FIELDS.get(code)
+        is_time = code in ("tl", "tg")
+        if is_time and argument and not (argument == _ZONED or (code == "tl" and argument == _UNZONED)):
             field = None
-        yield Field(field, padded=bool(found["width"].strip("0-")), spaced=code in ("tl", "tg"))
+        spaced = " " in argument if argument else is_time
+        yield Field(field, padded=bool(found["width"].strip("0-")), spaced=is_time and spaced)
     yield text[at:]
 
 
