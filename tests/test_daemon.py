@@ -9,16 +9,26 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.config import Settings
+from agent.daemon import standing
+from agent.model.vocabulary import Reach
+from agent.packs import find_packs, select
+from agent.pipeline import audit
+from agent.snapshot import load
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
+GATEWAY = ROOT / "tests" / "gateways" / "egress-allow-list"
 PATIENCE = 30
 SCRIPT = """
 import sys, time
@@ -117,3 +127,15 @@ def test_a_kill_loses_no_event_and_makes_none_twice(tmp_path: Path, seed: int) -
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert {event["event"] for event in events} == {"opened"}
     assert len({event["finding"]["uid"] for event in events}) == len(events) == 17
+
+
+def test_a_verdict_stands_since_it_was_first_what_it_is() -> None:
+    packs = select(find_packs(Path("/nonexistent")), ())
+    first, second = (audit(load(GATEWAY), packs, Settings(), datetime(2026, 11, day, tzinfo=UTC)) for day in (23, 24))
+    before = standing(first, {})
+    assert {at for _, at in before.values()} == {first.scan.at.timestamp()}
+    assert standing(second, before) == before
+    changed = replace(second, verdicts=[replace(one, verdict=Reach.UNKNOWN) for one in second.verdicts])
+    after = standing(changed, before)
+    assert {at for _, at in after.values()} == {second.scan.at.timestamp()}
+    assert standing(replace(second, verdicts=[]), after) == {}

@@ -150,7 +150,8 @@ def test_nothing_that_it_writes_counts_but_evidence(
 def test_a_flood_of_words_is_cut_off(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     script = COUNTED + """for n in range(5000): say('{"tell": "again"}')"""
     supervised(tmp_path, script, until=lambda _: runs(tmp_path) >= 2)
-    assert caplog.text.count("again") <= 40
+    # each start after an end says "again" too
+    assert caplog.text.count("tap: again") <= 20 * runs(tmp_path)
 
 
 def test_it_is_off_where_the_settings_say_so_and_comes_with_a_reload(tmp_path: Path) -> None:

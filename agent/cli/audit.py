@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from agent.model.report import Report
 
 OK, FINDINGS, TROUBLE = 0, 1, 2
+APART: Final = 86_400
+"""Seconds between evidence and an audit that are said."""
 NO_RULES: Final = frozenset({"ipset.txt"})
 """Listings of packet filters that say nothing without the rules that use them."""
 _HELD: Final[list[object]] = []
@@ -39,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     recorded = arguments.snapshot or arguments.ruleset
     _HELD.clear()
     now = snapshot.taken_at if recorded else datetime.now(UTC)
-    report = audit(snapshot, packs, settings, now, _HELD, _observed(arguments))
+    report = audit(snapshot, packs, settings, now, _HELD, _observed(arguments, now))
     write(renderer(arguments.format)(report, screen_for(arguments.output)), arguments.output)
     if reason := _unaudited(report, snapshot):
         files = f"{', '.join(arguments.ruleset)}: " if arguments.ruleset else ""
@@ -48,12 +50,17 @@ def run(arguments: argparse.Namespace) -> int:
     return FINDINGS if any(one.status == "open" and one.severity.rank >= limit.rank for one in report.findings) else OK
 
 
-def _observed(arguments: argparse.Namespace) -> Observed | None:
+def _observed(arguments: argparse.Namespace, now: datetime) -> Observed | None:
+    """The evidence of a file; said where it is of another time than what is audited."""
     if not arguments.evidence:
         return None
     from agent.store import evidence  # noqa: PLC0415 - what checks it takes longer to load than an audit
 
-    return evidence.load(Path(arguments.evidence))
+    found = evidence.load(Path(arguments.evidence))
+    if abs(now.timestamp() - found.until) > APART:
+        until = datetime.fromtimestamp(int(found.until), UTC)
+        sys.stderr.write(f"gateproof: {arguments.evidence} ends {until:%Y-%m-%d %H:%M} UTC: it may no longer hold\n")
+    return found
 
 
 def _unaudited(report: Report, snapshot: Snapshot) -> str:

@@ -28,7 +28,9 @@ LIKELY, SURE = 0.7, 0.9
 Time = Annotated[float, Limits(ge=0, le=253_402_300_799)]
 Count = Annotated[int, Limits(ge=0, le=1 << 53)]
 Name = Annotated[str, Limits(min_length=1, max_length=260)]
-Word = Annotated[str, Limits(min_length=1, max_length=100)]
+Word = Annotated[str, Limits(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]{1,64}$")]
+"""Nothing that steers a terminal."""
+Port = Annotated[str, Limits(pattern=r"^(tcp|udp)(/[0-9]{1,5})?$")]
 
 
 @record(kw_only=True)
@@ -43,7 +45,7 @@ class Address:
     """Answers that named it, and connections that were made to it."""
     answered: bool
     """Whether a DNS answer named it; else only a client said that the domain is there."""
-    ports: tuple[Word, ...] = ()
+    ports: tuple[Port, ...] = ()
     """``tcp/443``: where clients connected to."""
     passed: Count = 0
     """Connections to it that reached something."""
@@ -81,10 +83,10 @@ class Fared:
     """Where the clients are; None where that is not known."""
     stage: OutcomeStage
     fate: Fate
-    port: Word
+    port: Port
     """``tcp/443``: of the resolver, the server or the proxy that was asked."""
     family: Literal[4, 6]
-    road: Annotated[str, Limits(min_length=1, max_length=100)]
+    road: Annotated[str, Limits(pattern=r"^(direct|proxy:[0-9a-z.:\[\]]{1,60})$")]
     """``direct``, or ``proxy:<address:port>`` where what was asked has no public address."""
     count: Count
     first: Time

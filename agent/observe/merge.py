@@ -32,6 +32,8 @@ OUTCOMES: Final = 512
 """Likewise, sorts of outcomes."""
 COMPANIONS: Final = 1024
 WEBHOOKS: Final = 256
+ALL_ADDRESSES, ALL_OUTCOMES, FEWEST = 16_384, 2_048, 32
+"""Of all domains together: each has its share, and so many at least."""
 PORTS: Final = 8
 """Of one address."""
 
@@ -47,11 +49,12 @@ def merge(first: Observed, second: Observed) -> Observed:
         (*first.companions, *second.companions), lambda one: (one.pack, one.pattern, one.name)
     ).values()
     webhooks = _grouped((*first.webhooks, *second.webhooks), lambda one: (one.pack, one.agent)).values()
+    addresses, outcomes = share(ADDRESSES, ALL_ADDRESSES, len(domains)), share(OUTCOMES, ALL_OUTCOMES, len(domains))
     days = _grouped((*first.days, *second.days), lambda one: one.number)
     return Observed(
         since=min(first.since, second.since),
         until=max(first.until, second.until),
-        domains=tuple(_domain(*key, some) for key, some in domains.items()),
+        domains=tuple(_domain(*key, some, addresses, outcomes) for key, some in domains.items()),
         companions=_latest(map(_companion, companions), COMPANIONS, lambda one: (one.pack, one.pattern, one.name)),
         webhooks=_latest(map(_webhook, webhooks), WEBHOOKS, lambda one: (one.pack, one.agent)),
         days=tuple(
@@ -101,14 +104,19 @@ def _latest(some: Iterable[Dated], most: int, key: Callable[[Dated], tuple[str, 
     return tuple(sorted(kept, key=key))
 
 
-def _domain(pack: str, pattern: str, some: Sequence[Domain]) -> Domain:
+def share(most: int, together: int, domains: int) -> int:
+    """How many of something one of so many domains may have."""
+    return min(most, max(together // max(domains, 1), FEWEST))
+
+
+def _domain(pack: str, pattern: str, some: Sequence[Domain], most: int, ends: int) -> Domain:
     addresses = _grouped(chain.from_iterable(one.addresses for one in some), lambda one: one.address)
     outcomes = _grouped(chain.from_iterable(one.outcomes for one in some), sort)
     return Domain(
         pack=pack,
         pattern=pattern,
-        addresses=_latest(map(_address, addresses.values()), ADDRESSES, lambda one: (one.address,)),
-        outcomes=_latest(map(_fared, outcomes.values()), OUTCOMES, sort),
+        addresses=_latest(map(_address, addresses.values()), most, lambda one: (one.address,)),
+        outcomes=_latest(map(_fared, outcomes.values()), ends, sort),
     )
 
 

@@ -13,7 +13,7 @@ from agent.model.evidence import LIKELY, SLOT, SURE, Address, Domain, Fared, Obs
 from agent.model.observation import ClientHello, Dns, HttpRequest, HttpResponse, QuicHello, TlsLog
 from agent.model.outcome import PASSED, Clue, Fate, OutcomeStage
 from agent.model.public import PUBLIC
-from agent.observe.merge import ADDRESSES, OUTCOMES, PORTS, WEEK, sort
+from agent.observe.merge import ADDRESSES, ALL_ADDRESSES, ALL_OUTCOMES, OUTCOMES, PORTS, WEEK, share, sort
 from agent.observe.privacy import Names
 from agent.observe.recent import Recent
 from agent.observe.required import required
@@ -98,6 +98,7 @@ class Tally:
         needs = tuple(requirements)
         self._key = key
         self._find = required(needs).find
+        self._most = share(ADDRESSES, ALL_ADDRESSES, len(needs)), share(OUTCOMES, ALL_OUTCOMES, len(needs))
         self._agents = {agent: one.pack for one in needs for agent in one.webhook_agents}
         self._places: dict[tuple[str, str], Recent[str, _Place]] = {}
         self._ends: dict[tuple[str, str], Recent[Sort, _End]] = {}
@@ -159,7 +160,7 @@ class Tally:
         road = "direct" if public or outcome.stage is OutcomeStage.DNS else self._proxy(domain, outcome)
         family = 6 if ":" in outcome.dest_ip else 4
         key = (outcome.zone, outcome.stage, outcome.fate, port, family, road)
-        ends = self._ends.setdefault(domain, Recent(OUTCOMES))
+        ends = self._ends.setdefault(domain, Recent(self._most[1]))
         end = ends.get(key) or _End(at)
         ends.put(key, end)
         self._count(end, outcome)
@@ -238,7 +239,7 @@ class Tally:
         """The address of a domain; None where it is no public one."""
         if not self._is_public(address):
             return None
-        places = self._places.setdefault((pack, pattern), Recent(ADDRESSES))
+        places = self._places.setdefault((pack, pattern), Recent(self._most[0]))
         place = places.get(address) or _Place(at)
         place.first, place.last = min(place.first, at), max(place.last, at)
         place.count += count

@@ -22,6 +22,8 @@ SHARE: Final = 0.2
 """Of what had an end; below it, connections fail now and then."""
 CHANCE: Final = 0.01
 """That so many pass by chance after the last that was blocked; where it is less likely than this, it is over."""
+CLUES, CLUE = 8, 200
+"""Of one sort of outcomes, and characters of each."""
 STAGES: Final = {
     OutcomeStage.DNS: Stage.DNS,
     OutcomeStage.TCP: Stage.FIREWALL,
@@ -114,11 +116,16 @@ def sights(fared: Sequence[Fared]) -> tuple[Sight, ...]:
                 ("confidence", round(one.confidence, 2)),
                 ("first", moment(one.first)),
                 ("last", moment(one.last)),
-                ("evidence", [clue.what for clue in one.example]),
+                ("evidence", [_plain(clue.what) for clue in one.example[:CLUES]]),
             ),
         )
         for one in fared
     )
+
+
+def _plain(text: str) -> str:
+    """Words that steer no terminal, of a length that can be read."""
+    return "".join(one if one.isprintable() else "?" for one in text[:CLUE])
 
 
 def moment(at: float) -> str:

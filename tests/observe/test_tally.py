@@ -296,6 +296,19 @@ def test_memory_is_bounded_whatever_comes(monkeypatch: pytest.MonkeyPatch) -> No
     assert observed.loss.forgotten == tally.observed().loss.forgotten > 500
 
 
+def test_many_domains_share_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.observe.tally.ALL_ADDRESSES", 400)
+    monkeypatch.setattr("agent.observe.merge.ALL_ADDRESSES", 400)
+    needs = [replace(NEED, pattern=f"*.d{number}.net") for number in range(4)]
+    tally = Tally(needs, KEY)
+    for number in range(600):
+        name = f"www.d{number % 4}.net"
+        tally.add(answer(address(f"8.30.{number // 250}.{number % 250 + 1}", name), name=name))
+    observed = tally.observed()
+    assert [len(one.addresses) for one in observed.domains] == [100] * 4
+    assert [len(one.addresses) for one in merge(observed, observed).domains] == [100] * 4
+
+
 def test_what_is_a_week_old_is_forgotten() -> None:
     old = tallied(
         answer(address("8.30.1.1")), outcome(), *(one for client in clients(3) for one in visit(client)),

@@ -64,6 +64,10 @@ WRONG: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("domains", 0, "outcomes", 0, "confidence"), 2, "`domains[0].outcomes[0].confidence`"),
     (("domains", 0, "outcomes", 0, "family"), 5, "`domains[0].outcomes[0].family`"),
     (("domains", 0, "outcomes", 0, "slots"), [[1, 2]], "`domains[0].outcomes[0].slots[0]`"),
+    (("domains", 0, "outcomes", 0, "zone"), "a\x1b[31m", "`domains[0].outcomes[0].zone`"),
+    (("domains", 0, "outcomes", 0, "zone"), "", "`domains[0].outcomes[0].zone`"),
+    (("domains", 0, "outcomes", 0, "port"), "tcp/443\n", "`domains[0].outcomes[0].port`"),
+    (("domains", 0, "outcomes", 0, "road"), "by air", "`domains[0].outcomes[0].road`"),
     (("companions", 0, "name"), "a\x1b[31m.net", "`companions[0].name`"),
     (("days", 0, "visibility", "named"), True, "`days[0].visibility.named`"),
 ]
