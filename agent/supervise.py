@@ -141,6 +141,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 limit=LONGEST,
+                start_new_session=True,  # an interrupt from the terminal is the daemon's to pass on
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             )
         except OSError as error:

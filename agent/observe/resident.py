@@ -66,6 +66,7 @@ def main(config: str, parent: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: tap.stop())
     gc.freeze()
+    _say({"tell": f"watching {', '.join(f'{one.link.name} ({one.role})' for one in tap.places)}"})
     _watch(tap, tally, inference)
     return 0
 

@@ -107,6 +107,10 @@ def test_it_watches_without_rights_comes_back_and_ends_with_the_daemon(laid: Rou
         until(lambda: tap_of(running) not in {0, second}, tmp_path)
         until(lambda: is_confined(running), tmp_path)
         assert b"ended with SIGKILL" in (tmp_path / "log").read_bytes()
+        until(
+            lambda: (tmp_path / "log").read_text().count("watching lan0 (clients), lan1 (clients), wan0 (own)") == 3,
+            tmp_path,
+        )
         laid.ask(laid.clients, NAME, 3)
         time.sleep(0.3)
         third = tap_of(running)
