@@ -38,6 +38,7 @@ _SYSLOG: Final = re.compile(
 _NEW_SYSLOG: Final = re.compile(
     r"<\d{1,3}>1 (\S{19,40}) \S{1,255} (\S{1,48}) \S{1,128} \S{1,32} (?:-|\[[^\]]*\]) ?(.*)", re.ASCII | re.DOTALL
 )
+_PRIORITY: Final = re.compile(r"\A<\d{1,3}>", re.ASCII)
 _PLAIN: Final = re.compile(r"[a-z0-9_*-](?:[a-z0-9_.*-]*[a-z0-9_*-])?|\.")
 
 
@@ -122,7 +123,7 @@ def entry(line: bytes, clock: Clock) -> Entry:
         return Entry(at, found[3], found[4])
     if found := _NEW_SYSLOG.fullmatch(text):
         return Entry(clock.iso(found[1]), found[2], found[3])
-    return Entry(None, "", text)
+    return Entry(None, "", _PRIORITY.sub("", text, count=1))
 
 
 def address(text: str | None) -> str:

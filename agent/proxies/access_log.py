@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 FIELDS: Final = 64
 """Fields of a layout at the most."""
+CAPTURED: Final = "captured"
+"""What was captured without saying what it is: values with ``|`` between them."""
+_HOST_SHAPE: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?\.?(?::\d{1,5})?", re.IGNORECASE)
 _METHOD: Final = re.compile(r"[A-Z][A-Z0-9_-]{0,31}")
 _AUTHORITY: Final = re.compile(
     r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/@?#]*@)?(\[[0-9a-f:.]+\]|[^/:?#@\[\]]+)(?::(\d+))?", re.IGNORECASE
@@ -58,8 +61,11 @@ class Layout:
         found = self._line.fullmatch(text)
         if found is None:
             return None
-        pairs = zip(self.names, found.groups(), strict=True)
-        return {key: value for key, value in pairs if key is not None and value and value != "-"}
+        facts: dict[str, str] = {}
+        for key, value in zip(self.names, found.groups(), strict=True):
+            if key is not None and value and value != "-":
+                facts[key] = f"{facts[key]}|{value}" if key == CAPTURED and key in facts else value
+        return facts
 
 
 def _joined(parts: Iterable[Field | str]) -> list[Field | str]:
@@ -81,7 +87,7 @@ def _expression(parts: list[Field | str], at: int) -> str:
         before = parts[at - 1] if at else ""
         return re.escape(one[1:] if isinstance(before, Field) and before.optional and one.startswith(" ") else one)
     if one.optional:
-        return r"(?:(\{[^}]*\}) )?"
+        return r"(?:\{([^}]*)\} )?"
     if isinstance(behind, Field):
         raise Malformed("two fields of a log's layout stand beside each other with nothing between them")
     padding = " *" if one.padded else ""
@@ -129,7 +135,8 @@ class AccessReader:
 def observations(facts: Mapping[str, str], clock: Clock, sensor: str, at: float | None = None) -> list[Observation]:
     """The request, its answer, and the TLS connection that the fields of a line tell of; raises Malformed.
 
-    ``at`` is the time in front of the line, for layouts without one of their own.
+    ``at`` is the time in front of the line, for layouts without one of their own. Of what was captured without a name
+    the first that looks like the name of a host counts as the one that was asked for.
     """
     end, begin = _times(facts, clock, at)
     method, url, version = _request(facts)
@@ -137,7 +144,7 @@ def observations(facts: Mapping[str, str], clock: Clock, sensor: str, at: float 
     last_server, _, last_port = facts.get("server_pair", "").rpartition(", ")[2].rpartition(":")
     client, server = address(facts.get("client")), address(facts.get("server", last_server))
     # another proxy that was asked in the server's place has a port of its own
-    direct = method and "DIRECT" in facts.get("hierarchy", "DIRECT")
+    direct = method and facts.get("hierarchy", "DIRECT").endswith(("DIRECT", "ORIGINAL_DST"))
     server_port = port(facts.get("server_port", last_port)) or (host_port if server and direct else None)
     there = (client, server, port(facts.get("client_port")), server_port)
     found: list[Observation] = []
@@ -147,12 +154,13 @@ def observations(facts: Mapping[str, str], clock: Clock, sensor: str, at: float 
         ends = (other, one, other_port, one_port) if back else (one, other, one_port, other_port)
         found.append(Observation(when, *ends, "tcp", message, sensor=sensor))
 
-    sni = name(facts.get("sni"))
+    captured = next(filter(_HOST_SHAPE.fullmatch, facts.get(CAPTURED, "").split("|")), None)
+    sni = name(facts.get("sni") or (captured if not method else None))
     if sni is not None or "tls" in facts:
         say(begin, TlsLog(sni, _tls(facts.get("tls"))))
     if method:
         connect = url if method == "CONNECT" else None
-        shown = _host(facts.get("host"), host, url)
+        shown = _host(facts.get("host"), host, url) or (captured and captured.lower())
         say(begin, HttpRequest(method, shown, url, facts.get("agent"), version, connect and connect.lower()))
         status = number(facts.get("status"))
         if status is not None and 100 <= status <= 999:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from agent.proxies.access_log import AccessReader, Field, Layout
+from agent.proxies.access_log import CAPTURED, AccessReader, Field, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,7 +47,7 @@ _ZONED: Final = frozenset({"T", "Tl", "trl", "trg"})
 _CODE: Final = re.compile(r"%(?:%|(?:\{([^}]*)\})?(?:\[((?:[^\[\]\\]|\\.)*)\]|([A-Za-z]+)))")
 _DIRECTIVE: Final = re.compile(r"^[ \t]*log-format[ \t]+(\S.*?)[ \t\r]*$", re.MULTILINE)
 _OWN: Final = re.compile(
-    rb"(?:.{0,120}haproxy\[\d+\]: )?\S+:\d{1,5} \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] \S+ \S+/\S+ "
+    rb"(?:.{0,255}[ >])?[^ >]+:\d{1,5} \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] \S+ \S+/\S+ "
     rb"[+-]?\d[\d/+-]* .*\d{1,9}/\d{1,9}/\d{1,9}/\d{1,9}/\+?\d{1,9} \d{1,9}/\d{1,9}.*",
     re.DOTALL,
 )
@@ -82,12 +82,18 @@ def _parts(text: str) -> Iterator[Field | str]:
         if sample is None and code is None:
             yield "%"
         elif code in ("hr", "hs"):
-            yield Field(None, optional=True)
+            yield Field(CAPTURED if code == "hr" else None, optional=True)
         else:
-            field = _FIELDS.get(code) if code else _SAMPLES.get(sample.partition(",")[0].replace(" ", "").lower())
+            field = _FIELDS.get(code) if code else _sampled(sample)
             quoted = "Q" in (flags or "") and "-Q" not in (flags or "")
             yield from ('"', Field(field), '"') if quoted else (Field(field, spaced=code in _ZONED),)
     yield text[at:]
+
+
+def _sampled(sample: str) -> str | None:
+    """The field for a sample expression; what captures and variables hold, only their writer knows."""
+    fetch = sample.partition(",")[0].replace(" ", "").lower()
+    return CAPTURED if fetch.startswith(("capture.req.hdr(", "var(")) else _SAMPLES.get(fetch)
 
 
 class Reader(AccessReader):

@@ -41,8 +41,10 @@ _CODE: Final = re.compile(
     r"(?P<code>(?:[a-z]+::)?[<>]?(?:[a-z]+_[a-z_]+|[A-Za-z]{1,2}(?![a-z])|[A-Za-z]+))(?:\{(?P<last>[^}]*)\})?)"
 )
 _DIRECTIVE: Final = re.compile(r"^[ \t]*logformat[ \t]+\S+[ \t]+(\S.*?)[ \t\r]*$", re.MULTILINE)
-_OWN: Final = re.compile(rb"\d{9,11}\.\d{3} +-?\d+ \S+ [A-Z_]+/\d{3} \S+ \S+ \S+ \S+ [A-Z_]+/\S+ \S+")
-_SHARED: Final = re.compile(rb'\S+ \S+ \S+ \[[^\]]{20,30}\] "[^"]*" \d{3} \d+ (?:"[^"]*" "[^"]*" )?[A-Z_]+:[A-Z_]+')
+_OWN: Final = re.compile(rb"(?:.{0,255}: )?\d{9,11}\.\d{3} +-?\d+ \S+ [A-Z_]+/\d{3} \S+ \S+ \S+ \S+ [A-Z_]+/\S+ \S+")
+_SHARED: Final = re.compile(
+    rb'(?:.{0,255}: )?[^ ]+ [^ ]+ [^ ]+ \[[^\]]{20,30}\] "[^"]*" \d{1,3} \d+ (?:"[^"]*" "[^"]*" )?[A-Z_]+:[A-Z_]+'
+)
 
 
 def recognises(line: bytes) -> bool:
