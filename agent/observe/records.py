@@ -60,6 +60,9 @@ def line(observation: Observation) -> bytes:
         head["src_port"] = observation.src_port
         head["dest_port"] = observation.dest_port
         head["transport"] = observation.transport
+    elif observation.sensor is not None and (observation.src_port, observation.dest_port) != (None, None):
+        head["src_port"] = observation.src_port
+        head["dest_port"] = observation.dest_port
     if observation.vlan:
         head["vlan"] = observation.vlan
     if observation.tunnel:
