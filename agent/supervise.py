@@ -23,7 +23,7 @@ from agent.errors import GateproofError, StateError
 from agent.observe.keep import save
 from agent.observe.merge import merge, pruned
 from agent.observe.resident import DENIED
-from agent.observe.tap_interfaces import plan
+from agent.observe.tap_interfaces import IFF_UP, links, plan
 from agent.observe.tap_text import printable
 from agent.store.evidence import parsed, recovered
 
@@ -50,6 +50,8 @@ LOOK: Final = 5.0
 """Seconds between two looks at the interfaces."""
 AHEAD: Final = 60.0
 """Seconds that its clock may be ahead of ours."""
+ROUNDS: Final = 12
+"""Looks until addresses and routes, of which there may be many, are read again although no interface changed."""
 PATIENCE: Final = 10.0
 """Seconds that a tap has to end when it is told to."""
 
@@ -232,8 +234,13 @@ class Supervisor:
 
     async def _watch(self, places: object) -> None:
         """Start anew when interfaces came, went, or play another part."""
+        known, rounds = await asyncio.to_thread(_present), 0
         while True:
             await asyncio.sleep(LOOK)
+            present, rounds = await asyncio.to_thread(_present), rounds + 1
+            if present == known and rounds < ROUNDS:
+                continue
+            known, rounds = present, 0
             now = await asyncio.to_thread(_places, self._settings().interfaces)
             if now is not None and now != places:
                 LOG.info("tap: the interfaces are others now, started anew")
@@ -246,6 +253,13 @@ class Supervisor:
         await asyncio.sleep(PATIENCE)
         with suppress(ProcessLookupError):
             process.kill()
+
+
+def _present() -> object:
+    """Something that changes when interfaces come, go, go down or come up."""
+    with suppress(OSError):
+        return [(link.name, link.index, link.flags & IFF_UP) for link in links().values()]
+    return None
 
 
 def _places(interfaces: Sequence[str]) -> object:

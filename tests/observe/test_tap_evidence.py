@@ -71,3 +71,23 @@ def test_it_is_written_from_the_beginning_and_said_when_it_cannot_be(tmp_path: P
         running.communicate(timeout=20)
         assert load(tmp_path / "evidence.json").visibility.dns == 1
         assert WORLD not in (tmp_path / "evidence.json").read_text().partition('"outcomes"')[0]
+
+
+def test_the_configuration_says_what_is_watched_and_shown(tmp_path: Path) -> None:
+    config = tmp_path / "gateproof.toml"
+    config.write_text(
+        '[observe]\ninterfaces = ["lan0"]\nclients = "hashed"\n[[zone]]\nname = "office"\ninterface = "lan0"\n'
+    )
+    file = tmp_path / "evidence.json"
+    with router(nat=True) as laid:
+        running = _command(laid.gateway, "--config", str(config), "--evidence", str(file), "--format", "jsonl")
+        _until_watching(laid.gateway, 1)
+        laid.ask(laid.clients, NAME)
+        laid.ask(laid.others, NAME)
+        time.sleep(0.4)
+        running.send_signal(signal.SIGINT)
+        output, _ = running.communicate(timeout=20)
+        assert running.returncode == 0
+    (query,) = [one for one in map(orjson.loads, output.splitlines()) if one.get("event") == "query"]
+    assert query["src_ip"].startswith("client-")
+    assert {one.zone for one in load(file).domains[0].outcomes} == {"office"}
