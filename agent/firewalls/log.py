@@ -33,9 +33,13 @@ WORDS: Final = {
 _PREFIX: Final = 128
 _PACKET: Final = re.compile(rb"IN=\S{0,16} OUT=\S{0,16} .*?\bSRC=[0-9a-fA-F.:]+ DST=[0-9a-fA-F.:]+ ")
 _MESSAGE: Final = re.compile(
-    r"(?:\d+,\d+,(?P<micros>\d+),[^;]{1,64};|\[ *(?P<seconds>\d+\.\d+)\] )?(?P<prefix>.*?)IN=(?P<rest>\S{0,16} OUT=.*)",
+    r"(?:\d+,\d+,(?P<micros>\d+),[^;]{1,64};|\[ *(?P<seconds>\d+\.\d+)\] |"
+    r"\[[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) (?P<day>[ \d]\d) (?P<clock>[\d:]{8}) (?P<year>\d{4})\] )?"
+    r"(?P<prefix>[^=]*?)IN=(?P<rest>.*)",
     re.DOTALL,
 )
+"""Behind the head of syslog, or of /dev/kmsg, or of ``dmesg`` and ``dmesg -T``."""
+_KERNEL: Final = re.compile(r"[0-7],\d+,\d+,[^;]{1,64};|\[[^\]]{1,30}\]")
 _WORD: Final = re.compile(r"[a-z]+", re.IGNORECASE)
 
 
@@ -45,26 +49,28 @@ def recognises(line: bytes) -> bool:
 
 
 class Reader:
-    """Takes lines of the kernel's log, of whatever; those that tell of no packet are nobody's concern.
+    """Takes lines of the kernel's log; those that tell of no packet are nobody's concern.
 
     ``booted`` gives the seconds since 1970 at which the machine started, for lines that have no other time.
     """
 
     def __init__(self, clock: Clock, booted: Callable[[], float] | None = None) -> None:
         self.malformed = 0
-        """Lines that begin to tell of a packet and do not end so."""
+        """Lines that begin to tell of a packet and do not end so, and those that are not the kernel's."""
         self._clock = clock
         self._booted = booted
 
     def take(self, line: bytes) -> list[Observation]:
         """The packet that a line tells of."""
-        if b"IN=" not in line or b"OUT=" not in line:
-            return []
         try:
-            return [self._packet(line)]
+            if b"IN=" in line and b"OUT=" in line:
+                return [self._packet(line)]
+            head = entry(line, self._clock)
         except Malformed:
             self.malformed += 1
             return []
+        self.malformed += not (head.tag == "kernel" or (not head.tag and _KERNEL.match(head.text)))
+        return []
 
     def _packet(self, line: bytes) -> Observation:
         head = entry(line, self._clock)
@@ -72,6 +78,8 @@ class Reader:
         if found is None:
             raise Malformed("no packet in this line")
         at = head.at
+        if at is None and found["year"]:
+            at = self._clock.common(f"{int(found['day']):02d}/{found['month']}/{found['year']}:{found['clock']}")
         if at is None:
             since = float(found["micros"]) / 1e6 if found["micros"] else float(found["seconds"] or -1)
             at = self._booted() + since if self._booted is not None and since >= 0 else self._clock.nowhere()

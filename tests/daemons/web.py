@@ -234,11 +234,11 @@ class Web:
 
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(30)
-        server, client = ("{}:{}".format(*one) for one in (connection.getsockname(), connection.getpeername()))
         name = ""
         try:
             with ExitStack() as held:
                 held.enter_context(closing(connection))
+                server, client = ("{}:{}".format(*one) for one in (connection.getsockname(), connection.getpeername()))
                 while True:
                     if not isinstance(connection, ssl.SSLSocket) and connection.recv(1, socket.MSG_PEEK) == b"\x16":
                         connection = self._context.wrap_socket(connection, server_side=True)
