@@ -1,6 +1,6 @@
 """Whole processes, timed beside a bare interpreter and nft in the same run: ``python -m tests.bench [RULES]...``.
 
-``python -m tests.bench lists`` is about long lists of names (``lists.py``).
+``python -m tests.bench lists`` is about long lists of names (``lists.py``), ``wire`` about packets (``wire.py``).
 """
 
 from __future__ import annotations
@@ -128,6 +128,11 @@ def main() -> None:
         from tests.bench import lists  # noqa: PLC0415 - the measured processes start first
 
         lists.main()
+        return
+    if sys.argv[1:2] == ["wire"]:
+        from tests.bench import wire  # noqa: PLC0415 - likewise
+
+        wire.main()
         return
     sizes = tuple(map(int, sys.argv[1:])) or SIZES
     gateproof = [sys.executable, "-m", "agent"]

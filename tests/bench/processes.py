@@ -26,14 +26,14 @@ class Spent(NamedTuple):
     peak: float
 
 
-def environment() -> dict[str, str]:
-    """As after an installation: compiled modules are kept."""
+def environment(place: Path = ROOT) -> dict[str, str]:
+    """As after an installation of the packages there: compiled modules are kept."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return kept | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": tempfile.gettempdir() + "/gateproof-bench-cache"}
+    return kept | {"PYTHONPATH": str(place), "PYTHONPYCACHEPREFIX": tempfile.gettempdir() + "/gateproof-bench-cache"}
 
 
-def measure(argv: Sequence[str]) -> Spent:
-    """Run a process some times; what its own children spend does not count."""
+def measure(argv: Sequence[str], place: Path = ROOT) -> Spent:
+    """Run a process some times, with the packages there; what its own children spend does not count."""
     code = (
         "import json, os, resource, subprocess, sys, time; began = time.perf_counter()\n"
         "child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
@@ -42,6 +42,8 @@ def measure(argv: Sequence[str]) -> Spent:
     )
     found = []
     for _ in range(RUNS):
-        done = subprocess.run((sys.executable, "-c", code, *argv), capture_output=True, check=True, env=environment())
+        done = subprocess.run(
+            (sys.executable, "-c", code, *argv), capture_output=True, check=True, cwd=place, env=environment(place)
+        )
         found.append(json.loads(done.stdout))
     return Spent(*(statistics.median(column) for column in zip(*found, strict=True)))
