@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.cli.evidence import Keeper, parsed
-from agent.cli.files import STANDARD
+from agent.cli.files import STANDARD, opened
 from agent.errors import UsageError
 from agent.model.record import record
 from agent.observe import keep, outcome_records
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from agent.model.observation import Observation
     from agent.model.outcome import Outcome
     from agent.model.requirement import Requirement
+    from agent.observe.logs_live import Logs, NoTap
     from agent.observe.privacy import Mask
 
 PERIOD: Final = 60.0
@@ -83,18 +84,15 @@ class Session:
     ) -> dict[str, Any]:
         """Watch until told to stop, and give the counters."""
         arguments = self._arguments
-        tap = Tap(
-            arguments.interface or self._asked.observe.interfaces,
-            tell=tell,
-            promiscuous=arguments.promiscuous,
-            group=group,
-            inference=self._inference,
-            zones=self._asked.zones,
-        )
+        logs = self._logs(tell)
+        tap = self._tap(tell, group)
         try:
             with _stopping(tap.stop):
                 due = time.monotonic() + PERIOD
                 for batch in tap.batches(arguments.seconds):
+                    if logs is not None:
+                        batch += logs.take()  # noqa: PLW2901 - one stream
+                        self.counts.logs = logs.statistics()
                     outcomes = self._inference.tick(time.time())
                     self._add(batch, outcomes)
                     if lines := b"".join((*self._lines(batch), *self._told(outcomes))):
@@ -110,7 +108,35 @@ class Session:
             self._count(tap, hand)
         finally:
             tap.close()
+            if logs is not None:
+                logs.close()
         return self.counts.document()
+
+    def _tap(self, tell: Callable[[str], None], group: int | None) -> Tap | NoTap:
+        arguments = self._arguments
+        if arguments.no_tap:
+            from agent.observe.logs_live import NoTap  # noqa: PLC0415 - for those who follow logs
+
+            return NoTap()
+        return Tap(
+            arguments.interface or self._asked.observe.interfaces,
+            tell=tell,
+            promiscuous=arguments.promiscuous,
+            group=group,
+            inference=self._inference,
+            zones=self._asked.zones,
+        )
+
+    def _logs(self, tell: Callable[[str], None]) -> Logs | None:
+        if not self._arguments.log:
+            return None
+        from agent.observe.logs_live import Logs  # noqa: PLC0415 - likewise
+
+        layouts = []
+        for name in self._arguments.layout:
+            with opened(name) as file:
+                layouts.append(file.read().decode(errors="replace"))
+        return Logs(self._arguments.log, tell, layouts)
 
     def _lines(self, batch: list[Observation]) -> Iterator[bytes]:
         jsonl = self._arguments.format == "jsonl"
@@ -139,7 +165,7 @@ class Session:
             for outcome in outcomes:
                 self._tally.outcome(outcome)
 
-    def _count(self, tap: Tap, hand: Callable[[Observed], None]) -> None:
+    def _count(self, tap: Tap | NoTap, hand: Callable[[Observed], None]) -> None:
         counts = self.counts
         counts.interfaces = tap.statistics()
         counts.frames, counts.malformed = tap.dissector.frames, tap.dissector.malformed
@@ -164,6 +190,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--processes must be 1 to {MOST}")
     if arguments.seconds is not None and not arguments.seconds > 0:
         raise UsageError("--for must be a number of seconds above 0")
+    if arguments.no_tap and not arguments.log:
+        raise UsageError("--no-tap leaves nothing to observe: name a log with --log")
+    if arguments.log and arguments.processes != 1:
+        raise UsageError("--log is for one process: leave out --processes, or observe logs by themselves with --no-tap")
     asked = apart(lambda: _asked(arguments))
     keeper = Keeper(Path(arguments.evidence)) if arguments.evidence else None
     # the command line turns the collector off for commands that end soon; this one stays

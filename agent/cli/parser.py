@@ -90,10 +90,22 @@ def _reach(commands: _Commands) -> None:
 
 
 def _replay(commands: _Commands) -> None:
-    parser = _add(commands, "replay", "read a capture: what its DNS, TLS, QUIC, HTTP and ICMP messages say")
-    parser.add_argument("capture", metavar="CAPTURE|-", help="pcap or pcapng, compressed with gzip or not")
+    parser = _add(commands, "replay", "read a capture or a log: what its DNS, TLS, QUIC, HTTP and ICMP messages say")
+    parser.add_argument(
+        "capture",
+        metavar="FILE|-",
+        help="pcap, pcapng, or a log of a proxy, a resolver, the kernel's firewall, Suricata or Zeek; "
+        "compressed with gzip or not",
+    )
     parser.add_argument(
         "--filter", choices=("live",), help="only the packets that would leave the kernel in live observation"
+    )
+    parser.add_argument(
+        "--layout",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a configuration with layouts of logs (logformat, log-format, log_format); may be repeated",
     )
     parser.add_argument(
         "--evidence", metavar="FILE", help="write there what it shows of required domains; audit reads it"
@@ -111,6 +123,22 @@ def _observe(commands: _Commands) -> None:
         metavar="I",
         help="may be repeated (default: those where clients are, and of uplinks what this host itself sends)",
     )
+    parser.add_argument(
+        "--log",
+        action="append",
+        default=[],
+        metavar="[KIND:]FILE",
+        help="follow a log as well, from its end on; KIND: squid, haproxy, nginx, dnsmasq, unbound, bind, kernel, eve "
+        "or zeek, where its lines do not show it; may be repeated",
+    )
+    parser.add_argument(
+        "--layout",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a configuration with layouts of logs (logformat, log-format, log_format); may be repeated",
+    )
+    parser.add_argument("--no-tap", action="store_true", help="logs alone, without watching interfaces")
     parser.add_argument("--promiscuous", action="store_true", help="also frames that are for other machines")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="share the traffic by flow (default: 1)")
     parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help="default: until interrupted")

@@ -79,10 +79,17 @@ class Log:
     """A log, or several in one file, as it is read.
 
     ``layouts`` are those that were configured, or configurations that have them; raises Malformed where one cannot be
-    read. ``booted`` tells when the machine started whose kernel counts from there.
+    read. ``booted`` tells when the machine started whose kernel counts from there; ``kind`` is asked first where it is
+    known.
     """
 
-    def __init__(self, clock: Clock, layouts: Iterable[str] = (), booted: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        layouts: Iterable[str] = (),
+        booted: Callable[[], float] | None = None,
+        kind: str | None = None,
+    ) -> None:
         self.lines = 0
         self.malformed = 0
         """Lines that no kind understands."""
@@ -92,13 +99,13 @@ class Log:
         self._booted = booted
         self._formats = formats()
         self._layouts: dict[str, list[str]] = {}
-        for one in layouts:
-            self._layouts.setdefault(kind_of_layout(one), []).append(one)
+        for text in layouts:
+            self._layouts.setdefault(kind_of_layout(text), []).append(text)
         self._readers: dict[str, Reader] = {}
-        self._known = list(self._layouts)
+        self._known = list(dict.fromkeys((*self._layouts, *((kind,) if kind is not None else ()))))
         """The kinds that are asked whether or not they recognise a line: those with layouts, and those before."""
-        for kind in self._known:
-            self._reader(kind)
+        for one in self._known:
+            self._reader(one)
 
     def take(self, line: bytes) -> list[Observation]:
         """What a line tells, whichever kind it is of."""

@@ -29,6 +29,8 @@ class Counts:
         self.shown: Counter[str] = Counter()
         self.kept_back: Counter[str] = Counter()
         self.interfaces: dict[str, Statistics] = {}
+        self.logs: dict[str, dict[str, int]] = {}
+        """Of files that are followed."""
         self.frames = 0
         self.malformed = 0
 
@@ -47,7 +49,7 @@ class Counts:
                 name: {"packets": one.packets, "drops": one.drops, "freezes": one.freezes}
                 for name, one in sorted(self.interfaces.items())
             },
-        }
+        } | ({"logs": dict(sorted(self.logs.items()))} if self.logs else {})
 
     def merge(self, document: dict[str, Any]) -> None:
         """Add those of another process, as its ``document`` says them."""
@@ -55,6 +57,7 @@ class Counts:
         self.malformed += document["malformed"]
         self.shown.update(document["shown"])
         self.kept_back.update(document["kept_back"])
+        self.logs.update(document.get("logs", {}))
         for name, one in document["interfaces"].items():
             self.interfaces[name] = self.interfaces.get(name, Statistics()).plus(Statistics(**one))
 
@@ -71,4 +74,9 @@ class Counts:
         for name, one in sorted(self.interfaces.items()):
             lost = f", {one.drops} DROPPED because the ring was full" if one.drops else ", none dropped"
             yield f"{name}: {one.packets} packets{lost}"
+        for path, found in sorted(self.logs.items()):
+            yield (
+                f"{path}: {found['lines']} lines, {found['malformed']} of them not understood, "
+                f"{found['too_long']} more too long"
+            )
         yield f"{self.frames} frames, {self.malformed} of them or their messages not understood"

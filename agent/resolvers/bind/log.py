@@ -34,6 +34,7 @@ _FAILED: Final = re.compile(r"query failed \(([A-Za-z ]+)\) for (\S+)/([A-Z0-9]+
 _POLICY: Final = re.compile(
     r"rpz \S+ (NXDOMAIN|NODATA)(?:-[A-Z-]+)? rewrite (\S+)/([A-Z0-9]+)/([A-Z0-9]+) via .*", re.ASCII
 )
+_OWN: Final = re.compile(r"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3} ", re.ASCII)
 _FAILURES: Final = {"SERVFAIL": "SERVFAIL", "REFUSED": "REFUSED", "failure": "SERVFAIL", "timed out": "SERVFAIL"}
 _BEGIN: Final = re.compile(
     rb".{0,160}client (?:@0x[0-9a-f]+ )?[0-9a-fA-F.:%]+#\d+(?:/key \S+)? \([^)]*\): (?:view \S+: )?(?:query|rpz)\b"
@@ -50,7 +51,7 @@ class Reader:
 
     def __init__(self, clock: Clock) -> None:
         self.malformed = 0
-        """Lines about questions that were not understood."""
+        """Lines about questions that were not understood, and those of others."""
         self._clock = clock
 
     def take(self, line: bytes) -> list[Observation]:
@@ -68,6 +69,7 @@ class Reader:
             head = entry(line, self._clock)
             at = head.at
             if (found := _HEAD.fullmatch(head.text)) is None:
+                self.malformed += head.tag != "named" and _OWN.match(text) is None
                 return []
         if at is None:
             at = self._time(found)

@@ -60,7 +60,7 @@ class Reader:
 
     def __init__(self, clock: Clock) -> None:
         self.malformed = 0
-        """Lines about questions that were not understood."""
+        """Lines about questions that were not understood, and those of others."""
         self._clock = clock
         self._open: dict[str, Asked] = {}
         """By number with ``extra``, else by name and type."""
@@ -75,7 +75,8 @@ class Reader:
             text = head.text.removeprefix("dnsmasq: ") if not head.tag else head.text
             found = _LINE.fullmatch(text)
             if found is None:
-                self.malformed += text.startswith(("query[", "reply "))
+                own = head.tag.startswith("dnsmasq") or text != head.text
+                self.malformed += not own or text.startswith(("query[", "reply "))
                 return []
             at = head.at if head.at is not None else self._clock.nowhere()
             return self._asked(at, found) if found["type"] else self._answered(at, found)

@@ -57,7 +57,7 @@ class Reader:
 
     def __init__(self, clock: Clock) -> None:
         self.malformed = 0
-        """Lines about questions that were not understood."""
+        """Lines about questions that were not understood, and those of others."""
         self._clock = clock
         self._replies = False
 
@@ -71,6 +71,7 @@ class Reader:
                 at = head.at
                 found = _HEAD.fullmatch(head.text)
             if found is None:
+                self.malformed += not recognises(line)
                 return []
             if at is None:
                 at = self._time(found)

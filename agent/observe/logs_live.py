@@ -1,0 +1,117 @@
+"""Logs that are followed while traffic is watched, or in its place."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from typing import TYPE_CHECKING, Final
+
+from agent.logline import Clock
+from agent.observe.follow import Followed
+from agent.observe.logs import Log, formats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from agent.model.observation import Observation
+    from agent.observe.ring import Statistics
+
+TICK: Final = 1.0
+"""Seconds between two looks at files."""
+
+
+def booted() -> float:
+    """When this machine started, in seconds since 1970."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class _One:
+    def __init__(self, wanted: str, clock: Clock, layouts: Sequence[str]) -> None:
+        kind, colon, path = wanted.partition(":")
+        known = bool(colon) and kind in formats()
+        self.path = path if known else wanted
+        self.followed = Followed(self.path)
+        self.log = Log(clock, layouts, booted, kind if known else None)
+        self.trouble: str | None = None
+
+
+class Logs:
+    """Follows files, each ``KIND:FILE`` or ``FILE``, from their ends on.
+
+    ``layouts`` are texts that ``Log`` takes; raises Malformed where one cannot be read. ``tell`` hears of files that
+    cannot be read.
+    """
+
+    def __init__(self, wanted: Sequence[str], tell: Callable[[str], None], layouts: Sequence[str] = ()) -> None:
+        self._tell = tell
+        self._clock = Clock(time.time)
+        self._files = tuple(_One(one, self._clock, layouts) for one in dict.fromkeys(wanted))
+        self._due = 0.0
+
+    def take(self) -> list[Observation]:
+        """What was written since the last look; there is one a second at the most."""
+        now = time.monotonic()
+        if now < self._due:
+            return []
+        self._due = now + TICK
+        return [found for one in self._files for found in self._look(one)]
+
+    def _look(self, one: _One) -> Iterator[Observation]:
+        yield from one.log.read(one.followed.lines())
+        if one.followed.trouble != one.trouble:
+            one.trouble = one.followed.trouble
+            if one.trouble is not None:
+                self._tell(f"{one.path}: cannot be read: {one.trouble}")
+
+    def statistics(self) -> dict[str, dict[str, int]]:
+        """By path: lines that were read, those that say nothing, and those that were not understood or too long."""
+        return {
+            one.path: {
+                "lines": one.log.lines,
+                "silent": one.log.silent,
+                "malformed": one.log.malformed,
+                "too_long": one.followed.too_long,
+                "emptied": one.followed.emptied,
+            }
+            for one in self._files
+        }
+
+    def close(self) -> None:
+        """Let all files go."""
+        for one in self._files:
+            one.followed.close()
+
+
+class NoTap:
+    """Stands where the tap would: nothing comes, once a second."""
+
+    frames = malformed = 0
+
+    def __init__(self) -> None:
+        self.dissector = self
+        self._stop = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._poll = select.poll()
+        self._poll.register(self._stop, select.POLLIN)
+
+    def batches(self, seconds: float | None = None) -> Iterator[list[Observation]]:
+        """Empty lists, until ``stop`` or for so many seconds."""
+        end = None if seconds is None else time.monotonic() + seconds
+        while end is None or time.monotonic() < end:
+            left = TICK if end is None else min(TICK, max(end - time.monotonic(), 0.0))
+            if self._poll.poll(left * 1000):
+                break
+            yield []
+        yield []
+
+    def stop(self) -> None:
+        """End soon; may be called from a signal handler."""
+        os.eventfd_write(self._stop, 1)
+
+    def statistics(self) -> dict[str, Statistics]:
+        """Of no interface."""
+        return {}
+
+    def close(self) -> None:
+        """Let go what it waits with."""
+        os.close(self._stop)

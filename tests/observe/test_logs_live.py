@@ -1,0 +1,128 @@
+"""Logs that are followed: one stream with the tap's, and nothing leaves it that would not leave the tap."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+
+from agent.observe.logs_live import Logs, NoTap
+
+PLANTED = "planted-secret"
+LINES = (
+    f"1795714803.123 211 192.0.2.77 TCP_TUNNEL/200 5129 CONNECT {PLANTED}.example:443 - HIER_DIRECT/203.0.113.7 -",
+    "1795714804.123 211 192.0.2.77 TCP_DENIED/403 0 CONNECT api.livechat.com:443 - HIER_NONE/- text/html",
+    f"1795714805.123 211 192.0.2.77 TCP_MISS/200 9 GET http://api.livechat.com/{PLANTED} {PLANTED} HIER_DIRECT/203.0.113.9 -",
+    f"Nov 26 17:40:03 dnsmasq[405]: 7 192.0.2.77/4711 query[A] {PLANTED}.example from 192.0.2.77",
+    "Nov 26 17:40:03 dnsmasq[405]: 8 192.0.2.77/4712 query[A] api.livechat.com from 192.0.2.77",
+    "Nov 26 17:40:03 dnsmasq[405]: 8 192.0.2.77/4712 reply api.livechat.com is <CNAME>",
+    f"Nov 26 17:40:03 dnsmasq[405]: 8 192.0.2.77/4712 reply {PLANTED}.example is 203.0.113.9",
+    f"Nov 26 17:40:03 gw kernel: {PLANTED} DROP IN=lan0 OUT=wan0 SRC=192.0.2.77 DST=203.0.113.9 LEN=60 PROTO=TCP SPT=1 DPT=443 ",
+    (f'{{"timestamp":"2026-11-26T17:40:03+0000","event_type":"tls","src_ip":"192.0.2.77","dest_ip":"203.0.113.9",'
+    f'"tls":{{"sni":"{PLANTED}.example","version":"TLS 1.3"}}}}'),
+    (f'{{"timestamp":"2026-11-26T17:40:03+0000","event_type":"tls","src_ip":"192.0.2.77","src_port":5,"dest_ip":'
+    f'"203.0.113.9","dest_port":443,"proto":"TCP","tls":{{"sni":"api.livechat.com","client_alpns":["{PLANTED}","h2"]}}}}'),
+    (f'{{"timestamp":"2026-11-26T17:40:03+0000","event_type":"alert","src_ip":"203.0.113.9","src_port":443,"dest_ip":'
+    f'"192.0.2.77","dest_port":5,"proto":"TCP","alert":{{"signature":"{PLANTED}","action":"blocked"}}}}'),
+    f"{PLANTED} is no line of any log",
+)  # fmt: skip
+
+
+def observed(log: Path, *options: str) -> list[dict[str, object]]:
+    """What the command writes of lines that come while it follows a log."""
+    argv = (sys.executable, "-m", "agent", "observe", "--no-tap", "--log", str(log), "--format", "jsonl", *options)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        deadline = time.monotonic() + 30
+        # it follows once it has the file open
+        while not _follows(process.pid, log) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with log.open("a") as writer:
+            writer.writelines(f"{one}\n" for one in LINES)
+        found = []
+        time.sleep(2.5)
+        process.terminate()
+        found = [orjson.loads(one) for one in process.stdout]
+        assert process.wait(timeout=30) == 0
+    return found
+
+
+def _follows(pid: int, log: Path) -> bool:
+    try:
+        return any(os.path.realpath(one) == str(log) for one in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+
+
+def test_only_required_names_leave_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "mixed.log"
+    log.write_text("")
+    *records, stats = observed(log)
+    assert PLANTED not in str(records)
+    assert "192.0.2.77" not in str(records)
+    sort = [(one["sensor"], one["type"], one["event"]) for one in records]
+    assert sort == [
+        ("squid", "http", "request"),
+        ("squid", "http", "response"),
+        ("squid", "http", "request"),
+        ("squid", "http", "response"),
+        ("dnsmasq", "dns", "query"),
+        ("dnsmasq", "dns", "response"),
+        ("eve", "tls", "logged"),
+        ("eve", "firewall", "logged"),
+    ]
+    assert records[0]["src_ip"] == "192.0.2.0/24"
+    assert records[1]["status"] == 403
+    assert records[-1]["action"] == "block"
+    assert stats["logs"] == {str(log): {"lines": len(LINES), "silent": 1, "malformed": 1, "too_long": 0, "emptied": 0}}
+
+
+def test_an_administrator_sees_all_of_it(tmp_path: Path) -> None:
+    log = tmp_path / "mixed.log"
+    log.write_text("")
+    *records, _ = observed(log, "--all-names")
+    assert f"{PLANTED}.example:443" in str(records)
+    assert len(records) == 13
+
+
+def test_a_log_that_cannot_be_read_is_told_once(tmp_path: Path) -> None:
+    told: list[str] = []
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    logs = Logs([str(loop)], told.append)
+    for _ in range(2):
+        assert logs.take() == []
+        logs._due = 0.0
+    assert told == [f"{loop}: cannot be read: Too many levels of symbolic links"]
+    logs.close()
+
+
+def test_without_a_tap_time_passes_all_the_same() -> None:
+    without = NoTap()
+    assert list(without.batches(0.01)) == [[], []]
+    without.stop()
+    assert list(without.batches()) == [[]]
+    without.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--no-tap",), "--no-tap leaves nothing to observe: name a log with --log"),
+        (("--log", "x", "--processes", "2"), "--log is for one process"),
+        (("--no-tap", "--log", "x", "--layout", "/nowhere/squid.conf"), "/nowhere/squid.conf: cannot be read"),
+        (("--no-tap", "--log", "x", "--layout", "/dev/null"), "no layout of a log"),
+    ],
+)
+def test_what_cannot_be_observed_is_one_line(options: tuple[str, ...], said: str) -> None:
+    done = subprocess.run(
+        (sys.executable, "-m", "agent", "observe", "--for", "1", *options), capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert said in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
