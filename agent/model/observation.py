@@ -156,6 +156,13 @@ class QuicHello:
 
 
 @record
+class GoogleHello(QuicHello):
+    """The hello of Google's QUIC up to Q050: not one of TLS, so it has no cipher suites and no fingerprint."""
+
+    user_agent: str | None
+
+
+@record
 class QuicPacket:
     """A QUIC packet that says something by itself: version negotiation, Retry, an Initial that cannot be opened."""
 

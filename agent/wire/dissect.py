@@ -167,7 +167,7 @@ class Dissector:
         if sport in DNS_PORTS or dport in DNS_PORTS:
             return self._dns(payload)
         if quic.looks_like(payload):
-            if self._watch is not None:
+            if self._watch is not None and payload[0] & 0x80:
                 self._watch.long_header(timestamp, packet, data, begin, end)
             one, other = packet[2] + data[begin : begin + 2], packet[3] + data[begin + 2 : begin + 4]
             key = one + other if one < other else other + one

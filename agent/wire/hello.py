@@ -139,8 +139,11 @@ def _server_name(data: bytes | None) -> str | None:
     if data is None or len(data) < 5 or data[2] != 0:
         return None
     name = data[5 : 5 + (data[3] << 8 | data[4])]
-    if not name:
-        return None
+    return host_name(name) if name else None
+
+
+def host_name(name: bytes) -> str:
+    r"""A host name as a client sends it: in lower case, without the dot at its end, odd bytes as ``\DDD``."""
     if _NAME.issuperset(name):
         return name.decode("ascii").lower().rstrip(".")
     return "".join(chr(one).lower() if one in _NAME else f"\\{one:03d}" for one in name).rstrip(".")

@@ -7,8 +7,9 @@ from typing import Final
 from agent.errors import Malformed, Truncated
 from agent.model.observation import ClientHello, QuicHello, QuicPacket
 from agent.model.record import record
+from agent.wire import gquic
 from agent.wire.hello import client_hello
-from agent.wire.quic_keys import V1, V2, client_opener, salts
+from agent.wire.quic_keys import Q050, V1, V2, V2_DRAFT, client_opener, salts
 
 CONNECTION_LIMIT: Final = 4096
 """Connections whose hello is not complete, or whose keys may be asked for again; the oldest gives way."""
@@ -35,14 +36,19 @@ def version_name(number: int) -> str:
 
 
 def looks_like(data: bytes) -> bool:
-    """Whether a datagram begins with a long header of a version that somebody speaks."""
-    if len(data) < 7 or data[0] & 0x80 == 0 or data[5] > 20:
+    """Whether a datagram begins with a long header of a version that somebody speaks, or one of Google's own."""
+    if len(data) < 7:
         return False
+    if data[0] & 0x80 == 0:
+        return gquic.looks_like(data)
+    if data[5] > 20:  # one byte held both lengths in Google's Q044 to Q046
+        return gquic.in_clear(data) and data[5] == 0x50
     version = int.from_bytes(data[1:5], "big")
     return (
         version in (V1, V2, 0)
         or version >> 8 == 0xFF0000
-        or version >> 4 == 0xFACEB00
+        or version >> 8 == 0xFACEB0
+        or version == V2_DRAFT
         or version & 0x0F0F0F0F == 0x0A0A0A0A
         or (data[1] in _OTHERS and data[2] == 0x30)
     ) and (version != 0 or _is_negotiation(data))
@@ -78,7 +84,15 @@ class _Connection:
         self.held = 0
         self.packets = 0
         self.hello = b""
-        """The body of the last hello."""
+        """The last hello."""
+        self.base = 0
+        """Where in the CRYPTO stream the next one begins: behind a HelloRetryRequest there is another."""
+
+    def forget(self) -> None:
+        """Take what comes next for the beginning; the hello may be the same once more."""
+        self.keys = None
+        self.pieces = {}
+        self.held = self.packets = self.base = 0
 
 
 class Connections:
@@ -88,8 +102,11 @@ class Connections:
         self._known: dict[bytes, _Connection] = {}
 
     def feed(self, flow: bytes, data: bytes) -> list[QuicHello | QuicPacket]:
-        """Take one datagram that begins with a long header; ``flow`` is alike for both directions."""
+        """Take one datagram that looks like it; ``flow`` is alike for both directions."""
         found: list[QuicHello | QuicPacket] = []
+        if data[0] & 0x80 == 0 or gquic.in_clear(data):
+            self._google(flow, data, found)
+            return found
         at = 0
         for _ in range(PACKET_LIMIT):
             if at >= len(data) or data[at] & 0x80 == 0:
@@ -106,8 +123,8 @@ class Connections:
         if header.version == 0 or header.kind == RETRY:
             event = "retry" if header.version else "version_negotiation"
             found.append(QuicPacket(event, version_name(header.version), header.dcid.hex(), header.scid.hex()))
-            if header.version:  # its id gives the keys of what follows (RFC 9001 §5.2)
-                self._known.pop(flow, None)
+            if header.version and flow in self._known:  # its id gives the keys of what follows (RFC 9001 §5.2)
+                self._known[flow].forget()
             return len(data)
         begin = header.at
         if header.kind == INITIAL:
@@ -147,16 +164,27 @@ class Connections:
             return
         if connection is None:
             connection = self._open(flow)
+        elif connection.keys not in (None, keys):
+            connection.forget()
         connection.keys = keys
         connection.packets += 1
         _collect(text, connection)
-        whole_hello = _whole(connection)
-        if whole_hello:
-            if whole_hello != connection.hello:  # else it was sent again
-                hello = client_hello(whole_hello, transport="q")
-                found.append(_quic_hello(hello, header, connection.packets))
+        hello, size = _message(connection, header)
+        if size:
+            if hello is not None:
+                found.append(hello)
+            connection.base += size
             connection.pieces, connection.held, connection.packets = {}, 0, 0
-            connection.hello = whole_hello
+
+    def _google(self, flow: bytes, data: bytes, found: list[QuicHello | QuicPacket]) -> None:
+        """Read a datagram of Google's that is not encrypted."""
+        version = int.from_bytes(data[9:13] if data[0] & 0x80 == 0 else data[1:5], "big")
+        hello = gquic.clear_hello(data, version_name(version))
+        if hello is not None:
+            connection = self._known.get(flow) or self._open(flow)
+            known, connection.hello = connection.hello, data[data.find(gquic.CHLO) :]
+            if known != connection.hello:
+                found.append(hello)
 
     def _open(self, flow: bytes) -> _Connection:
         if len(self._known) >= CONNECTION_LIMIT:
@@ -223,12 +251,15 @@ def _collect(text: bytes, connection: _Connection) -> None:
         if kind in (6, 8):  # CRYPTO; Google's own number for it is 8
             offset, at = _varint(text, at)
             length, at = _varint(text, at)
-            if at + length > size or offset + length > HELLO_LIMIT:
+            if at + length > size or offset + length - connection.base > HELLO_LIMIT:
                 raise Malformed("a CRYPTO frame is longer than its packet")
-            room = len(connection.pieces) < PIECE_LIMIT and connection.held + length <= HELLO_LIMIT
-            if room and len(connection.pieces.get(offset, b"")) < length:
-                connection.pieces[offset] = text[at : at + length]
-                connection.held += length
+            piece, offset = text[at : at + length], offset - connection.base
+            if offset < 0:  # of what was read before
+                piece, offset = piece[-offset:], 0
+            room = len(connection.pieces) < PIECE_LIMIT and connection.held + len(piece) <= HELLO_LIMIT
+            if room and len(connection.pieces.get(offset, b"")) < len(piece):
+                connection.pieces[offset] = piece
+                connection.held += len(piece)
             at += length
         elif kind in (2, 3):  # ACK
             _, at = _varint(text, at)
@@ -242,19 +273,36 @@ def _collect(text: bytes, connection: _Connection) -> None:
             raise Malformed(f"a frame of type {kind} in an Initial packet")
 
 
-def _whole(connection: _Connection) -> bytes:
-    """The body of the hello, once all its pieces are there; raises Malformed where they are something else."""
+def _joined(connection: _Connection) -> bytes:
+    """What is there of the CRYPTO stream without a gap."""
     whole = b""
     for offset, piece in sorted(connection.pieces.items()):
         if offset > len(whole):
-            return b""
+            break
         whole += piece[len(whole) - offset :]
-    if len(whole) < 4:
-        return b""
-    length = int.from_bytes(whole[1:4], "big")
-    if whole[0] != 1 or length > HELLO_LIMIT:
-        raise Malformed("no hello in an Initial packet")
-    return whole[4 : 4 + length] if len(whole) >= 4 + length else b""
+    return whole
+
+
+def _message(connection: _Connection, header: _Header) -> tuple[QuicHello | None, int]:
+    """The hello, once all its pieces are there, and its size; None if it was sent again. Raises Malformed."""
+    whole = _joined(connection)
+    if header.version == Q050:
+        size = gquic.size(whole)
+    elif len(whole) < 4:
+        return None, 0
+    else:
+        size = 4 + int.from_bytes(whole[1:4], "big")
+        if whole[0] != 1 or size > HELLO_LIMIT:
+            raise Malformed("no hello in an Initial packet")
+    if not 0 < size <= len(whole):
+        return None, 0
+    whole = whole[:size]
+    known, connection.hello = connection.hello, whole
+    if whole == known:
+        return None, size
+    if header.version == Q050:
+        return gquic.hello(whole, version_name(header.version), header.dcid, connection.packets), size
+    return _quic_hello(client_hello(whole[4:], transport="q"), header, connection.packets), size
 
 
 def _quic_hello(hello: ClientHello, header: _Header, packets: int) -> QuicHello:

@@ -11,15 +11,21 @@ if TYPE_CHECKING:
 
 KEPT: Final = 256
 """Connections whose keys are kept."""
-V1, V2 = 0x00000001, 0x6B3343CF
+V1, V2, V2_DRAFT, Q050 = 0x00000001, 0x6B3343CF, 0x709A50C4, 0x51303530
 SALT_1: Final = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
 SALT_2: Final = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9")
 SALT_29: Final = bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")
 """Of drafts 29 to 32."""
 SALT_23: Final = bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502")
 """Of drafts 23 to 28."""
-SALT_T051: Final = bytes.fromhex("7a4edef4e7ccee5fa4506c19124fc8ccda6e033d")
-"""Of Google's T051."""
+SALT_21: Final = bytes.fromhex("7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a")
+"""Of drafts 21 and 22."""
+_OTHERS: Final = {
+    V2_DRAFT: bytes.fromhex("a707c203a59b47184a1d62ca570406ea7ae3e5d3"),  # draft-ietf-quic-v2-00
+    Q050: bytes.fromhex("504574efd066fe2f9d945cfcdbd3a7f0d3b56b45"),  # Google's Q050, T050, T051
+    0x54303530: bytes.fromhex("7ff579e5acd072915580304c43a2367c60488310"),
+    0x54303531: bytes.fromhex("7a4edef4e7ccee5fa4506c19124fc8ccda6e033d"),
+}
 
 Opener = tuple["Callable[[bytes], bytes]", "Callable[[bytes, bytes, bytes | None], bytes]", bytes]
 """What gives the mask of a sample, what decrypts (nonce, text, header), and the IV."""
@@ -33,11 +39,14 @@ def salts(version: int) -> tuple[bytes, ...]:
         return (SALT_2,)
     if version >> 8 == 0xFF0000:
         draft = version & 255
-        return (SALT_1,) if draft >= 33 else (SALT_29,) if draft >= 29 else (SALT_23,) if draft >= 23 else ()
-    if version >> 4 == 0xFACEB00:  # Facebook's mvfst
-        return (SALT_23, SALT_1, SALT_29)
-    if version == 0x54303531:
-        return (SALT_T051,)
+        return (
+            (SALT_1,) if draft >= 33 else (SALT_29,) if draft >= 29 else (SALT_23,) if draft >= 23 else
+            (SALT_21,) if draft >= 22 else ()
+        )  # fmt: skip
+    if version >> 8 == 0xFACEB0:  # Facebook's mvfst
+        return (SALT_23, SALT_21, SALT_1, SALT_29)
+    if version in _OTHERS:
+        return (_OTHERS[version],)
     if version & 0x0F0F0F0F == 0x0A0A0A0A:  # made up, to see whether others cope (RFC 9000 §15)
         return (SALT_1, SALT_29, SALT_23)
     return ()
@@ -59,6 +68,6 @@ def client_opener(salt: bytes, dcid: bytes) -> Opener:
     from cryptography.hazmat.primitives.ciphers.modes import ECB  # noqa: PLC0415 - likewise
 
     secret = _expanded(digest(salt, dcid, "sha256"), b"client in", 32)
-    word = b"quicv2 " if salt == SALT_2 else b"quic "
+    word = b"quicv2 " if salt in (SALT_2, _OTHERS[V2_DRAFT]) else b"quic "
     mask = Cipher(AES(_expanded(secret, word + b"hp", 16)), ECB()).encryptor().update  # noqa: S305 - as the RFC has it
     return mask, AESGCM(_expanded(secret, word + b"key", 16)).decrypt, _expanded(secret, word + b"iv", 12)

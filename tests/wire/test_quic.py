@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent.model.observation import QuicHello, QuicPacket
 from agent.wire.quic import CONNECTION_LIMIT, Connections, looks_like, version_name
-from agent.wire.quic_keys import SALT_1, SALT_2, V1, V2, _expanded, client_opener, salts
+from agent.wire.quic_keys import SALT_1, SALT_2, V1, V2, V2_DRAFT, _expanded, client_opener, salts
 from tests.wire.test_tls import hello
 
 DCID = bytes.fromhex("8394c8f03e515708")
@@ -32,7 +32,7 @@ def initial(  # noqa: PLR0917 - what may differ
     """A client's Initial packet, padded."""
     salt = salts(version)[0]
     secret = _expanded(digest(salt, keys or dcid, "sha256"), b"client in", 32)
-    word = b"quicv2 " if version == V2 else b"quic "
+    word = b"quicv2 " if version in (V2, V2_DRAFT) else b"quic "
     key, iv, hp = (_expanded(secret, word + one, length) for one, length in ((b"key", 16), (b"iv", 12), (b"hp", 16)))
     plain = frames + bytes(max(0, size - len(frames)))
     first = 0xC3 if version != V2 else 0xD3
@@ -98,7 +98,31 @@ def test_the_same_hello_again_is_told_once_and_another_one_as_well() -> None:
     connections = Connections()
     message = hello()
     assert len(hellos(connections, initial(crypto(message)), initial(crypto(message), number=1))) == 1
-    assert len(hellos(connections, initial(crypto(hello("b.text.com")), number=2))) == 1
+    assert not hellos(connections, initial(crypto(hello("b.text.com")), number=2)), "the stream is further"
+    following = initial(crypto(hello("b.text.com"), len(message)), number=3)
+    assert [one.sni for one in hellos(connections, following)] == ["b.text.com"], "as behind a HelloRetryRequest"
+
+
+def test_the_hello_after_a_retry_is_the_same() -> None:
+    connections = Connections()
+    retry = b"\xf0" + V1.to_bytes(4, "big") + b"\x00\x04abcd" + bytes(20)
+    message = crypto(hello())
+    assert len(hellos(connections, initial(message), retry, initial(message, dcid=b"abcd", number=1))) == 1
+    other = initial(crypto(hello("b.text.com")), dcid=b"efghijkl")
+    assert len(hellos(connections, other, other)) == 1, "another connection of the same ports"
+
+
+def test_a_hello_of_which_more_is_there_than_its_pieces_in_order() -> None:
+    message = hello()
+    late = crypto(b"x" * 9, len(message) + 50)
+    assert len(hellos(Connections(), initial(late + crypto(message)))) == 1
+
+
+@pytest.mark.parametrize("version", [0xFF000016, 0xFF000017, 0xFF00001D, 0xFF000022, 0xFACEB001, V2_DRAFT, 0x54303530])
+def test_other_versions(version: int) -> None:
+    packet = initial(crypto(hello()), version)
+    assert looks_like(packet)
+    assert [one.version for one in hellos(Connections(), packet)] == [version_name(version)]
 
 
 def test_a_new_destination_id_does_not_change_the_keys() -> None:
