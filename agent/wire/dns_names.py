@@ -8,6 +8,8 @@ from agent.errors import Malformed, Truncated
 
 NAME_LIMIT: Final = 255
 """Bytes of a name on the wire (RFC 1035 §2.3.4)."""
+TOO_LONG: Final = "<name too long>"
+"""What stands for a name of more bytes: nothing that a name can be, for it would escape no such character."""
 TYPES: Final = {
     1: "A", 2: "NS", 3: "MD", 4: "MF", 5: "CNAME", 6: "SOA", 7: "MB", 8: "MG", 9: "MR", 10: "NULL", 11: "WKS",
     12: "PTR", 13: "HINFO", 14: "MINFO", 15: "MX", 16: "TXT", 17: "RP", 18: "AFSDB", 19: "X25", 20: "ISDN", 21: "RT",
@@ -36,7 +38,10 @@ _PLAIN: Final = frozenset(b".abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 
 
 def name_at(data: bytes, at: int) -> tuple[str, int]:
-    """The name at a place, and where what follows it begins; raises Malformed for loops and forward pointers."""
+    """The name at a place, and where what follows it begins; raises Malformed for loops and forward pointers.
+
+    Of a name that is longer than may be nothing is told but that; resolvers have been seen to send such.
+    """
     labels: list[bytes] = []
     behind = -1
     lowest = at
@@ -54,7 +59,7 @@ def name_at(data: bytes, at: int) -> tuple[str, int]:
                 raise Truncated("a label is cut off")
             length += count + 1
             if length > NAME_LIMIT:
-                raise Malformed("a name is longer than 255 bytes")
+                return TOO_LONG, behind if behind >= 0 else _end(data, at)
             labels.append(label)
             at += count + 1
         elif count >= 0xC0:
@@ -68,6 +73,18 @@ def name_at(data: bytes, at: int) -> tuple[str, int]:
             at = lowest = to
         else:
             raise Malformed(f"a label of kind {count >> 6}")
+
+
+def _end(data: bytes, at: int) -> int:
+    """Where a name ends in place: behind its root, or its first pointer."""
+    while at < len(data):
+        count = data[at]
+        if count == 0:
+            return at + 1
+        if count >= 0xC0:
+            return at + 2
+        at += count + 1
+    raise Truncated("a name is cut off")
 
 
 def _written(labels: list[bytes]) -> str:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from agent.errors import Malformed, Truncated
 from agent.model.observation import Edns, ExtendedError
 from agent.wire.dns import TcpMessages, decode, looks_like
-from agent.wire.dns_names import name_at
+from agent.wire.dns_names import TOO_LONG, name_at
 
 RECORDS = {
     "A": "192.0.2.7", "AAAA": "2001:db8::7", "CNAME": "edge.example.net.", "NS": "ns1.example.net.",
@@ -112,6 +112,18 @@ def test_codes(rcode: str) -> None:
     reply = message()
     reply.set_rcode(dns.rcode.from_text(rcode))
     assert decode(reply.to_wire()).rcode == rcode
+
+
+def test_a_name_that_is_too_long_does_not_hide_the_others() -> None:
+    wire = message(rrset("A", "192.0.2.7"), rrset("CNAME", "edge.example.net.")).to_wire()
+    before = wire[: wire.rindex(b"\x04edge") - 2]
+    endless = b"\x3f" + b"?" * 63
+    data = endless * 5 + b"\xc0\x0c"
+    found = decode(before + len(data).to_bytes(2, "big") + data)
+    assert [(one.type, one.data) for one in found.answers] == [("A", "192.0.2.7"), ("CNAME", TOO_LONG)]
+    assert name_at(endless * 5 + b"\x00", 0) == (TOO_LONG, 321)
+    with pytest.raises(Truncated):
+        name_at(endless * 5, 0)
 
 
 @pytest.mark.parametrize(
