@@ -15,10 +15,9 @@ from agent.observe.tally import Tally
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from agent.model.observation import Observation
-    from agent.observe.replay import Replay
 
 
 class Captured:
@@ -38,10 +37,10 @@ class Captured:
         """Whether records may name something that is required."""
         return any(one in records for one in self._apexes)
 
-    def passing(self, replay: Replay) -> Iterator[Observation | Outcome]:
+    def passing(self, found: Iterable[Observation | Outcome]) -> Iterator[Observation | Outcome]:
         """Observations and outcomes, once they are counted."""
         tally = self._tally
-        for one in replay.everything():
+        for one in found:
             if tally is not None:
                 if isinstance(one, Outcome):
                     tally.outcome(one)

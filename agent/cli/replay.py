@@ -1,4 +1,4 @@
-"""``gateproof replay``: what the messages in a capture say."""
+"""``gateproof replay``: what the messages in a capture, or the lines of a log, say."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.cli.captured import Captured
 from agent.cli.files import STANDARD, called, opened, written
+from agent.cli.logged import LogReading, is_log
 from agent.errors import Malformed, UsageError
 from agent.model.outcome import Outcome
 from agent.observe import outcome_records
@@ -72,7 +73,22 @@ class Reading:
     def everything(self) -> Iterator[Observation | Outcome]:
         """Observations and outcomes in the order of time."""
         self.replay = self._begun(self.captured.inference)
-        return self.captured.passing(self.replay)
+        return self.captured.passing(self.replay.everything())
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the file, where they are known."""
+        return self.replay.capture.size
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file that were read."""
+        return self.replay.capture.position
+
+    def summed(self) -> str:
+        """What was read, in one line."""
+        dissector = self.replay.dissector
+        return f"{dissector.frames} frames, {dissector.malformed} of them or their messages not understood"
 
     def _begun(self, inference: Inference | None) -> Replay:
         return Replay(self._file, self._size, self._path, live=self._live, inference=inference)
@@ -81,17 +97,25 @@ class Reading:
 def run(arguments: argparse.Namespace) -> int:
     """Write the records, or a table for people."""
     with opened(arguments.capture) as file, written(arguments.output) as output:
-        reading = Reading(arguments, file)
+        if arguments.layout or is_log(file):
+            reading: Reading | LogReading = LogReading(arguments, file)
+        else:
+            reading = Reading(arguments, file)
         try:
             if arguments.format == "jsonl":
-                for block in reading.records():
+                for block in reading.records() if isinstance(reading, Reading) else _blocks(reading.everything()):
                     output.write(block)
             else:
                 output.write("".join(f"{one}\n" for one in _table(reading)).encode())
         except Malformed as error:
-            raise UsageError(f"{called(arguments.capture)}: {error}") from error
+            nothing = isinstance(reading, Reading) and not reading.replay.dissector.frames
+            known = ", and no log of a kind that is known" if nothing else ""
+            raise UsageError(f"{called(arguments.capture)}: {error}{known}") from error
         if reading.truncated:
             sys.stderr.write(f"gateproof: {called(arguments.capture)} ends within a frame; what was whole was read\n")
+        if isinstance(reading, LogReading):
+            for note in reading.notes():
+                sys.stderr.write(f"gateproof: {called(arguments.capture)}: {note}\n")
         reading.captured.save()
     return 0
 
@@ -107,10 +131,10 @@ def _blocks(found: Iterable[Observation | Outcome]) -> Iterator[bytes]:
     yield b"".join(waiting)
 
 
-def _table(reading: Reading) -> Iterator[str]:
+def _table(reading: Reading | LogReading) -> Iterator[str]:
     summary = Summary()
     found = reading.everything()
-    with _progress(reading.replay) as tell:
+    with _progress(reading) as tell:
         for number, one in enumerate(found):
             if isinstance(one, Outcome):
                 summary.outcome(one)
@@ -118,21 +142,20 @@ def _table(reading: Reading) -> Iterator[str]:
                 summary.add(one)
             if number % BLOCK == 0:
                 tell()
-    dissector = reading.replay.dissector
     yield from summary.lines()
     yield ""
-    yield f"{dissector.frames} frames, {dissector.malformed} of them or their messages not understood"
+    yield reading.summed()
 
 
 @contextmanager
-def _progress(replay: Replay) -> Iterator[Callable[[], None]]:
+def _progress(reading: Reading | LogReading) -> Iterator[Callable[[], None]]:
     """A bar where a person is looking and the size is known."""
-    if not sys.stderr.isatty() or replay.capture.size is None:
+    if not sys.stderr.isatty() or reading.size is None:
         yield lambda: None
         return
     from rich.console import Console  # noqa: PLC0415 - loaded only where a person is looking
     from rich.progress import Progress  # noqa: PLC0415 - likewise
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=replay.capture.size)
-        yield lambda: bar.update(task, completed=replay.capture.position)
+        task = bar.add_task("reading", total=reading.size)
+        yield lambda: bar.update(task, completed=reading.position)
