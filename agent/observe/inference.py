@@ -25,7 +25,8 @@ from agent.model.outcome import Fate, Outcome
 from agent.model.vocabulary import HOST
 from agent.observe import outcomes_dns, outcomes_http, outcomes_quic, outcomes_tcp
 from agent.observe.crossings import Crossings, mark_of, mark_of_question, mark_of_quic
-from agent.observe.flows import ErrorSeen, Flows
+from agent.observe.flow import ErrorSeen
+from agent.observe.flows import Flows
 from agent.observe.history import History
 from agent.observe.outcomes import Context, Judged
 from agent.observe.outcomes_dns import DnsContext
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from agent.model.observation import Observation
     from agent.model.requirement import Requirement
-    from agent.observe.flows import Flow
+    from agent.observe.flow import Flow
     from agent.observe.questions import Question
     from agent.observe.quic_attempts import QuicFlow
     from agent.wire.ip import Packet

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from agent.model.observation import IcmpError
     from agent.model.outcome import OutcomeStage
-    from agent.observe.flows import ErrorSeen
+    from agent.observe.flow import ErrorSeen
 
 PROHIBITED: Final = frozenset({(3, 9), (3, 10), (3, 13), (1, 1), (1, 5), (1, 6)})
 """Administratively prohibited (RFC 1812 §5.2.7.1), failed policy and reject route (RFC 4443 §3.1)."""

@@ -10,7 +10,7 @@ from agent.observe.outcomes import Judged, count, inconclusive
 from agent.observe.outcomes_icmp import prohibited
 
 if TYPE_CHECKING:
-    from agent.observe.flows import ErrorSeen
+    from agent.observe.flow import ErrorSeen
 
 INITIALS: Final = 3
 """Datagrams in vain from where on chance is no good explanation."""

@@ -17,7 +17,7 @@ from agent.observe.outcomes import APART, FULL, Judged, count, inconclusive
 from agent.observe.outcomes_icmp import prohibited
 
 if TYPE_CHECKING:
-    from agent.observe.flows import Flow, ResetSeen
+    from agent.observe.flow import Flow, ResetSeen
     from agent.observe.outcomes import Context
 
 SETTLE: Final = 1.0

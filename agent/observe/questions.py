@@ -136,11 +136,11 @@ class Questions:
         if message.id is None:  # a log's: without a packet there is nothing to compare
             return None
         if message.event == "query":
-            if self._crossings.is_image(mark_of_question(packet.destination, message.id), seen.timestamp, packet.ttl):
-                return None
             if requirement is None:
                 self._others.put((seen.src_ip, seen.src_port, seen.dest_ip, message.id), seen.timestamp)
-            else:
+                return None
+            mark = mark_of_question(packet.destination, message.id)
+            if not self._crossings.is_image(mark, seen.timestamp, packet.ttl):
                 self._ask(seen, message, packet, requirement, zone)
             return None
         if requirement is None:

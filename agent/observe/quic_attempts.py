@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.observe.crossings import mark_of_quic
-from agent.observe.flows import MOST, Sight, is_copy
+from agent.observe.flow import Sight, is_copy
+from agent.observe.flows import MOST
 from agent.observe.outcomes_quic import Attempt
 from agent.observe.recent import Recent
 
 if TYPE_CHECKING:
     from agent.model.requirement import Requirement
     from agent.observe.crossings import Crossings
-    from agent.observe.flows import ErrorSeen
+    from agent.observe.flow import ErrorSeen
     from agent.wire.ip import Packet
 
 OPEN: Final = 4096

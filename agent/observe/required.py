@@ -24,6 +24,8 @@ class Patterns(Generic[V]):
     def __init__(self) -> None:
         self._exact: dict[str, V] = {}
         self._below: dict[str, V] = {}
+        self._depths: tuple[int, ...] = ()
+        """How many labels the names have that wildcards stand above, most first."""
         self._known: dict[str, V | None] = {}
 
     def add(self, pattern: str, value: V, *, apex: bool = False) -> None:
@@ -31,9 +33,11 @@ class Patterns(Generic[V]):
         if not pattern.startswith("*."):
             self._exact.setdefault(pattern, value)
             return
-        self._below.setdefault(apex_of(pattern), value)
+        above = apex_of(pattern)
+        self._below.setdefault(above, value)
+        self._depths = tuple(sorted({above.count(".") + 1, *self._depths}, reverse=True))
         if apex:
-            self._exact.setdefault(apex_of(pattern), value)
+            self._exact.setdefault(above, value)
 
     def find(self, name: str | None) -> V | None:
         """The value of the plain name, else of the longest pattern; with or without last dot and port, in any case."""
@@ -50,11 +54,13 @@ class Patterns(Generic[V]):
     def _find(self, name: str) -> V | None:
         if (found := self._exact.get(name)) is not None:
             return found
-        labels = name.split(".")
-        if not all(labels):  # a name of nobody
-            return None
-        above = (self._below.get(".".join(labels[at:])) for at in range(1, len(labels)))
-        return next((one for one in above if one is not None), None)
+        for depth in self._depths:
+            labels = name.rsplit(".", depth)
+            found = self._below.get(".".join(labels[1:])) if len(labels) > depth else None
+            if found is not None:
+                # an empty label would make it a name of nobody
+                return found if all(name.split(".")) else None
+        return None
 
 
 def required(requirements: Iterable[Requirement]) -> Patterns[Requirement]:
