@@ -113,9 +113,19 @@ class Supervisor:
                 await self._wake.wait()
                 continue
             LOG.warning("tap: ended with %s; started again in %.0f s", _word(status), wait)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
+            await self._pause(wait)
             wait = min(wait * 2, SLOWEST)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or until something is asked for, or there are other interfaces: those may have been missing."""
+        end = time.monotonic() + seconds
+        known = await asyncio.to_thread(_present)
+        while (left := end - time.monotonic()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), min(left, LOOK))
+                return
+            if await asyncio.to_thread(_present) != known:
+                return
 
     def reload(self) -> None:
         """Start anew, with the configuration of now."""

@@ -202,3 +202,12 @@ def test_sums_do_not_depend_on_how_often_it_was_started(tmp_path: Path) -> None:
     assert whole is not None
     assert whole.domains[0].outcomes[0].count in {runs(tmp_path) - 1, runs(tmp_path)}
     assert merge(whole, tally.observed()).domains[0].outcomes[0].count == whole.domains[0].outcomes[0].count + 1
+
+
+def test_other_interfaces_end_the_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.supervise.FIRST", 60.0)
+    monkeypatch.setattr("agent.supervise.LOOK", 0.1)
+    begin = time.monotonic()
+    monkeypatch.setattr("agent.supervise._present", lambda: runs(tmp_path) == 1 and time.monotonic() - begin > 1)
+    supervised(tmp_path, COUNTED + "sys.exit(2)", until=lambda _: runs(tmp_path) >= 2, seconds=10)
+    assert runs(tmp_path) == 2

@@ -1,9 +1,11 @@
-"""From packets on a real router to findings of the daemon: an allow-list that leaves out an address in use."""
+"""From packets on a real router to findings: what the gateway itself stops, and what somebody behind it does."""
 
 from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -14,9 +16,9 @@ import dns.rrset
 import orjson
 
 from agent.store.evidence import load
-from tests.kernel.needs import kernel
+from tests.kernel.needs import ROOT, kernel
 from tests.observe.tap_cables import router
-from tests.observe.test_tap import NAME, _until_watching
+from tests.observe.test_tap import NAME, _command, _until_watching
 from tests.observe.test_tap_daemon import daemon, is_confined, tap_of, until
 
 if TYPE_CHECKING:
@@ -120,3 +122,38 @@ def test_what_real_packets_show_becomes_findings(tmp_path: Path) -> None:
     assert blocked["blocked_at"] == ["firewall"]
     assert blocked["port"] == ["tcp/443"]
     assert "policy drop" in {source["text"] for source in blocked["locus"]}
+
+
+UPSTREAM = f"""
+table ip provider {{
+    chain input {{
+        type filter hook input priority filter; policy accept;
+        ip daddr {MISSING} tcp dport 443 reject with icmp type admin-prohibited
+    }}
+}}
+"""
+
+
+def test_what_a_provider_forbids_contradicts_the_configuration(tmp_path: Path) -> None:
+    evidence, report = tmp_path / "evidence.json", tmp_path / "report.json"
+    with router(nat=True) as laid, world(laid.world):
+        laid.world.run(("nft", "-f", "-"), UPSTREAM)
+        running = _command(laid.gateway, "--evidence", str(evidence))
+        _until_watching(laid.gateway, 3)
+        visits(laid)
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=20)
+        assert running.returncode == 0
+        with laid.gateway.entered():
+            audit = (sys.executable, "-m", "agent", "audit", "--format", "json", "--output", str(report), "--evidence")
+            assert subprocess.run((*audit, str(evidence)), cwd=ROOT, check=False).returncode == 1
+    said = {one["rule"]["id"]: one for one in orjson.loads(report.read_bytes())["findings"] if one["zone"] == "lan0"}
+    assert "web-allow-list-incomplete" not in said
+    contradiction = said["evidence-contradicts-configuration"]
+    assert contradiction["summary"] == (
+        "tcp/443 to *.livechat.com from lan0 should be allowed, but 3 of 3 connections ended in icmp-prohibited"
+    )
+    assert contradiction["family"] == [4]
+    blocked = said["required-domain-observed-blocked"]
+    assert blocked["locus"] == []
+    assert "a device behind this gateway stops it" in blocked["remedy"]["text"]
