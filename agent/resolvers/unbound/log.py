@@ -44,7 +44,7 @@ _ACTION: Final = re.compile(
     r"\S+ (?P<action>[a-z_]+) (?P<client>[0-9a-fA-F.:]+)@(?P<port>\d+) (?P<name>\S+) (?P<type>\S+) (?P<class>\S+)",
     re.ASCII,
 )
-_BEGIN: Final = re.compile(rb"(?:\[\d{9,11}\] |.{0,120}[ >])?unbound(?:: )?\[\d+:[0-9a-f]+\] \w+: ")
+_BEGIN: Final = re.compile(rb"(?:\[\d{9,11}\] |.{0,120}[ >])?unbound(?:(?:\[\d+\])?: )?\[\d+:[0-9a-f]+\] \w+: ")
 
 
 def recognises(line: bytes) -> bool:
