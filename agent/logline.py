@@ -31,7 +31,7 @@ _COMMON: Final = re.compile(
     r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?: ([+-]\d\d)(\d\d))?", re.ASCII
 )
 _SYSLOG: Final = re.compile(
-    r"(?:<\d{1,3}>)?(?:([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)|(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,16}))"
+    r"(?:<\d{1,3}>)?(?:([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)|(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^\s,]{0,16}))"
     r" (?:\S{1,255} )??([^\s:\[\]]{1,64})(?:\[\d{1,10}\])?: ?(.*)",
     re.ASCII | re.DOTALL,
 )

@@ -33,13 +33,15 @@ WORDS: Final = {
 _PREFIX: Final = 128
 _PACKET: Final = re.compile(rb"IN=\S{0,16} OUT=\S{0,16} .*?\bSRC=[0-9a-fA-F.:]+ DST=[0-9a-fA-F.:]+ ")
 _MESSAGE: Final = re.compile(
+    r"(?:\w{2,8} *:\w{3,7} *: )?"
     r"(?:\d+,\d+,(?P<micros>\d+),[^;]{1,64};|\[ *(?P<seconds>\d+\.\d+)\] |"
-    r"\[[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) (?P<day>[ \d]\d) (?P<clock>[\d:]{8}) (?P<year>\d{4})\] )?"
+    r"\[[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) (?P<day>[ \d]\d) (?P<clock>[\d:]{8}) (?P<year>\d{4})\] |"
+    r"(?P<iso>\d{4}-\d\d-\d\dT[\d:]{8},\d{6}[+-]\d\d:\d\d) )?"
     r"(?P<prefix>[^=]*?)IN=(?P<rest>.*)",
     re.DOTALL,
 )
-"""Behind the head of syslog, or of /dev/kmsg, or of ``dmesg`` and ``dmesg -T``."""
-_KERNEL: Final = re.compile(r"[0-7],\d+,\d+,[^;]{1,64};|\[[^\]]{1,30}\]")
+"""Behind the head of syslog, or of /dev/kmsg, or of ``dmesg`` in its several forms."""
+_KERNEL: Final = re.compile(r"(?:\w{2,8} *:\w{3,7} *: )?(?:[0-7],\d+,\d+,[^;]{1,64};|\[[^\]]{1,30}\])")
 _WORD: Final = re.compile(r"[a-z]+", re.IGNORECASE)
 
 
@@ -78,6 +80,8 @@ class Reader:
         if found is None:
             raise Malformed("no packet in this line")
         at = head.at
+        if at is None and found["iso"]:
+            at = self._clock.iso(found["iso"].replace(",", "."))
         if at is None and found["year"]:
             at = self._clock.common(f"{int(found['day']):02d}/{found['month']}/{found['year']}:{found['clock']}")
         if at is None:
