@@ -146,16 +146,16 @@ def test_the_kernel_and_we_agree_about_a_packet(rules: str) -> None:
             lines[form] = [one for one in said.splitlines() if mark.encode() in one]
     finally:
         namespace.close()
-    for form, those in lines.items():
+    for shown, those in lines.items():
         reader = Reader(Clock(time.time), booted)
         assert all(map(recognises, those))
         # connection attempts are repeated: what came first counts
         found = {one: one for line in those for one in reader.take(line)}
-        assert reader.malformed == 0, form
+        assert reader.malformed == 0, shown
         assert {(one.dest_ip, one.dest_port, one.transport, one.message) for one in found} == {
             (to, port, "tcp" if kind == TCP else "udp", FirewallLog(f"{mark} {prefix}", None, "lan0", action))
             for to, port, kind, prefix, action in cases
-        }, form
+        }, shown
         assert all(one.src_ip in ("192.0.2.1", "2001:db8::1") and one.src_port for one in found)
         # dmesg rounds the time of boot
-        assert all(since - 3 <= one.timestamp <= time.time() + 3 for one in found), form
+        assert all(since - 3 <= one.timestamp <= time.time() + 3 for one in found), shown
