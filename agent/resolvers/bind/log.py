@@ -35,6 +35,7 @@ _POLICY: Final = re.compile(
     r"rpz \S+ (NXDOMAIN|NODATA)(?:-[A-Z-]+)? rewrite (\S+)/([A-Z0-9]+)/([A-Z0-9]+) via .*", re.ASCII
 )
 _OWN: Final = re.compile(r"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3} ", re.ASCII)
+_ANY: Final = re.compile(rb"(?:.{0,120}[ >])?named\[\d+\]: |\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3} ")
 _FAILURES: Final = {"SERVFAIL": "SERVFAIL", "REFUSED": "REFUSED", "failure": "SERVFAIL", "timed out": "SERVFAIL"}
 _BEGIN: Final = re.compile(
     rb".{0,160}client (?:@0x[0-9a-f]+ )?[0-9a-fA-F.:%]+#\d+(?:/key \S+)? \([^)]*\): (?:view \S+: )?(?:query|rpz)\b"
@@ -42,8 +43,8 @@ _BEGIN: Final = re.compile(
 
 
 def recognises(line: bytes) -> bool:
-    """Whether it is a line of BIND about a question."""
-    return _BEGIN.match(line) is not None
+    """Whether it is a line of BIND."""
+    return _BEGIN.match(line) is not None or _ANY.match(line) is not None
 
 
 class Reader:

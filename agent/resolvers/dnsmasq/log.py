@@ -34,8 +34,7 @@ _LINE: Final = re.compile(
     r"|(?P<source>(?:cached(?:-stale)?|reply|config|special|DHCP|/\S+)) (?P<name>\S*) is (?P<what>.+))",
     re.ASCII,
 )
-_BEGIN: Final = re.compile(rb"(?:.{0,120}[ >])?dnsmasq(?:\[\d+\])?: (?:\d+ [0-9a-fA-F.:]+/\d+ )?"
-                           rb"(?:(?:query|auth)\[|forwarded |reply |cached |config |/\S+ \S+ is )")  # fmt: skip
+_BEGIN: Final = re.compile(rb"(?:.{0,120}[ >])?dnsmasq(?:-[a-z]+)?(?:\[\d+\])?: ")
 _RCODES: Final = {"NXDOMAIN": "NXDOMAIN", "NODATA": "NOERROR", "NODATA-IPv4": "NOERROR", "NODATA-IPv6": "NOERROR",
                   "SERVFAIL": "SERVFAIL", "REFUSED": "REFUSED"}  # fmt: skip
 
@@ -51,7 +50,7 @@ class Asked:
 
 
 def recognises(line: bytes) -> bool:
-    """Whether it is a line of dnsmasq about a question."""
+    """Whether it is a line of dnsmasq."""
     return _BEGIN.match(line) is not None
 
 
