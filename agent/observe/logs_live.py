@@ -48,6 +48,7 @@ class Logs:
         self._clock = Clock(time.time)
         self._files = tuple(_One(one, self._clock, layouts) for one in dict.fromkeys(wanted))
         self._due = 0.0
+        self._said: set[str] = set()
 
     def take(self) -> list[Observation]:
         """What was written since the last look; there is one a second at the most."""
@@ -59,10 +60,17 @@ class Logs:
 
     def _look(self, one: _One) -> Iterator[Observation]:
         yield from one.log.read(one.followed.lines())
+        self._say_inferred()
         if one.followed.trouble != one.trouble:
             one.trouble = one.followed.trouble
             if one.trouble is not None:
                 self._tell(f"{one.path}: cannot be read: {one.trouble}")
+
+    def _say_inferred(self) -> None:
+        """Tell once what dates of logs are completed with."""
+        for what in sorted(self._clock.inferred - self._said):
+            self._tell(f"where lines of logs leave out the {what}, it is that of this machine now")
+        self._said |= self._clock.inferred
 
     def statistics(self) -> dict[str, dict[str, int]]:
         """By path: lines that were read, those that say nothing, and those that were not understood or too long."""

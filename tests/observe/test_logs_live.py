@@ -126,3 +126,19 @@ def test_what_cannot_be_observed_is_one_line(options: tuple[str, ...], said: str
     assert done.returncode == 2
     assert said in done.stderr.decode()
     assert done.stderr.count(b"\n") == 1
+
+
+def test_what_dates_are_completed_with_is_told_once(tmp_path: Path) -> None:
+    told: list[str] = []
+    log = tmp_path / "dnsmasq.log"
+    log.write_text("")
+    logs = Logs([f"dnsmasq:{log}"], told.append)
+    for _ in range(2):
+        with log.open("a") as writer:
+            writer.write("Nov 26 17:40:03 dnsmasq[405]: query[A] api.livechat.com from 192.0.2.77\n")
+        assert len(logs.take()) == 1
+        logs._due = 0.0
+    assert told == [
+        f"where lines of logs leave out the {one}, it is that of this machine now" for one in ("year", "zone")
+    ]
+    logs.close()
