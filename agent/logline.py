@@ -38,6 +38,8 @@ _SYSLOG: Final = re.compile(
 _NEW_SYSLOG: Final = re.compile(
     r"<\d{1,3}>1 (\S{19,40}) \S{1,255} (\S{1,48}) \S{1,128} \S{1,32} (?:-|\[[^\]]*\]) ?(.*)", re.ASCII | re.DOTALL
 )
+_TAGGED: Final = re.compile(r"([^\s:\[\]]{1,64})\[\d{1,10}\]: (.*)", re.ASCII | re.DOTALL)
+"""As manuals show it, without a date."""
 _PRIORITY: Final = re.compile(r"\A<\d{1,3}>", re.ASCII)
 _PLAIN: Final = re.compile(r"[a-z0-9_*-](?:[a-z0-9_.*-]*[a-z0-9_*-])?|\.")
 
@@ -123,7 +125,10 @@ def entry(line: bytes, clock: Clock) -> Entry:
         return Entry(at, found[3], found[4])
     if found := _NEW_SYSLOG.fullmatch(text):
         return Entry(clock.iso(found[1]), found[2], found[3])
-    return Entry(None, "", _PRIORITY.sub("", text, count=1))
+    text = _PRIORITY.sub("", text, count=1)
+    if found := _TAGGED.fullmatch(text):
+        return Entry(None, found[1], found[2])
+    return Entry(None, "", text)
 
 
 def address(text: str | None) -> str:

@@ -25,6 +25,7 @@ FIELDS: Final = 64
 CAPTURED: Final = "captured"
 """What was captured without saying what it is: values with ``|`` between them."""
 _HOST_SHAPE: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?\.?(?::\d{1,5})?", re.IGNORECASE)
+_ADDRESSES: Final = frozenset({"client", "server"})
 _METHOD: Final = re.compile(r"[A-Z][A-Z0-9_-]{0,31}")
 _AUTHORITY: Final = re.compile(
     r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/@?#]*@)?(\[[0-9a-f:.]+\]|[^/:?#@\[\]]+)(?::(\d+))?", re.IGNORECASE
@@ -98,6 +99,8 @@ def _expression(parts: list[Field | str], at: int) -> str:
     space = "" if isinstance(before, str) and before[-1:] in tuple("\"[{('") else " "
     if behind[0] == '"':
         return padding + r'((?:[^"\\]|\\.)*)'
+    if behind[0] == ":" and one.name in _ADDRESSES:
+        return padding + r"([^ ]{0,64})"  # of IPv6 there are colons in it
     if one.listed:
         return r"(\S*(?:, \S+)*)"
     if behind[0] == " " and one.spaced:
