@@ -131,6 +131,9 @@ class Connection:
     ) -> tls.Records | http.Messages | dns.TcpMessages | None:
         """The reader of what begins here; None where nothing known does."""
         whole = direction.short + data if direction.short else data
+        if direction.short and _begins(data) and not _begins(whole):
+            # a few bytes of something else stood before it
+            direction.short, whole = b"", data
         if tls.looks_like(whole):
             direction.reader = tls.Records()
             self._explain()

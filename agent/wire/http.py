@@ -18,7 +18,7 @@ ENDLESS: Final = 1 << 62
 """A body that ends where the connection does."""
 _REQUEST: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32})[ \t]+([^\r\n]*?)[ \t]+HTTP/(1\.[0-9])[ \t]*\r?$")
 _STATUS: Final = re.compile(rb"HTTP/1\.[0-9][ \t]+([0-9]{3})(?:[ \t]+([^\r\n]*?))?[ \t]*\r?$")
-_METHOD: Final = re.compile(rb"[A-Z][A-Z_-]{2,19} [ \t]*[^\x00-\x20]")
+_METHOD: Final = re.compile(rb"(?:\r?\n){0,4}([A-Z][A-Z_-]{2,19}) [ \t]*[^\x00-\x20]")
 _END: Final = re.compile(rb"\r?\n\r?\n")
 _FIELD: Final = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.MULTILINE)
 _SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,15}")
@@ -26,11 +26,12 @@ _NO_BODY: Final = frozenset({204, 304})
 
 
 def begins_request(data: bytes) -> bool:
-    """Whether a segment begins with what may be a request line."""
-    if _METHOD.match(data) is None:
+    """Whether a segment begins with what may be a request line, or some empty ones before it (RFC 9112 §2.2)."""
+    found = _METHOD.match(data)
+    if found is None:
         return False
-    end = data.find(b"\n", 0, MAX_HEAD)
-    return end < 0 or data.find(b" HTTP/1.", 0, end) >= 0
+    end = data.find(b"\n", found.end(), MAX_HEAD)
+    return end < 0 or data.find(b" HTTP/1.", found.end(1), end) >= 0
 
 
 def begins_response(data: bytes) -> bool:
@@ -112,7 +113,7 @@ class Messages:
         at, end = 0, len(data)
         while at < end and not self.tunnel:
             if self._body:
-                if self._body == ENDLESS and begins_response(data):
+                if self._body == ENDLESS and at == 0 and begins_response(data):
                     self._body = 0
                     continue
                 step = min(self._body, end - at)

@@ -63,7 +63,7 @@ def _socks5(client: bytes, server: bytes) -> Via | None:
         at += 2 + (client[at + 1] if len(client) > at + 1 else 0)
         at += 1 + (client[at] if len(client) > at else 0)
     request = client[at:]
-    if len(request) < 7 or request[0] != 5:
+    if len(request) < 7 or request[0] != 5 or not 1 <= request[1] <= 3:  # an answer has another number there
         return None
     if request[3] == 3:
         name, rest = request[5 : 5 + request[4]].decode("latin-1"), request[5 + request[4] :]

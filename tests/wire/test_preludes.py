@@ -19,6 +19,8 @@ from agent.wire.preludes import MAX_KEPT, Prelude
         (b"\x05\x01\x00\x05\x01\x00\x04" + bytes(15) + b"\x01\x00\x50", b"\x05\x00", Via("socks5", "::1:80")),
         (b"\x04\x01\x01\xbb\x0a\x00\x00\x07anna\x00", b"\x00\x5a", Via("socks4", "10.0.0.7:443")),
         (b"\x04\x01\x01\xbb\x00\x00\x00\x01anna\x00text.com\x00", b"\x00\x5a", Via("socks4", "text.com:443")),
+        (b"\x05\x01\x00\x05\x01\x00\x03\x08text.com\x01\xbb", b"\x05\x00\x05\x00\x00\x01" + bytes(6),
+         Via("socks5", "text.com:443")),
         (b"EHLO x\r\nSTARTTLS\r\n", b"220 mail ESMTP\r\n", Via("starttls:smtp")),
         (b"AUTH TLS\r\n", b"220 ftp\r\n", Via("starttls:ftp")),
         (b"a STARTTLS\r\n", b"* OK IMAP\r\n", Via("starttls:imap")),
