@@ -31,7 +31,7 @@ WORDS: Final = {
 }  # fmt: skip
 """What words of a prefix say of the packet."""
 _PREFIX: Final = 128
-_PACKET: Final = re.compile(rb"IN=\S{0,16} OUT=\S{0,16} .*?\bSRC=[0-9a-fA-F.:]+ DST=[0-9a-fA-F.:]+ ")
+_PACKET: Final = re.compile(rb"IN=\S{0,16} OUT=\S{0,16} .{0,400}?\bSRC=[0-9a-fA-F.:]+ DST=[0-9a-fA-F.:]+ ")
 _MESSAGE: Final = re.compile(
     r"(?:\w{2,8} *:\w{3,7} *: )?"
     r"(?:\d+,\d+,(?P<micros>\d+),[^;]{1,64};|\[ *(?P<seconds>\d+\.\d+)\] |"

@@ -11,6 +11,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from agent.logline import Clock
+from agent.observe.logs import formats
 from agent.observe.logs_live import Logs, NoTap
 
 PLANTED = "planted-secret"
@@ -142,3 +144,22 @@ def test_what_dates_are_completed_with_is_told_once(tmp_path: Path) -> None:
         f"where lines of logs leave out the {one}, it is that of this machine now" for one in ("year", "zone")
     ]
     logs.close()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"IN= OUT= SRC=" * 5000,
+        b"Nov 26 17:40:03 gw kernel: " + b"IN=a OUT= " * 6000,
+        b"10.0.0.1:1 [06/Feb/2026:12:14:14.655] a b/c 1 " + b"1/" * 30000,
+        b'a - b [c] "' + b"\\a" * 30000,
+        b"26-Nov-2026 17:40:03.123 client 1.1.1.1#1 (a): " + b"rpz A NODATA rewrite a/" * 2500,
+    ],
+)
+def test_no_line_takes_much_longer_than_its_length(line: bytes) -> None:
+    """A program that writes what strangers send must not stop whoever reads it: a square of the length is seconds."""
+    begin = time.process_time()
+    for one in formats().values():
+        one.recognises(line)
+        one.Reader(Clock(time.time)).take(line)
+    assert time.process_time() - begin < 1.0
