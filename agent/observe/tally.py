@@ -9,16 +9,18 @@ import ipaddress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-from agent.model.evidence import LIKELY, SLOT, SURE, Address, Domain, Fared, Observed, Slot, Webhook, is_recent
+from agent.model.evidence import Address, Domain, Observed
 from agent.model.observation import ClientHello, Dns, HttpRequest, HttpResponse, QuicHello, TlsLog
-from agent.model.outcome import PASSED, Clue, Fate, OutcomeStage
+from agent.model.outcome import PASSED, Fate, OutcomeStage
 from agent.model.public import PUBLIC
-from agent.observe.merge import ADDRESSES, ALL_ADDRESSES, ALL_OUTCOMES, OUTCOMES, PORTS, WEEK, share, sort
+from agent.observe.merge import ADDRESSES, ALL_ADDRESSES, ALL_OUTCOMES, OUTCOMES, PORTS, WEEK, share
 from agent.observe.privacy import Names
 from agent.observe.recent import Recent
 from agent.observe.required import required
 from agent.observe.tally_companions import Companions
+from agent.observe.tally_ends import Ends
 from agent.observe.tally_visible import Visible
+from agent.observe.tally_webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,17 +35,6 @@ DROPPED: Final = frozenset({
 })  # fmt: skip
 MADE_UP: Final = frozenset({4, 15, 16, 17, 18})
 """Extended errors (RFC 8914) of answers that are a filter's, not the domain's."""
-CLIENTS: Final = 64
-"""That are told apart, of one sort of outcomes."""
-ROADS: Final = 16
-"""Proxies that are told apart, of one domain."""
-CLUES: Final = 8
-CLUE: Final = 200
-"""Characters of one."""
-CALLS: Final = 1024
-"""Webhook requests that wait for their answer."""
-STATUSES: Final = 32
-"""Of one sort of webhooks."""
 LAST: Final = 253_402_300_799.0
 """The end of the year 9999; times behind it are not."""
 KNOWN: Final = 4096
@@ -62,35 +53,6 @@ class _Place:
         self.ports: set[str] = set()
 
 
-class _End:
-    """One sort of outcomes."""
-
-    __slots__ = ("clients", "confidence", "count", "example", "first", "last", "slots")
-
-    def __init__(self, at: float) -> None:
-        self.first = self.last = at
-        self.count = 0
-        self.confidence = -1.0
-        self.clients: set[bytes] = set()
-        self.example: tuple[Clue, ...] = ()
-        self.slots: dict[int, list[int]] = {}
-
-
-class _Calls:
-    """Webhooks of one User-Agent."""
-
-    __slots__ = ("count", "first", "last", "statuses")
-
-    def __init__(self, at: float) -> None:
-        self.first = self.last = at
-        self.count = 0
-        self.statuses: dict[int, int] = {}
-
-
-Ends = tuple[str, int | None, str, int | None]
-Sort = tuple[str | None, OutcomeStage, Fate, str, int, str]
-
-
 class Tally:
     """Takes observations and outcomes as they come; ``key`` is random, of this process alone."""
 
@@ -99,12 +61,9 @@ class Tally:
         self._key = key
         self._find = required(needs).find
         self._most = share(ADDRESSES, ALL_ADDRESSES, len(needs)), share(OUTCOMES, ALL_OUTCOMES, len(needs))
-        self._agents = {agent: one.pack for one in needs for agent in one.webhook_agents}
         self._places: dict[tuple[str, str], Recent[str, _Place]] = {}
-        self._ends: dict[tuple[str, str], Recent[Sort, _End]] = {}
-        self._roads: dict[tuple[str, str], set[str]] = {}
-        self._calls: dict[str, _Calls] = {}
-        self._waiting: Recent[Ends, str] = Recent(CALLS)
+        self._ends: dict[tuple[str, str], Ends] = {}
+        self._webhooks = Webhooks(needs)
         self._visible = Visible()
         self._companions = Companions(key, Names(needs).cover, self._find) if companions else None
         self._public: dict[str, bool] = {}
@@ -146,7 +105,7 @@ class Tally:
                 place = self._place(need.pack, need.pattern, observation.dest_ip, at)
                 self._port(place, f"{observation.transport}/{observation.dest_port}")
         elif isinstance(message, HttpRequest | HttpResponse):
-            self._http(observation, message)
+            self._webhooks.add(observation, message)
 
     def outcome(self, outcome: Outcome) -> None:
         """Take one outcome, as it was found."""
@@ -157,13 +116,10 @@ class Tally:
         domain = (outcome.pack, outcome.domain)
         public = self._is_public(outcome.dest_ip)
         port = outcome.transport if outcome.dest_port is None else f"{outcome.transport}/{outcome.dest_port}"
-        road = "direct" if public or outcome.stage is OutcomeStage.DNS else self._proxy(domain, outcome)
-        family = 6 if ":" in outcome.dest_ip else 4
-        key = (outcome.zone, outcome.stage, outcome.fate, port, family, road)
-        ends = self._ends.setdefault(domain, Recent(self._most[1]))
-        end = ends.get(key) or _End(at)
-        ends.put(key, end)
-        self._count(end, outcome)
+        ends = self._ends.get(domain)
+        if ends is None:
+            ends = self._ends[domain] = Ends(self._most[1], self._hashed)
+        ends.add(outcome, port, public=public)
         if public and outcome.stage is not OutcomeStage.DNS and outcome.fate is not Fate.HTTP_PROXY_DENIED:
             place = self._place(*domain, outcome.dest_ip, at, count=0)
             self._port(place, port)
@@ -186,17 +142,7 @@ class Tally:
             until=self._until,
             domains=tuple(one for one in map(self._domain, domains) if one.addresses or one.outcomes),
             companions=self._companions.found() if self._companions is not None else (),
-            webhooks=tuple(
-                Webhook(
-                    pack=self._agents[agent],
-                    agent=agent,
-                    first=one.first,
-                    last=one.last,
-                    count=one.count,
-                    statuses=tuple(sorted(one.statuses.items())),
-                )
-                for agent, one in sorted(self._calls.items(), key=lambda pair: (self._agents[pair[0]], pair[0]))
-            ),
+            webhooks=self._webhooks.found(),
             days=self._visible.days(),
         )
 
@@ -206,7 +152,7 @@ class Tally:
             pack=domain[0],
             pattern=domain[1],
             addresses=tuple(_address(*pair) for pair in sorted(places.items())) if places is not None else (),
-            outcomes=tuple(sorted((_fared(*pair) for pair in ends.items()), key=sort)) if ends is not None else (),
+            outcomes=ends.found() if ends is not None else (),
         )
 
     def _prune(self, since: float) -> None:
@@ -215,12 +161,13 @@ class Tally:
                 if place.last < since:
                     places.pop(address)
         for ends in self._ends.values():
-            for key, end in ends.items():
-                if end.last < since:
-                    ends.pop(key)
-        self._calls = {agent: one for agent, one in self._calls.items() if one.last >= since}
+            ends.prune(since)
+        self._webhooks.prune(since)
         if self._companions is not None:
             self._companions.prune(since)
+
+    def _hashed(self, client: str) -> bytes:
+        return blake2b(client.encode(), key=self._key, digest_size=16).digest()
 
     # ---- addresses ----
 
@@ -268,56 +215,6 @@ class Tally:
             known = self._public[address] = _public(address)
         return known
 
-    # ---- outcomes ----
-
-    def _count(self, end: _End, outcome: Outcome) -> None:
-        at = outcome.timestamp
-        end.first, end.last = min(end.first, at), max(end.last, at)
-        end.count += 1
-        if len(end.clients) < CLIENTS:
-            end.clients.add(blake2b(outcome.src_ip.encode(), key=self._key, digest_size=16).digest())
-        if outcome.confidence >= end.confidence:
-            end.confidence = outcome.confidence
-            end.example = tuple(_clue(one, outcome) for one in outcome.evidence[:CLUES])
-        number = int(at) // SLOT
-        counts = end.slots.get(number)
-        if counts is None:
-            counts = end.slots[number] = [0, 0, 0]
-            if len(end.slots) > 1:
-                end.slots = {one: found for one, found in end.slots.items() if is_recent(one, end.last)}
-        counts[0] += 1
-        counts[1] += outcome.confidence >= LIKELY
-        counts[2] += outcome.confidence >= SURE
-
-    def _proxy(self, domain: tuple[str, str], outcome: Outcome) -> str:
-        address = f"[{outcome.dest_ip}]" if ":" in outcome.dest_ip else outcome.dest_ip
-        road = f"proxy:{address}:{outcome.dest_port}"
-        roads = self._roads.setdefault(domain, set())
-        if road not in roads and len(roads) >= ROADS:
-            return "proxy:others"
-        roads.add(road)
-        return road
-
-    # ---- webhooks ----
-
-    def _http(self, observation: Observation, message: HttpRequest | HttpResponse) -> None:
-        source, target = (observation.src_ip, observation.src_port), (observation.dest_ip, observation.dest_port)
-        at = observation.timestamp
-        if isinstance(message, HttpResponse):
-            agent = self._waiting.get((*target, *source)) if message.status >= 200 else None
-            if agent is not None and (calls := self._calls.get(agent)) is not None:
-                self._waiting.pop((*target, *source))
-                if message.status in calls.statuses or len(calls.statuses) < STATUSES:
-                    calls.statuses[message.status] = calls.statuses.get(message.status, 0) + 1
-        elif message.user_agent in self._agents:
-            calls = self._calls.setdefault(message.user_agent, _Calls(at))
-            calls.first, calls.last = min(calls.first, at), max(calls.last, at)
-            calls.count += 1
-            self._waiting.put((*source, *target), message.user_agent)
-        else:
-            # the next request on the same connection is somebody else's, behind a proxy
-            self._waiting.pop((*source, *target))
-
 
 def _public(address: str) -> bool:
     try:
@@ -339,37 +236,3 @@ def _address(address: str, place: _Place) -> Address:
         dropped=place.dropped,
         unknown=place.unknown,
     )
-
-
-def _fared(key: Sort, end: _End) -> Fared:
-    zone, stage, fate, port, family, road = key
-    return Fared(
-        zone=zone,
-        stage=stage,
-        fate=fate,
-        port=port,
-        family=6 if family == 6 else 4,
-        road=road,
-        count=end.count,
-        first=end.first,
-        last=end.last,
-        clients=len(end.clients),
-        confidence=min(max(end.confidence, 0.0), 1.0),
-        slots=tuple(
-            Slot(number=number, count=count, likely=likely, sure=sure)
-            for number, (count, likely, sure) in sorted(end.slots.items())
-            if is_recent(number, end.last)
-        ),
-        example=end.example,
-    )
-
-
-def _clue(clue: Clue, outcome: Outcome) -> Clue:
-    """A clue without the client: of addresses only the server's stays, of ports none that is the client's."""
-    facts = tuple(
-        (name, value)
-        for name, value in clue.facts
-        if (isinstance(value, int) and value != outcome.src_port) or value == outcome.dest_ip
-    )
-    what = clue.what.replace(outcome.src_ip, "the client")
-    return Clue(clue.at, what if len(what) <= CLUE else f"{what[: CLUE - 1]}…", facts)
