@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 MAX_UNKNOWN: Final = 256
 """Segments of one direction in which something known may still begin."""
-MIN_HEAD: Final = 11
-"""Bytes after which the beginning of a TLS record is recognised."""
+MIN_HEAD: Final = 14
+"""Bytes after which the beginning of a TLS record or a DNS message is recognised."""
 DNS_PORT: Final = 53
 
 

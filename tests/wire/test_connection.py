@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent.model.observation import ClientHello, HttpRequest, HttpResponse, ServerHello, Via
+from agent.model.observation import ClientHello, Dns, HttpRequest, HttpResponse, ServerHello, Via
 from tests.wire.test_dissect import OURS, THEIRS, Step, frame, messages, opening, seen
+from tests.wire.test_dns import message
 from tests.wire.test_tls import answer, hello, record
 
 HELLO, ANSWER = record(hello()), record(answer())
@@ -65,3 +66,11 @@ def test_a_body_without_length_in_the_segment_of_its_head() -> None:
         80,
     )
     assert [type(one) for one in found] == [HttpRequest, HttpResponse, HttpResponse]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 12, 13])
+def test_dns_in_small_segments(size: int) -> None:
+    wire = message().to_wire()
+    data = len(wire).to_bytes(2, "big") + wire
+    parts = [(THEIRS, data[at : at + size]) for at in range(0, len(data), size)]
+    assert [type(one) for one in messages(talk(*parts), 53)] == [Dns]
