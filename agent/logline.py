@@ -26,15 +26,18 @@ _MONTHS: Final = {
     "Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "May": 5, "Jun": 6, "Jul": 7, "Aug": 8, "Sep": 9, "Oct": 10, "Nov": 11,
     "Dec": 12,
 }  # fmt: skip
-_BSD: Final = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
+_BSD: Final = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)(\.\d{1,6})?", re.ASCII)
 _COMMON: Final = re.compile(
     r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?: ([+-]\d\d)(\d\d))?", re.ASCII
 )
 _SYSLOG: Final = re.compile(
-    r"(?:<\d{1,3}>)?(?:([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)|(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^\s,]{0,16}))"
-    r" (?:\S{1,255} )??([^\s:\[\]]{1,64})(?:\[\d{1,10}\])?: ?(.*)",
+    r"(?:<\d{1,3}>)?(?:([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)"
+    r"|(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^\s,]{0,16})|(\d{9,10}\.\d{6})"
+    r"|[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d) (\d{4}))"
+    r" (?:\S{1,255} )??(?:[a-z]{2,8}\d?\.[a-z]{3,7} )?([^\s:\[\]]{1,64})(?:\[\d{1,10}\])?: ?(.*)",
     re.ASCII | re.DOTALL,
 )
+"""As syslog daemons and journalctl write it; busybox and OpenWrt put facility and severity before the program."""
 _NEW_SYSLOG: Final = re.compile(
     r"<\d{1,3}>1 (\S{19,40}) \S{1,255} (\S{1,48}) \S{1,128} \S{1,32} (?:-|\[[^\]]*\]) ?(.*)", re.ASCII | re.DOTALL
 )
@@ -54,7 +57,7 @@ class Clock:
         """``year``, ``zone``, or ``time`` where lines have none at all."""
 
     def bsd(self, text: str) -> float:
-        """Of ``Nov  6 17:40:03``; raises Malformed."""
+        """Of ``Nov  6 17:40:03``, with or without a fraction; raises Malformed."""
         found = _BSD.fullmatch(text)
         month = _MONTHS.get(found[1]) if found else None
         if found is None or month is None:
@@ -69,7 +72,7 @@ class Clock:
             except ValueError:
                 continue
             if at <= latest:
-                return at
+                return at + float(found[6] or 0)
         raise Malformed(f"no such day: {text!r}")
 
     def iso(self, text: str) -> float:
@@ -121,14 +124,22 @@ def entry(line: bytes, clock: Clock) -> Entry:
     """A line of a log, with or without the head of syslog (RFC 3164, RFC 5424, with times of either)."""
     text = line.decode(errors="backslashreplace").rstrip("\r\n")
     if found := _SYSLOG.fullmatch(text):
-        at = clock.bsd(found[1]) if found[1] else clock.iso(found[2])
-        return Entry(at, found[3], found[4])
+        return Entry(_head_time(found, clock), found[8], found[9])
     if found := _NEW_SYSLOG.fullmatch(text):
         return Entry(clock.iso(found[1]), found[2], found[3])
     text = _PRIORITY.sub("", text, count=1)
     if found := _TAGGED.fullmatch(text):
         return Entry(None, found[1], found[2])
     return Entry(None, "", text)
+
+
+def _head_time(found: re.Match[str], clock: Clock) -> float:
+    bsd, iso, unix, month, day, time, year, _, _ = found.groups()
+    if bsd is not None:
+        return clock.bsd(bsd)
+    if iso is not None:
+        return clock.iso(iso)
+    return float(unix) if unix is not None else clock.common(f"{int(day):02d}/{month}/{year}:{time}")
 
 
 def address(text: str | None) -> str:

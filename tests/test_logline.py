@@ -72,6 +72,16 @@ def test_what_is_no_time_is_told(text: str) -> None:
         (b"2026-11-26T17:40:03.000000+00:00 gw kernel: words", Entry(AT, "kernel", "words")),
         (b"<30>1 2026-11-26T17:40:03Z gw unbound 7 - - words", Entry(AT, "unbound", "words")),
         (b'<30>1 2026-11-26T17:40:03Z gw nginx - - [a@1 b="c"] words', Entry(AT, "nginx", "words")),
+        (
+            b"Nov 26 17:40:03.250000 gw kernel: words",
+            Entry(AT + 0.25, "kernel", "words"),
+        ),  # journalctl -o short-precise
+        (b"2026-11-26T17:40:03+0000 gw kernel: words", Entry(AT, "kernel", "words")),  # -o short-iso
+        (b"1795714803.500000 gw kernel: words", Entry(AT + 0.5, "kernel", "words")),  # -o short-unix
+        (b"Nov 26 17:40:03 gw kern.warn kernel: words", Entry(AT, "kernel", "words")),  # busybox
+        (b"Thu Nov 26 17:40:03 2026 daemon.info dnsmasq[7]: words", Entry(AT, "dnsmasq", "words")),  # OpenWrt
+        (b"squid[7]: words", Entry(None, "squid", "words")),
+        (b"<6>words", Entry(None, "", "words")),
         (b"no head at all", Entry(None, "", "no head at all")),
     ],
 )

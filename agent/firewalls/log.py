@@ -36,11 +36,12 @@ _MESSAGE: Final = re.compile(
     r"(?:\w{2,8} *:\w{3,7} *: )?"
     r"(?:\d+,\d+,(?P<micros>\d+),[^;]{1,64};|\[ *(?P<seconds>\d+\.\d+)\] |"
     r"\[[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) (?P<day>[ \d]\d) (?P<clock>[\d:]{8}) (?P<year>\d{4})\] |"
-    r"(?P<iso>\d{4}-\d\d-\d\dT[\d:]{8},\d{6}[+-]\d\d:\d\d) )?"
-    r"(?P<prefix>[^=]*?)IN=(?P<rest>.*)",
+    r"(?P<iso>\d{4}-\d\d-\d\dT[\d:]{8},\d{6}[+-]\d\d:\d\d) |"
+    r"(?P<bsd>[A-Z][a-z]{2} [ \d]\d [\d:]{8}) [^ =]{1,255}  ?)?"
+    r"(?P<prefix>.*?)IN=(?P<rest>\S* OUT=.*)",
     re.DOTALL,
 )
-"""Behind the head of syslog, or of /dev/kmsg, or of ``dmesg`` in its several forms."""
+"""Behind the head of syslog, or of /dev/kmsg, of ``dmesg`` in its several forms, or of ulogd."""
 _KERNEL: Final = re.compile(r"(?:\w{2,8} *:\w{3,7} *: )?(?:[0-7],\d+,\d+,[^;]{1,64};|\[[^\]]{1,30}\])")
 _WORD: Final = re.compile(r"[a-z]+", re.IGNORECASE)
 
@@ -80,13 +81,8 @@ class Reader:
         if found is None:
             raise Malformed("no packet in this line")
         at = head.at
-        if at is None and found["iso"]:
-            at = self._clock.iso(found["iso"].replace(",", "."))
-        if at is None and found["year"]:
-            at = self._clock.common(f"{int(found['day']):02d}/{found['month']}/{found['year']}:{found['clock']}")
         if at is None:
-            since = float(found["micros"]) / 1e6 if found["micros"] else float(found["seconds"] or -1)
-            at = self._booted() + since if self._booted is not None and since >= 0 else self._clock.nowhere()
+            at = self._at(found)
         # what is quoted in brackets is another packet, the one that an ICMP error is about
         words = f"IN={found['rest']}".partition("[")[0].split()
         facts = dict(word.split("=", 1) for word in reversed(words) if "=" in word)
@@ -98,6 +94,17 @@ class Reader:
         message = FirewallLog(prefix, facts.get("IN") or None, facts.get("OUT") or None, action(prefix))
         ports = (port(facts.get("SPT")), port(facts.get("DPT"))) if protocol else (None, None)
         return Observation(at, source, target, *ports, protocol, message, sensor=KIND)
+
+    def _at(self, found: re.Match[str]) -> float:
+        """When it was written; where it says nothing, it is read now."""
+        if found["bsd"]:
+            return self._clock.bsd(found["bsd"])
+        if found["iso"]:
+            return self._clock.iso(found["iso"].replace(",", "."))
+        if found["year"]:
+            return self._clock.common(f"{int(found['day']):02d}/{found['month']}/{found['year']}:{found['clock']}")
+        since = float(found["micros"]) / 1e6 if found["micros"] else float(found["seconds"] or -1)
+        return self._booted() + since if self._booted is not None and since >= 0 else self._clock.nowhere()
 
 
 def action(prefix: str) -> str | None:

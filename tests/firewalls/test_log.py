@@ -52,6 +52,13 @@ def logged(at: float, prefix: str, action: str | None) -> Observation:
         (f"[714873.000000] new: {TCP}", logged(NOW, "new:", None)),
         (f"4,1339,714873000000,-;FINAL_REJECT: {TCP}", logged(NOW, "FINAL_REJECT:", "reject")),
         (f"[Thu Nov 26 17:41:13 2026] accepted {TCP}", logged(NOW, "accepted", "accept")),
+        (
+            f"Thu Nov 26 17:41:13 2026 kern.warn kernel: [ 1.234567] reject wan out: {TCP}",
+            logged(NOW, "reject wan out:", "reject"),
+        ),
+        (f"Nov 26 17:41:13 gw blocked {TCP}", logged(NOW, "blocked", "block")),  # ulogd
+        (f"Nov 26 17:41:13 gw kernel: rule=7 deny: {TCP}", logged(NOW, "rule=7 deny:", "block")),
+        (f"Nov 26 17:41:13 gw kernel: FINAL_DROP{TCP}", logged(NOW, "FINAL_DROP", "drop")),
         (f"Nov 26 17:41:13 gw bridge: {BRIDGED}", logged(NOW, "", None)),
         (f"Nov 26 17:41:13 gw kernel: DROP {BRIDGED}", logged(NOW, "DROP", "drop")),
     ],
