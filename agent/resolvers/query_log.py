@@ -13,6 +13,8 @@ from agent.wire.dns_names import TYPES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agent.model.observation import ExtendedError
+
 _BARE: Final = re.compile(r"(?:type=|TYPE)?(\d{1,5})", re.ASCII)
 _TYPE: Final = re.compile(r"[A-Z][A-Z0-9-]{0,15}")
 
@@ -55,9 +57,10 @@ def answer(  # noqa: PLR0913 - likewise
     qclass: str | None = "IN",
     chain: Sequence[str] = (),
     data: str | None = None,
+    ede: tuple[ExtendedError, ...] = (),
 ) -> Observation:
     """The resolver's answer to it: ``chain`` are the names that it led to, ``data`` the address in the end."""
-    message = _dns("response", qname, qtype, qclass, rcode=rcode, chain=chain, data=data)
+    message = _dns("response", qname, qtype, qclass, rcode=rcode, chain=chain, data=data, ede=ede)
     return Observation(at, "", address(client), None, client_port, None, message, sensor=sensor)
 
 
@@ -70,6 +73,7 @@ def _dns(  # noqa: PLR0913 - likewise
     rcode: str | None = None,
     chain: Sequence[str] = (),
     data: str | None = None,
+    ede: tuple[ExtendedError, ...] = (),
     rd: bool | None = None,
     cd: bool | None = None,
 ) -> Dns:
@@ -82,5 +86,5 @@ def _dns(  # noqa: PLR0913 - likewise
     return Dns(
         event=event, id=None, qname=owner, qtype=qtype, qclass=qclass, rcode=rcode, extended_rcode=None,
         aa=None, tc=None, rd=rd, ra=None, ad=None, cd=cd, answers=tuple(found), cname_chain=names, authority=(),
-        edns=None, ede=(),
+        edns=None, ede=ede,
     )  # fmt: skip

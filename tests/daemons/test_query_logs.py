@@ -88,6 +88,25 @@ def test_dnsmasq(extra: bool, tmp_path: Path) -> None:
         assert found == ([] if message.rcode == "NXDOMAIN" else [(owner, ADDRESSES[message.qtype or ""])])
 
 
+@needs("dnsmasq")
+def test_dnsmasq_that_says_why(tmp_path: Path) -> None:
+    log, config = tmp_path / "dnsmasq.log", tmp_path / "dnsmasq.conf"
+    config.write_text(
+        "port=53\nlisten-address=127.0.0.1\nbind-interfaces\nno-hosts\nno-resolv\n"
+        f"log-queries=extra\nlog-facility={log}\n"
+    )
+    argv = ("dnsmasq", "--keep-in-foreground", "--user=root", "--pid-file=", "-C", str(config))
+    with internet(aliased) as world:
+        lines = asked(world, argv, log, b"query[AAAA] blocked.test")
+    answers = told(dnsmasq.Reader(Clock(time.time)), lines, "response")
+    assert questions(answers) == ALL
+    for one in answers:
+        assert isinstance(one.message, Dns)
+        assert one.message.rcode == "REFUSED"
+        # RFC 8914 §4.15: it has nobody to ask
+        assert [error.info_code for error in one.message.ede] == [14]
+
+
 def unbound_lines(tmp_path: Path, *options: str) -> list[bytes]:
     log, config = tmp_path / "unbound.log", tmp_path / "unbound.conf"
     config.write_text(

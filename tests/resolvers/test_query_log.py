@@ -16,6 +16,7 @@ from agent.resolvers.dnsmasq import log as dnsmasq
 from agent.resolvers.unbound import log as unbound
 
 NOW = 1795714873.0
+NULL = "0.0.0.0"  # noqa: S104 - an answer, not an address to listen on
 HEAD = "Nov 26 17:40:03 gw dnsmasq[405]: "
 
 
@@ -57,6 +58,40 @@ def test_answers_of_dnsmasq() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "what", "rcode", "ede"),
+    [
+        ("gravity blocked", NULL, "NOERROR", (15, "gravity blocked")),
+        ("gravity blocked (CNAME)", "NXDOMAIN", "NXDOMAIN", (15, "gravity blocked (CNAME)")),
+        ("exactly denied", "NODATA", "NOERROR", (15, "exactly denied")),
+        ("regex blacklisted", "::", "NOERROR", (15, "regex blacklisted")),
+        ("regex denied", "REFUSED (EDE: blocked)", "REFUSED", (15, "")),
+        ("blocked upstream with NULL address", NULL, "NOERROR", (15, "blocked upstream with NULL address")),
+        ("special domain", "NXDOMAIN", "NXDOMAIN", (15, "special domain")),
+        ("Apple iCloud Private Relay domain", "NXDOMAIN", "NXDOMAIN", (15, "Apple iCloud Private Relay domain")),
+        ("to be refused (gravity database is not available)", "REFUSED", "REFUSED", None),
+        ("Pi-hole hostname", "10.0.0.9", "NOERROR", None),
+        ("reply", "NXDOMAIN (EDE: filtered)", "NXDOMAIN", (17, "")),
+        ("reply", "SERVFAIL (EDE: NSEC(3) missing)", "SERVFAIL", (12, "")),
+        ("reply", "SERVFAIL (EDE: words of a later version)", "SERVFAIL", None),
+        ("auth", "10.0.0.9", "NOERROR", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("serial", ["", "7 10.0.0.1/5000 "])
+def test_why_dnsmasq_or_pihole_answered_so(
+    serial: str, source: str, what: str, rcode: str, ede: tuple[int, str] | None
+) -> None:
+    kind = "AAAA" if what == "::" else "A"
+    reader = dnsmasq.Reader(Clock(lambda: NOW, UTC))
+    assert len(reader.take(f"{HEAD}{serial}query[{kind}] a.test from 10.0.0.1".encode())) == 1
+    (found,) = reader.take(f"{HEAD}{serial}{source} a.test is {what}".encode())
+    assert isinstance(found.message, Dns)
+    assert (found.message.qname, found.message.qtype, found.message.rcode) == ("a.test", kind, rcode)
+    assert found.dest_ip == "10.0.0.1"
+    assert [(one.info_code, one.extra_text) for one in found.message.ede] == ([ede] if ede else [])
+    assert reader.malformed == 0
+
+
 def test_bind_of_older_versions_with_views_in_syslog() -> None:
     assert said(
         bind,
@@ -93,7 +128,7 @@ def test_a_line_of_somebody_else_is_counted(module: Any) -> None:
 WORDS = st.sampled_from((
     "query[A]", "reply", "cached", "config", "is", "from", "forwarded", "to", "<CNAME>", "10.0.0.1", "7", "10.0.0.1/5",
     "a.test", "b.test.", "NXDOMAIN", "IN", "A", "client", "@0x7f", "10.0.0.1#5", "(a.test):", "query:", "+E(0)K",
-    "[9:0]", "info:", "[1795714803]", "unbound[9:0]", "always_nxdomain", "10.0.0.1@7", "0.000001", "0", "rpz", "Nov", "error",
+    "gravity blocked", "(EDE:", "blocked)", "[9:0]", "info:", "[1795714803]", "unbound[9:0]", "always_nxdomain", "10.0.0.1@7", "0.000001", "0", "rpz", "Nov", "error",
 ))  # fmt: skip
 
 

@@ -5,8 +5,10 @@
     Nov 26 17:40:03 dnsmasq[405]: query[A] www.example.com from 10.1.2.3
     Nov 26 17:40:03 dnsmasq[405]: 7 10.1.2.3/45205 config blocked.example is NXDOMAIN
 
+    Nov 26 17:40:03 dnsmasq[405]: gravity blocked ads.example is 0.0.0.0
+
 Each line is one observation: an answer of two addresses is two. Without ``extra`` the answer's client is the last who
-asked for that name.
+asked for that name. The last of these is Pi-hole's, which says why it made an answer up (FTL's dnsmasq_interface.c).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
 from agent.logline import address, entry, name, port
+from agent.model.observation import ExtendedError
 from agent.model.record import record
 from agent.resolvers.query_log import answer, question, record_type
 
@@ -31,12 +34,27 @@ ALIASES: Final = 32
 _LINE: Final = re.compile(
     r"(?:(?P<serial>\d{1,10}) (?P<client>[0-9a-fA-F.:]+)/(?P<port>\d{1,5}) )?"
     r"(?:(?:query|auth)\[(?P<type>[A-Za-z0-9=-]{1,24})\] (?P<asked>\S*) from (?P<from>\S+)"
-    r"|(?P<source>(?:cached(?:-stale)?|reply|config|special|DHCP|/\S+)) (?P<name>\S*) is (?P<what>.+))",
+    r"|(?P<source>cached(?:-stale)?|reply|config|special|auth|DHCP|/\S+|Pi-hole hostname"
+    r"|to be (?:refused|blocked) \(gravity database is not available\)|(?P<blocked>"
+    r"(?:gravity blocked|(?:exactly|regex) (?:denied|blacklisted))(?: \(CNAME\))?"
+    r"|blocked upstream with (?:(?:known|NULL|NXRA) address|EDE15)"
+    r"|(?:special|Mozilla canary|Apple iCloud Private Relay|Designated Resolver) domain))"
+    r" (?P<name>\S*) is (?P<what>.+?)(?: \(EDE: (?P<ede>.{1,64})\))?)",
     re.ASCII,
 )
 _BEGIN: Final = re.compile(rb"(?:.{0,120}[ >])?dnsmasq(?:-[a-z]+)?(?:\[\d+\])?: ")
 _RCODES: Final = {"NXDOMAIN": "NXDOMAIN", "NODATA": "NOERROR", "NODATA-IPv4": "NOERROR", "NODATA-IPv6": "NOERROR",
                   "SERVFAIL": "SERVFAIL", "REFUSED": "REFUSED"}  # fmt: skip
+_ERRORS: Final = (
+    "other", "unsupported DNSKEY algorithm", "unsupported DS digest", "stale answer", "forged", "DNSSEC indeterminate",
+    "DNSSEC bogus", "DNSSEC signature expired", "DNSSEC sig not yet valid", "DNSKEY missing", "RRSIG missing",
+    "no zone key bit set", "NSEC(3) missing", "cached error", "not ready", "blocked", "censored", "filtered",
+    "prohibited", "stale NXDOMAIN", "not authoritative", "not supported", "no reachable authority", "network error",
+    "invalid data",
+)  # fmt: skip
+"""dnsmasq's words for the codes of RFC 8914, by their numbers."""
+_BLOCKED: Final = 15
+"""The code that Pi-hole gives what it blocks."""
 
 
 @record
@@ -122,7 +140,10 @@ class Reader:
         client, client_port = (asked.client, asked.port) if asked is not None else ("", None)
         asked_for = asked.type if asked is not None else kind
         return [
-            answer(at, KIND, client, begin, asked_for, rcode=rcode, client_port=client_port, chain=chain, data=data)
+            answer(
+                at, KIND, client, begin, asked_for, rcode=rcode, client_port=client_port, chain=chain, data=data,
+                ede=_errors(found),
+            )
         ]  # fmt: skip
 
     def _question(self, serial: str | None, owner: str, kind: str | None) -> Asked | None:
@@ -132,3 +153,10 @@ class Reader:
             if asked := self._open.get(f"{one} {kind}" if kind else one):
                 return asked
         return None
+
+
+def _errors(found: re.Match[str]) -> tuple[ExtendedError, ...]:
+    """Why the answer is as it is, in words as in the log."""
+    if (words := found["ede"]) in _ERRORS:
+        return (ExtendedError(_ERRORS.index(words), ""),)
+    return (ExtendedError(_BLOCKED, found["blocked"]),) if found["blocked"] is not None else ()
