@@ -134,12 +134,20 @@ def _l2tp(frame: bytes, at: int, end: int) -> Network | None:
     return ppp(frame, at, (), ("l2tp",))
 
 
+def _ayiya(frame: bytes, at: int, _: int) -> Network | None:
+    """Anything in Anything (draft-massar-v6ops-ayiya §3): identity and signature of told lengths, forward."""
+    if frame[at + 2] & 0xF != 1 or frame[at + 3] not in {4, 41}:
+        return None
+    return at + 8 + (1 << (frame[at] >> 4)) + ((frame[at + 1] >> 4) << 2), (), ("ayiya",)
+
+
 PORTS: Final[dict[int, Callable[[bytes, int, int], Network | None]]] = {
     1701: _l2tp,
     2152: _gtp,
     3544: _teredo,
     4789: _vxlan,
     4790: _vxlan,
+    5072: _ayiya,
     5247: _capwap,
     6081: _geneve,
     6635: _mpls,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # address families of IPv6 on Linux, NetBSD and OpenBSD, FreeBSD, macOS
 _INET6: Final = frozenset({10, 24, 28, 30})
 _PLAIN: Final[Network] = (14, (), ())
+PPI: Final = 192
 
 
 def network(link_type: int, frame: bytes, begin: int = 0) -> Network | None:
@@ -83,6 +84,48 @@ def _fddi(frame: bytes, at: int) -> Network | None:
     return llc(frame, at + 13)
 
 
+def _frame_relay(frame: bytes, at: int) -> Network | None:
+    """RFC 2427 §4: an address of two to four bytes, a frame without number, then the protocol or SNAP."""
+    end = at + 4
+    while not frame[at] & 1:
+        at += 1
+        if at == end:
+            return None
+    if frame[at + 1] != 3:
+        # Cisco's own: an EtherType stands behind the address
+        return payload(frame[at + 1] << 8 | frame[at + 2], frame, at + 3)
+    at += 2
+    if frame[at] == 0:
+        at += 1
+    if frame[at] in {0xCC, 0x8E}:
+        return at + 1, (), ()
+    if frame[at] == 0x80 and frame[at + 1 : at + 4] == b"\0\0\0":
+        return payload(frame[at + 4] << 8 | frame[at + 5], frame, at + 6)
+    return None
+
+
+def _enc(frame: bytes, at: int) -> Network | None:
+    # OpenBSD, net/if_enc.h: a family, an SPI and flags of four bytes each stand before what IPsec carries
+    return _raw(frame, at + 12)
+
+
+def _per_packet(frame: bytes, at: int) -> Network | None:
+    """Behind a header of Per-Packet Information (CACE): its length, and the link type of what follows."""
+    length = frame[at + 2] | frame[at + 3] << 8
+    kind = int.from_bytes(frame[at + 4 : at + 8], "little")
+    if frame[at] != 0 or length < 8 or kind == PPI:
+        return None
+    return network(kind, frame, at + length)
+
+
+def _fibre_channel(frame: bytes, at: int) -> Network | None:
+    return llc(frame, at + 16)
+
+
+def _sunatm(frame: bytes, at: int) -> Network | None:
+    return llc(frame, at + 4)
+
+
 def _pflog(frame: bytes, at: int) -> Network | None:
     # its length leaves out the padding to four bytes (OpenBSD, net/if_pflog.h)
     return _raw(frame, at + ((frame[at] + 3) & ~3))
@@ -118,12 +161,17 @@ _READERS: Final[dict[int, Callable[[bytes, int], Network | None]]] = {
     101: _raw,
     104: _serial,
     105: wlan,
+    107: _frame_relay,
     108: _loopback,
+    109: _enc,
     113: _cooked,
     117: _pflog,
     119: prism,
+    122: _fibre_channel,
+    123: _sunatm,
     127: radiotap,
     163: avs,
+    192: _per_packet,
     204: _ppp_directed,
     228: _raw,
     229: _raw,

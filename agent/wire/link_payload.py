@@ -14,6 +14,12 @@ LABEL_LIMIT: Final = 16
 NESTING_LIMIT: Final = 4
 """Stacks of labels and sessions of PPPoE within each other; each stack is read in two ways at most."""
 
+SHIM_LIMIT: Final = 128
+"""Bytes of other headers in front of a packet; what follows more of them is not looked at."""
+
+# bytes between an EtherType and the next one: Cisco's VN-Tag, E-Tag (IEEE 802.1BR), Cisco's MetaData with a group tag,
+# provider bridges (IEEE 802.1ah), with the customer's addresses, and FabricPath, with those of the frame inside
+_SHIMS: Final = {0x8926: 4, 0x893F: 6, 0x8909: 6, 0x88E7: 16, 0x8903: 14}
 # IEEE 802.1Q, 802.1ad, and the two that came before it
 _TAGS: Final = frozenset({0x8100, 0x88A8, 0x9100, 0x9200})
 
@@ -22,6 +28,7 @@ def payload(
     kind: int, frame: bytes, at: int, vlan: tuple[int, ...] = (), tunnel: tuple[str, ...] = ()
 ) -> Network | None:
     """Where IP begins behind an EtherType, or a length of IEEE 802.3; raises IndexError where the frame ends before."""
+    begin = at
     while True:
         if kind in {0x0800, 0x86DD}:
             return at, vlan, tunnel
@@ -36,8 +43,32 @@ def payload(
         # RFC 2516 §4: version and type 1, code 0 in a session
         elif kind == 0x8864 and frame[at] == 0x11 and frame[at + 1] == 0 and len(tunnel) < NESTING_LIMIT:
             return ppp(frame, at + 6, vlan, (*tunnel, "pppoe"))
+        elif (length := _shim(kind, frame, at)) and at - begin < SHIM_LIMIT:
+            at += length
+            kind = frame[at] << 8 | frame[at + 1]
+            at += 2
+        elif kind == 0x894F and at - begin < SHIM_LIMIT:
+            return _chained(frame, at, vlan, tunnel)
         else:
             return None
+
+
+def _shim(kind: int, frame: bytes, at: int) -> int:
+    """The length of a header that has an EtherType behind it; 0 where this is none."""
+    if kind == 0x8909 and frame[at] != 1:
+        return 0
+    return _SHIMS.get(kind, 0)
+
+
+def _chained(frame: bytes, at: int, vlan: tuple[int, ...], tunnel: tuple[str, ...]) -> Network | None:
+    """Where IP begins behind a header of service chains (RFC 8300 §2.2): version 0, its length in words."""
+    length = (frame[at + 1] & 0x3F) << 2
+    following = frame[at + 3]
+    if frame[at] & 0xC0 or length < 8:
+        return None
+    if following in {1, 2}:
+        return at + length, vlan, (*tunnel, "nsh")
+    return bridged(frame, at + length, vlan, (*tunnel, "nsh")) if following == 3 and not tunnel else None
 
 
 def llc(frame: bytes, at: int, vlan: tuple[int, ...] = (), tunnel: tuple[str, ...] = ()) -> Network | None:
