@@ -85,25 +85,28 @@ class Session:
         """Watch until told to stop, and give the counters."""
         arguments = self._arguments
         logs = self._logs(tell)
-        tap = self._tap(tell, group)
+        tap = self._tap(tell, group, logs)
         try:
             with _stopping(tap.stop):
                 due = time.monotonic() + PERIOD
                 for batch in tap.batches(arguments.seconds):
+                    # a log may have something every second, and counters are due all the same
+                    idle = not batch
                     if logs is not None:
-                        batch += logs.take()  # noqa: PLW2901 - one stream
-                        self.counts.logs = logs.statistics()
+                        batch += self._logged(logs)  # noqa: PLW2901 - one stream
                     outcomes = self._inference.tick(time.time())
                     self._add(batch, outcomes)
                     if lines := b"".join((*self._lines(batch), *self._told(outcomes))):
                         write(lines)
-                    if not batch and time.monotonic() >= due:
+                    if idle and time.monotonic() >= due:
                         due += PERIOD
                         self._count(tap, hand)
                         self._report(write, tell)
+            # a log is not followed again from where it was left: what came since the last look is read now
+            batch = self._logged(logs, at_once=True) if logs is not None else []
             outcomes = self._inference.finish(time.time())
-            self._add([], outcomes)
-            if lines := b"".join(self._told(outcomes)):
+            self._add(batch, outcomes)
+            if lines := b"".join((*self._lines(batch), *self._told(outcomes))):
                 write(lines)
             self._count(tap, hand)
         finally:
@@ -112,12 +115,12 @@ class Session:
                 logs.close()
         return self.counts.document()
 
-    def _tap(self, tell: Callable[[str], None], group: int | None) -> Tap | NoTap:
+    def _tap(self, tell: Callable[[str], None], group: int | None, logs: Logs | None) -> Tap | NoTap:
         arguments = self._arguments
-        if arguments.no_tap:
+        if arguments.no_tap and logs is not None:
             from agent.observe.logs_live import NoTap  # noqa: PLC0415 - for those who follow logs
 
-            return NoTap()
+            return NoTap(logs.waiting)
         return Tap(
             arguments.interface or self._asked.observe.interfaces,
             tell=tell,
@@ -137,6 +140,11 @@ class Session:
             with opened(name) as file:
                 layouts.append(file.read().decode(errors="replace"))
         return Logs(self._arguments.log, tell, layouts)
+
+    def _logged(self, logs: Logs, *, at_once: bool = False) -> list[Observation]:
+        found = logs.take(at_once=at_once)
+        self.counts.logs = logs.statistics()
+        return found
 
     def _lines(self, batch: list[Observation]) -> Iterator[bytes]:
         jsonl = self._arguments.format == "jsonl"

@@ -22,7 +22,7 @@ LONGEST: Final = 64 << 10
 """Bytes of a line; a longer one is left out and counted."""
 READ: Final = 256 << 10
 """Bytes that are read at once."""
-MOST: Final = 4 << 20
+MOST: Final = 1 << 20
 """Bytes of one path that one look reads; the rest waits for the next."""
 HEAD: Final = 64
 """Bytes at the beginning by which a file is known again."""
@@ -92,6 +92,8 @@ class Followed:
         """Times that the file was emptied in place; lines may be lost there."""
         self.trouble: str | None = None
         """Why the file cannot be read, other than that it is not there."""
+        self.more = False
+        """Whether the last look left something for the next."""
         self._place = place
         self._begin = begin
         self._old: list[_Open] = []
@@ -107,6 +109,7 @@ class Followed:
 
     def lines(self) -> Iterator[bytes]:
         """What was written since the last look, whole lines without their ends."""
+        self.more = False
         yield from self._late()
         self._settle()
         left = MOST
@@ -121,6 +124,7 @@ class Followed:
             yield from self._read(one, left)
             left -= one.offset - before
             if left <= 0 or not left_behind:
+                self.more = left <= 0
                 return
             self._old.append(self._files.pop(0))
 

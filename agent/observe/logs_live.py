@@ -50,10 +50,14 @@ class Logs:
         self._due = 0.0
         self._said: set[str] = set()
 
-    def take(self) -> list[Observation]:
-        """What was written since the last look; there is one a second at the most."""
+    def waiting(self) -> bool:
+        """Whether the last look left something that need not wait for a second to pass."""
+        return any(one.followed.more for one in self._files)
+
+    def take(self, *, at_once: bool = False) -> list[Observation]:
+        """What was written since the last look; there is one a second, and more only while something is left."""
         now = time.monotonic()
-        if now < self._due:
+        if now < self._due and not at_once and not self.waiting():
             return []
         self._due = now + TICK
         return [found for one in self._files for found in self._look(one)]
@@ -92,12 +96,13 @@ class Logs:
 
 
 class NoTap:
-    """Stands where the tap would: nothing comes, once a second."""
+    """Stands where the tap would: nothing comes, once a second, or at once while ``waiting`` says so."""
 
     frames = malformed = 0
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: Callable[[], bool]) -> None:
         self.dissector = self
+        self._waiting = waiting
         self._stop = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._poll = select.poll()
         self._poll.register(self._stop, select.POLLIN)
@@ -106,7 +111,8 @@ class NoTap:
         """Empty lists, until ``stop`` or for so many seconds."""
         end = None if seconds is None else time.monotonic() + seconds
         while end is None or time.monotonic() < end:
-            left = TICK if end is None else min(TICK, max(end - time.monotonic(), 0.0))
+            tick = 0.0 if self._waiting() else TICK
+            left = tick if end is None else min(tick, max(end - time.monotonic(), 0.0))
             if self._poll.poll(left * 1000):
                 break
             yield []

@@ -5,15 +5,25 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
 
+from agent.cli import observe
+from agent.cli.parser import parse
 from agent.logline import Clock
+from agent.observe import follow
 from agent.observe.logs import formats
 from agent.observe.logs_live import Logs, NoTap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.model.observation import Observation
 
 PLANTED = "planted-secret"
 LINES = (
@@ -105,11 +115,80 @@ def test_a_log_that_cannot_be_read_is_told_once(tmp_path: Path) -> None:
 
 
 def test_without_a_tap_time_passes_all_the_same() -> None:
-    without = NoTap()
+    without = NoTap(lambda: False)
     assert list(without.batches(0.01)) == [[], []]
     without.stop()
     assert list(without.batches()) == [[]]
     without.close()
+
+
+def test_what_one_look_left_does_not_wait_for_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "MOST", 1000)
+    log = tmp_path / "dnsmasq.log"
+    log.write_text("")
+    logs = Logs([str(log)], lambda _: None)
+    without = NoTap(logs.waiting)
+    log.write_text("Nov 26 17:40:03 dnsmasq[405]: query[A] api.livechat.com from 192.0.2.77\n" * 50)
+    found = []
+    for _ in without.batches(60):
+        found.append(len(logs.take()))
+        if not logs.waiting():
+            break
+    assert sum(found) == 50
+    assert len(found) > 3
+    with log.open("a") as writer:
+        writer.write("Nov 26 17:40:04 dnsmasq[405]: query[A] api.livechat.com from 192.0.2.77\n")
+    assert logs.take() == []
+    assert len(logs.take(at_once=True)) == 1
+    without.close()
+    logs.close()
+
+
+def test_what_comes_last_is_told_and_a_busy_log_holds_up_no_counters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observe, "PERIOD", 1.0)
+    log = tmp_path / "dnsmasq.log"
+    log.write_text("")
+    written = 0
+    stop = threading.Event()
+
+    def busy() -> None:
+        nonlocal written
+        with log.open("a") as writer:
+            while not stop.wait(0.05):
+                writer.write(f"Nov 26 17:40:03 dnsmasq[405]: query[A] n{written}.livechat.com from 192.0.2.77\n")
+                writer.flush()
+                written += 1
+
+    def ended(logs: Logs, *, at_once: bool = False) -> list[Observation]:
+        if at_once:
+            stop.set()
+            writing.join()
+        return take(logs, at_once=at_once)
+
+    take = Logs.take
+    monkeypatch.setattr(Logs, "take", ended)
+    writing = threading.Thread(target=busy)
+    # it starts once the log is followed
+    monkeypatch.setattr(NoTap, "__init__", _then(NoTap.__init__, writing.start))
+    arguments = parse(["observe", "--no-tap", "--log", str(log), "--format", "jsonl", "--for", "3.5"])
+    told: list[bytes] = []
+    session = observe.Session(arguments, observe._asked(arguments), b"key")
+    document = session.run(told.append, lambda _: None, None, lambda _: None)
+    found = [orjson.loads(line) for one in told for line in one.splitlines()]
+    assert [one["qname"] for one in found if one["type"] == "dns"] == [f"n{at}.livechat.com" for at in range(written)]
+    counters = [one["logs"][str(log)]["lines"] for one in found if one["type"] != "dns"]
+    assert len(counters) >= 2
+    assert document["logs"][str(log)]["lines"] == written > counters[0]
+
+
+def _then(first: Callable[..., None], second: Callable[[], None]) -> Callable[..., None]:
+    def both(*arguments: object) -> None:
+        first(*arguments)
+        second()
+
+    return both
 
 
 @pytest.mark.parametrize(
@@ -153,6 +232,7 @@ def test_what_dates_are_completed_with_is_told_once(tmp_path: Path) -> None:
         b"Nov 26 17:40:03 gw kernel: " + b"IN=a OUT= " * 6000,
         b"10.0.0.1:1 [06/Feb/2026:12:14:14.655] a b/c 1 " + b"1/" * 30000,
         b'a - b [c] "' + b"\\a" * 30000,
+        b"Nov 26 17:40:03 dnsmasq[405]: reply a is NXDOMAIN" + b" (EDE: a" * 8000,
         b"26-Nov-2026 17:40:03.123 client 1.1.1.1#1 (a): " + b"rpz A NODATA rewrite a/" * 2500,
     ],
 )
