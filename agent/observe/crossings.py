@@ -13,7 +13,7 @@ from agent.observe.recent import Recent
 if TYPE_CHECKING:
     from agent.wire.ip import Packet
 
-KEPT: Final = 8192
+KEPT: Final = 1024
 """Packets that are remembered."""
 SOON: Final = 1.0
 """Seconds that a packet is on its way through, with all queues."""

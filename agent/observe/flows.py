@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from agent.observe.crossings import Crossings
     from agent.wire.ip import Packet
 
-OPEN: Final = 8192
+OPEN: Final = 1024
 """Connections that are followed until it is known for which name they are."""
-NAMED: Final = 4096
+NAMED: Final = 1024
 """Connections of required names."""
 MOST: Final = 4
 """Resets and errors that are kept of one connection; of more the first ones count."""

@@ -12,7 +12,7 @@ from typing import Final
 from agent.model.record import record
 from agent.observe.recent import Recent
 
-KEPT: Final = 4096
+KEPT: Final = 1024
 """Addresses, names and resolvers of each sort."""
 NAMES: Final = 8
 """Names of one address."""

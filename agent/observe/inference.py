@@ -52,7 +52,7 @@ DONE: Final = 60.0
 """Seconds after which a connection that is judged is forgotten."""
 BEFORE: Final = 600.0
 """Seconds in which another name that passed at an address tells that the address is well."""
-ANSWERED: Final = 4096
+ANSWERED: Final = 1024
 """Addresses that answers about required names led to, and as many clients that got them."""
 CHALLENGE: Final = 5.0
 """Seconds in which a client that a proxy asked for its password comes again."""
@@ -147,7 +147,8 @@ class Inference:
             case ClientHello():
                 via = seen.via.connect_host if seen.via is not None else None
                 flow = self._asked(forth, at, message.sni, host_of(via) if via else None)
-                flow.messages.append((at, message))
+                if flow.requirement is not None:
+                    flow.messages.append((at, message))
                 if seen.via is not None and not seen.via.how.startswith("starttls"):
                     flow.through = seen.via.how
             case HttpRequest():

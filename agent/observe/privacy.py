@@ -46,7 +46,7 @@ HIDDEN: Final = "(hidden)"
 """In place of a text that belongs to no pack."""
 FLOWS: Final = 4096
 """Connections of required names that are remembered; the oldest gives way."""
-KEPT: Final = 4096
+KEPT: Final = 1024
 """Names and addresses whose answer is remembered."""
 ALPN: Final = frozenset({
     "http/0.9", "http/1.0", "http/1.1", "h2", "h2c", "h3", "h3-29", "dot", "doq", "acme-tls/1", "spdy/3.1", "spdy/3",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agent.observe.crossings import Crossings
     from agent.wire.ip import Packet
 
-OPEN: Final = 4096
+OPEN: Final = 1024
 """Questions that wait for an answer: those of required names, and as many of others."""
 RESOLVERS: Final = 1024
 SENDS: Final = 16

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agent.observe.flow import ErrorSeen
     from agent.wire.ip import Packet
 
-OPEN: Final = 4096
+OPEN: Final = 1024
 
 
 class QuicFlow:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from agent.model.requirement import Requirement
 
-KEPT: Final = 4096
+KEPT: Final = 1024
 """Names whose answer is remembered."""
 LONGEST: Final = 260
 """Characters of a name and its port; longer ones are names of nobody."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CERTIFICATE_LIMIT: Final = 32
 """Certificates of one chain."""
-KEPT: Final = 512
+KEPT: Final = 128
 """Certificates whose reading is kept: it takes 80 µs."""
 
 

@@ -55,6 +55,14 @@ class Connection:
         """Whether nothing more is expected from either side."""
         return self._directions[0].done and self._directions[1].done
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait for the rest of a message, or for segments before them."""
+        held = 0
+        for one in self._directions:
+            held += one.stream.held + (one.reader.waiting if one.reader is not None else 0)
+        return held
+
     def is_another(self, side: int, sequence: int) -> bool:
         """Whether a SYN belongs to a later connection between the same ends."""
         first = self._directions[side].stream.first

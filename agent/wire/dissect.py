@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from agent.errors import Malformed
 from agent.model.observation import Observation, Reset
 from agent.wire import dns, icmp, quic
+from agent.wire.budget import Budget
 from agent.wire.connection import Connection
 from agent.wire.ip_unwrap import Unwrapper
 
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
 CONNECTION_LIMIT: Final = 16_384
 """TCP connections that are followed at the same time; the oldest gives way."""
-TEXT_LIMIT: Final = 16_384
+LIVE_LIMIT: Final = 1024
+"""Likewise live, where few packets of each are seen, and memory is dear."""
+WAITING_LIMIT, LIVE_WAITING_LIMIT = 64 << 20, 1 << 20
+"""Bytes of messages that are not whole, of all connections together."""
+TEXT_LIMIT: Final = 2048
 """Addresses whose text is kept."""
 DNS_PORTS: Final = frozenset({53, 5353, 5355})
 """DNS, mDNS and LLMNR."""
@@ -47,7 +52,9 @@ class Dissector:
         self._unwrapper = Unwrapper()
         self._connections: dict[bytes, Connection | None] = {}
         """By both ends, None where nothing more is expected."""
-        self._quic = quic.Connections()
+        self._limit = LIVE_LIMIT if live else CONNECTION_LIMIT
+        self._waiting = Budget(LIVE_WAITING_LIMIT if live else WAITING_LIMIT)
+        self._quic = quic.Connections(*(LIVE_LIMIT, LIVE_WAITING_LIMIT) if live else (CONNECTION_LIMIT, WAITING_LIMIT))
         self._texts: dict[bytes, str] = {}
         self.frames = 0
         self.malformed = 0
@@ -146,13 +153,19 @@ class Dissector:
             found = connection.feed(side, sequence, data[at:end], packet[8])
             if connection.done:
                 self._connections[key] = None
+            if not found or key in self._waiting:
+                for gone in self._waiting.put(key, 0 if connection.done else connection.waiting):
+                    self._connections[gone] = None
         if flags & FIN and connection is not None and connection.ends(side):
             self._connections.pop(key, None)
+            self._waiting.put(key, 0)
         return found, connection
 
     def _open(self, key: bytes, data: bytes, begin: int) -> Connection:
-        if len(self._connections) >= CONNECTION_LIMIT:
-            del self._connections[next(iter(self._connections))]
+        if len(self._connections) >= self._limit:
+            oldest = next(iter(self._connections))
+            del self._connections[oldest]
+            self._waiting.put(oldest, 0)
         ports = (data[begin] << 8 | data[begin + 1], data[begin + 2] << 8 | data[begin + 3])
         connection = self._connections[key] = Connection(ports, live=self._live)
         return connection

@@ -175,6 +175,11 @@ class TcpMessages:
         self._held = b""
         self._lost = False
 
+    @property
+    def waiting(self) -> int:
+        """Bytes of a message that is not whole."""
+        return len(self._held)
+
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes; give the messages that are whole. Raises Malformed for a length that is not one."""
         if self._lost:  # the next message begins where a segment does

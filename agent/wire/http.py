@@ -107,6 +107,11 @@ class Messages:
         """Whether a head is not complete yet."""
         return bool(self._head)
 
+    @property
+    def waiting(self) -> int:
+        """Bytes of a head that is not whole."""
+        return len(self._head)
+
     def feed(self, data: bytes) -> list[HttpRequest | HttpResponse]:
         """Take the next bytes, which begin where a segment does; give the heads that they complete."""
         found: list[HttpRequest | HttpResponse] = []

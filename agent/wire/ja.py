@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-KEPT: Final = 1024
+KEPT: Final = 512
 """Lists of numbers whose text is kept."""
 
 GREASE: Final = frozenset(0x0A0A + 0x1010 * one for one in range(16))

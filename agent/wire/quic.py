@@ -8,11 +8,14 @@ from agent.errors import Malformed, Truncated
 from agent.model.observation import ClientHello, QuicHello, QuicPacket
 from agent.model.record import record
 from agent.wire import gquic
+from agent.wire.budget import Budget
 from agent.wire.hello import client_hello
 from agent.wire.quic_keys import Q050, V1, V2, V2_DRAFT, client_opener, salts
 
 CONNECTION_LIMIT: Final = 4096
 """Connections whose hello is not complete, or whose keys may be asked for again; the oldest gives way."""
+WAITING_LIMIT: Final = 64 << 20
+"""Bytes of hellos that are not whole, of all of them together."""
 HELLO_LIMIT: Final = 64 << 10
 """Bytes of a hello."""
 PIECE_LIMIT: Final = 256
@@ -83,8 +86,8 @@ class _Connection:
         self.pieces: dict[int, bytes] = {}
         self.held = 0
         self.packets = 0
-        self.hello = b""
-        """The last hello."""
+        self.hello = 0
+        """The hash of the last hello."""
         self.base = 0
         """Where in the CRYPTO stream the next one begins: behind a HelloRetryRequest there is another."""
 
@@ -98,7 +101,9 @@ class _Connection:
 class Connections:
     """Takes datagrams of all flows; gives what they say."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = CONNECTION_LIMIT, waiting: int = WAITING_LIMIT) -> None:
+        self._limit = limit
+        self._waiting = Budget(waiting)
         self._known: dict[bytes, _Connection] = {}
 
     def feed(self, flow: bytes, data: bytes) -> list[QuicHello | QuicPacket]:
@@ -175,6 +180,8 @@ class Connections:
                 found.append(hello)
             connection.base += size
             connection.pieces, connection.held, connection.packets = {}, 0, 0
+        for gone in self._waiting.put(flow, connection.held):
+            del self._known[gone]
 
     def _google(self, flow: bytes, data: bytes, found: list[QuicHello | QuicPacket]) -> None:
         """Read a datagram of Google's that is not encrypted."""
@@ -182,13 +189,15 @@ class Connections:
         hello = gquic.clear_hello(data, version_name(version))
         if hello is not None:
             connection = self._known.get(flow) or self._open(flow)
-            known, connection.hello = connection.hello, data[data.find(gquic.CHLO) :]
+            known, connection.hello = connection.hello, hash(data[data.find(gquic.CHLO) :])
             if known != connection.hello:
                 found.append(hello)
 
     def _open(self, flow: bytes) -> _Connection:
-        if len(self._known) >= CONNECTION_LIMIT:
-            del self._known[next(iter(self._known))]
+        if len(self._known) >= self._limit:
+            oldest = next(iter(self._known))
+            del self._known[oldest]
+            self._waiting.put(oldest, 0)
         connection = self._known[flow] = _Connection()
         return connection
 
@@ -297,8 +306,8 @@ def _message(connection: _Connection, header: _Header) -> tuple[QuicHello | None
     if not 0 < size <= len(whole):
         return None, 0
     whole = whole[:size]
-    known, connection.hello = connection.hello, whole
-    if whole == known:
+    known, connection.hello = connection.hello, hash(whole)
+    if connection.hello == known:
         return None, size
     if header.version == Q050:
         return gquic.hello(whole, version_name(header.version), header.dcid, connection.packets), size

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KEPT: Final = 256
+KEPT: Final = 64
 """Connections whose keys are kept."""
 V1, V2, V2_DRAFT, Q050 = 0x00000001, 0x6B3343CF, 0x709A50C4, 0x51303530
 SALT_1: Final = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")

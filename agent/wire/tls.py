@@ -64,6 +64,11 @@ class Records:
         self.done = False
         """Nothing more that can be read will come: what follows is encrypted."""
 
+    @property
+    def waiting(self) -> int:
+        """Bytes of records and messages that are not whole."""
+        return len(self._held) + len(self._message)
+
     def feed(self, data: bytes) -> list[TlsMessage]:
         """Take the next bytes; give the messages that they complete. Raises Malformed where this is no TLS."""
         found: list[TlsMessage] = []
