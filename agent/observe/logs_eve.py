@@ -31,7 +31,9 @@ ANSWERS: Final = frozenset({"answer", "response"})
 ACTIONS: Final = {"allowed": "accept", "blocked": "block"}
 """What an alert says of its packet."""
 _NAMES: Final = frozenset({"CNAME", "DNAME", "NS", "PTR"})
-_HEAD: Final = re.compile(rb'\s*\{.*"event_type"\s*:\s*"[a-z0-9_]+"', re.DOTALL)
+_HEAD: Final = re.compile(rb'\{.*"event_type"\s*:\s*"[a-z0-9_]+"', re.DOTALL)
+_FRONT: Final = re.compile(rb"(?:[^{]{0,300}\bsuricata\b[^{]{0,200}|[^{]{0,300}@cee: ?)?")
+"""What syslog writes in front where Suricata's ``filetype`` is that, with its ``prefix``."""
 _FLAGS: Final = ("aa", "tc", "rd", "ra")
 
 Said = tuple["Message", bool]
@@ -40,7 +42,13 @@ Said = tuple["Message", bool]
 
 def recognises(line: bytes) -> bool:
     """Whether it is an event."""
-    return line[:1] == b"{" and _HEAD.match(line) is not None
+    return _HEAD.match(line, _begin(line)) is not None
+
+
+def _begin(line: bytes) -> int:
+    """Where an event begins."""
+    front = _FRONT.match(line) if line[:1] != b"{" else None
+    return front.end() if front is not None else 0
 
 
 class Reader:
@@ -54,7 +62,7 @@ class Reader:
     def take(self, line: bytes) -> list[Observation]:
         """What an event says."""
         try:
-            event = Fields.read(line)
+            event = Fields.read(line[_begin(line) :])
             kind = event.text("event_type")
             self.malformed += kind is None
             say = _SAID.get(kind or "")

@@ -93,6 +93,36 @@ def test_questions_of_all_layouts_of_eve(body: dict[str, Any]) -> None:
     assert (message.event, message.id, message.qname, message.qtype) == ("query", 7, "a.com", "A")
 
 
+@pytest.mark.parametrize(
+    "front",
+    [
+        b"",
+        b"@cee: ",
+        b"Nov 26 17:40:03 gw suricata[77]: ",
+        b"Nov 26 17:40:03 gw suricata[77]: @cee: ",
+        b'<173>1 2026-11-26T17:40:03+01:00 gw.example suricata 77 - [meta sequenceId="5"] ',
+    ],
+)
+def test_eve_by_syslog(front: bytes) -> None:
+    line = front + orjson.dumps(EVE | {"event_type": "tls", "tls": {"sni": "a.com"}})
+    reader = logs_eve.Reader(CLOCK)
+    assert logs_eve.recognises(line)
+    (found,) = reader.take(line)
+    assert found.timestamp == AT
+    assert isinstance(found.message, TlsLog)
+    assert reader.malformed == 0
+
+
+@pytest.mark.parametrize(
+    "line", [b'Nov 26 17:40:03 gw other[7]: {"event_type":"tls"}', b"suricata{", b"@cee: ", b"suricata " * 99]
+)
+def test_what_looks_like_eve_is_none(line: bytes) -> None:
+    assert not logs_eve.recognises(line)
+    reader = logs_eve.Reader(CLOCK)
+    assert reader.take(line) == []
+    assert reader.malformed == 1
+
+
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize(
     ("body", "answers", "chain"),
