@@ -49,9 +49,8 @@ def test_every_field(  # noqa: PLR0917 - the fields of a message
     assert {one.upper() for one in ("aa", "tc", "rd", "ra", "ad", "cd") if getattr(found, one)} == flags
     assert found.rcode == (dns.rcode.to_text(dns.rcode.Rcode(rcode)) if response else None)
     text = dns.rdatatype.to_text(dns.rdatatype.RdataType.make(kind))
-    assert (
-        dns.rdatatype.from_text(f"TYPE{found.qtype}" if (found.qtype or "").isdigit() else found.qtype or "") == kind
-    ), text
+    if not text.startswith("TYPE"):  # of the rest one knows names that the other does not
+        assert found.qtype == text
     theirs = name_of(labels).canonicalize()
     assert found.qname is not None
     assert dns.name.from_text(found.qname) == theirs
