@@ -321,7 +321,7 @@ class Inference:
             silent=silent,
             answers=history.answers(flow.begin, flow.server),
             usual_ttl=history.ttl(flow.server),
-            connected=flow.hello is not None and history.connected(flow.hello - 0.01, now),
+            connected=flow.hello is not None and history.connected(flow.begin - 0.01, now),
             large_passes=large is not None and now - large < BEFORE,
         )
         judged = outcomes_tcp.judge(flow, now, context)

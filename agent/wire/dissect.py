@@ -20,7 +20,7 @@ CONNECTION_LIMIT: Final = 16_384
 """TCP connections that are followed at the same time; the oldest gives way."""
 LIVE_LIMIT: Final = 1024
 """Likewise live, where few packets of each are seen, and memory is dear."""
-WAITING_LIMIT, LIVE_WAITING_LIMIT = 64 << 20, 1 << 20
+WAITING_LIMIT, LIVE_WAITING_LIMIT = 64 << 20, 512 << 10
 """Bytes of messages that are not whole, of all connections together."""
 TEXT_LIMIT: Final = 2048
 """Addresses whose text is kept."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = 30.0
 """Seconds of packet time from the first fragment that came, as in Linux (ip_frag_time)."""
-MEMORY_LIMIT: Final = 4 << 20
+MEMORY_LIMIT: Final = 1 << 20
 """Bytes of all that is kept, each fragment with its overhead; beyond it the oldest datagram goes."""
 DATAGRAM_LIMIT: Final = 1024
 """Datagrams that are waited for at once; beyond it the oldest goes."""
