@@ -25,6 +25,8 @@ FIELDS: Final = 64
 CAPTURED: Final = "captured"
 """What was captured without saying what it is: values with ``|`` between them."""
 _HOST_SHAPE: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?\.?(?::\d{1,5})?", re.IGNORECASE)
+_TRAILING: Final = "(?> *(?= ))"
+"""Spaces behind a padded field, up to the one that the layout has there."""
 _ADDRESSES: Final = frozenset({"client", "server"})
 _METHOD: Final = re.compile(r"[A-Z][A-Z0-9_-]{0,31}")
 _AUTHORITY: Final = re.compile(
@@ -91,7 +93,8 @@ def _expression(parts: list[Field | str], at: int) -> str:
         return r"(?:\{([^}]*)\} )?"
     if isinstance(behind, Field):
         raise Malformed("two fields of a log's layout stand beside each other with nothing between them")
-    padding = " *" if one.padded else ""
+    # whatever is taken for padding stays so: no line takes longer than its length
+    padding = " *+" if one.padded else ""
     if not behind:
         return padding + ("(.*)" if one.spaced else r"(\S*)")
     before = parts[at - 1] if at else ""
@@ -105,7 +108,8 @@ def _expression(parts: list[Field | str], at: int) -> str:
         return r"(\S*(?:, \S+)*)"
     if behind[0] == " " and one.spaced:
         return padding + r"([^ ]* [^ ]*)"
-    return f"{padding}([^{space}{re.escape(behind[0])}]*)" + (" *" if one.padded else "")
+    trailing = (_TRAILING if behind[0] == " " else " *+") if one.padded else ""
+    return f"{padding}([^{space}{re.escape(behind[0])}]*)" + trailing
 
 
 class AccessReader:

@@ -199,3 +199,24 @@ def test_what_was_written_is_read(host: str, agent: str, status: int) -> None:
         None if host == "-" else host.lower(), None if agent == "-" else agent,
     )  # fmt: skip
     assert last == response(status)
+
+
+@pytest.mark.parametrize("piece", [b" ", b'"', b": ", b'" ', b"\\", b"1/", b"a, "])
+@pytest.mark.parametrize("module", MODULES)
+def test_a_long_line_is_given_up_at_once(module: Any, piece: bytes) -> None:
+    # with fields that may end in many places it would take longer than anybody waits
+    own = {
+        "squid": "%ts.%03tu %6tr %-15>a %12>Hs %rm %ru",
+        "haproxy": "%ci:%cp %si:%sp %{+Q}r",
+        "nginx": '$upstream_addr $msec "$request"',
+    }
+    one = reader(module, own[module.KIND])
+    for line in (piece * 30000, b"1." + piece * 30000, b"10.1.2.3 - " + piece * 30000):
+        assert one.take(line) == []
+    assert one.malformed == 3
+
+
+def test_padding_belongs_to_no_field() -> None:
+    line = b"  1795714873.000 5      10.1.2.3       |         GET http://a.example.com/"
+    first, _ = reader(squid, "%12ts.%03tu %-6tr %-15>a|%12rm %ru %>Hs").take(line + b" 200")
+    assert (first.src_ip, first.timestamp, first.message.method) == ("10.1.2.3", NOW - 0.005, "GET")
