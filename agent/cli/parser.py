@@ -100,13 +100,7 @@ def _replay(commands: _Commands) -> None:
     parser.add_argument(
         "--filter", choices=("live",), help="only the packets that would leave the kernel in live observation"
     )
-    parser.add_argument(
-        "--layout",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="a configuration with layouts of logs (logformat, log-format, log_format); may be repeated",
-    )
+    _layout(parser)
     parser.add_argument(
         "--evidence", metavar="FILE", help="write there what it shows of required domains; audit reads it"
     )
@@ -131,12 +125,11 @@ def _observe(commands: _Commands) -> None:
         help="follow a log as well, from its end on; KIND: squid, haproxy, nginx, dnsmasq, unbound, bind, kernel, eve "
         "or zeek, where its lines do not show it; may be repeated",
     )
+    _layout(parser)
     parser.add_argument(
-        "--layout",
-        action="append",
-        default=[],
+        "--log-state",
         metavar="FILE",
-        help="a configuration with layouts of logs (logformat, log-format, log_format); may be repeated",
+        help="keep how far the logs were read, and go on there (default: from their ends)",
     )
     parser.add_argument("--no-tap", action="store_true", help="logs alone, without watching interfaces")
     parser.add_argument("--promiscuous", action="store_true", help="also frames that are for other machines")
@@ -201,6 +194,16 @@ def _input(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         help="a bare dump (nft -j, iptables-save, ipset save) in place of this host; may be repeated",
+    )
+
+
+def _layout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--layout",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a configuration with layouts of logs (logformat, log-format, log_format); may be repeated",
     )
 
 
