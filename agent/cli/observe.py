@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.cli.evidence import Keeper, parsed
 from agent.cli.files import STANDARD, opened
-from agent.errors import UsageError
+from agent.errors import StateError, UsageError
 from agent.model.record import record
 from agent.observe import keep, outcome_records
 from agent.observe.inference import Inference
@@ -85,6 +85,7 @@ class Session:
         """Watch until told to stop, and give the counters."""
         arguments = self._arguments
         logs = self._logs(tell)
+        self._keep(logs)
         tap = self._tap(tell, group, logs)
         try:
             with _stopping(tap.stop):
@@ -102,12 +103,14 @@ class Session:
                         due += PERIOD
                         self._count(tap, hand)
                         self._report(write, tell)
-            # a log is not followed again from where it was left: what came since the last look is read now
+                        self._keep(logs, tell)
+            # what came since the last look: without a state nobody will read it later
             batch = self._logged(logs, at_once=True) if logs is not None else []
             outcomes = self._inference.finish(time.time())
             self._add(batch, outcomes)
             if lines := b"".join((*self._lines(batch), *self._told(outcomes))):
                 write(lines)
+            self._keep(logs, tell)
             self._count(tap, hand)
         finally:
             tap.close()
@@ -134,12 +137,26 @@ class Session:
         if not self._arguments.log:
             return None
         from agent.observe.logs_live import Logs  # noqa: PLC0415 - likewise
+        from agent.observe.places import load  # noqa: PLC0415 - likewise
 
         layouts = []
         for name in self._arguments.layout:
             with opened(name) as file:
                 layouts.append(file.read().decode(errors="replace"))
-        return Logs(self._arguments.log, tell, layouts)
+        places = load(Path(self._arguments.log_state)) if self._arguments.log_state else None
+        return Logs(self._arguments.log, tell, layouts, places)
+
+    def _keep(self, logs: Logs | None, tell: Callable[[str], None] | None = None) -> None:
+        """How far logs were read, once what they say is written; trouble ends the work only where nobody is told."""
+        if logs is not None and self._arguments.log_state:
+            from agent.observe.places import save  # noqa: PLC0415 - likewise
+
+            try:
+                save(logs.places(), Path(self._arguments.log_state))
+            except StateError as error:
+                if tell is None:
+                    raise
+                tell(str(error))
 
     def _logged(self, logs: Logs, *, at_once: bool = False) -> list[Observation]:
         found = logs.take(at_once=at_once)
@@ -200,6 +217,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--for must be a number of seconds above 0")
     if arguments.no_tap and not arguments.log:
         raise UsageError("--no-tap leaves nothing to observe: name a log with --log")
+    if arguments.log_state and not arguments.log:
+        raise UsageError("--log-state is for logs: name one with --log")
     if arguments.log and arguments.processes != 1:
         raise UsageError("--log is for one process: leave out --processes, or observe logs by themselves with --no-tap")
     asked = apart(lambda: _asked(arguments))

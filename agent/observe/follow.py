@@ -10,13 +10,14 @@ method itself.
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
 LONGEST: Final = 64 << 10
 """Bytes of a line; a longer one is left out and counted."""
@@ -40,7 +41,10 @@ class Place:
 
     inode: int
     offset: int
-    head: bytes = b""
+    head: int = 0
+    """So many first bytes,"""
+    hash: str = ""
+    """and the SHA-256 of them."""
 
 
 class _Open:
@@ -61,7 +65,7 @@ class _Open:
 
     @property
     def place(self) -> Place:
-        return Place(os.fstat(self.file).st_ino, self.line, self.head)
+        return Place(os.fstat(self.file).st_ino, self.line, len(self.head), sha256(self.head).hexdigest())
 
     def has(self, path: str) -> bool:
         """Whether it is the file of this name."""
@@ -82,7 +86,10 @@ class _Open:
 
 
 class Followed:
-    """One path; without a ``place`` it is read from its end on, or with ``begin`` from its beginning."""
+    """One path; without a ``place`` it is read from its end on, or with ``begin`` from its beginning.
+
+    ``begin`` is for a path that was not there when it was looked at last: all that is in it is new.
+    """
 
     def __init__(self, path: str, place: Place | None = None, *, begin: bool = False) -> None:
         self.path = path
@@ -242,7 +249,7 @@ def _is_same(file: int, place: Place) -> bool:
     status = os.fstat(file)
     if status.st_ino != place.inode or status.st_size < place.offset:
         return False
-    return os.pread(file, len(place.head), 0) == place.head
+    return sha256(os.pread(file, place.head, 0)).hexdigest() == place.hash
 
 
 def _line_begin(file: int) -> int:
@@ -250,26 +257,3 @@ def _line_begin(file: int) -> int:
     end = os.fstat(file).st_size
     data = os.pread(file, min(end, LONGEST), max(end - LONGEST, 0))
     return end - len(data) + data.rfind(b"\n") + 1 if b"\n" in data or len(data) == end else end
-
-
-class Follower:
-    """Several files, each from its end on, or from ``places`` where it was read before."""
-
-    def __init__(self, paths: Sequence[str], places: Mapping[str, Place] | None = None, *, begin: bool = False) -> None:
-        known = places or {}
-        self.files = tuple(Followed(one, known.get(one), begin=begin) for one in dict.fromkeys(paths))
-
-    def lines(self) -> Iterator[tuple[str, bytes]]:
-        """What was written since the last look: each line with its path."""
-        for one in self.files:
-            for line in one.lines():
-                yield one.path, line
-
-    def places(self) -> dict[str, Place]:
-        """Where reading can go on after a restart."""
-        return {one.path: one.place for one in self.files if one.place is not None}
-
-    def close(self) -> None:
-        """Let all files go."""
-        for one in self.files:
-            one.close()

@@ -25,12 +25,17 @@ def written(observed: Observed) -> bytes:
 
 def save(observed: Observed, path: Path) -> None:
     """Put it in place of what was there, or leave that as it was; raises StateError."""
+    replace(written(observed), path)
+
+
+def replace(data: bytes, path: Path) -> None:
+    """Make a file of this, or leave the one that was there as it was; raises StateError."""
     new = path.with_name(f".{path.name}.new")
     try:
         handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(written(observed))
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(path)

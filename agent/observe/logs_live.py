@@ -12,9 +12,10 @@ from agent.observe.follow import Followed
 from agent.observe.logs import Log, formats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from agent.model.observation import Observation
+    from agent.observe.follow import Place
     from agent.observe.ring import Statistics
 
 TICK: Final = 1.0
@@ -26,27 +27,41 @@ def booted() -> float:
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def _printable(path: str) -> str:
+    """A path whose bytes are all of UTF-8."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
 class _One:
-    def __init__(self, wanted: str, clock: Clock, layouts: Sequence[str]) -> None:
+    def __init__(self, wanted: str, clock: Clock, layouts: Sequence[str], places: Mapping[str, Place | None]) -> None:
         kind, colon, path = wanted.partition(":")
         known = bool(colon) and kind in formats()
         self.path = path if known else wanted
-        self.followed = Followed(self.path)
+        self.shown = _printable(self.path)
+        # not of what it links to: that may be another the next time
+        self.key = _printable(os.path.abspath(self.path))  # noqa: PTH100 - likewise
+        self.followed = Followed(self.path, places.get(self.key), begin=self.key in places)
         self.log = Log(clock, layouts, booted, kind if known else None)
         self.trouble: str | None = None
 
 
 class Logs:
-    """Follows files, each ``KIND:FILE`` or ``FILE``, from their ends on.
+    """Follows files, each ``KIND:FILE`` or ``FILE``, from their ends on, or from ``places`` where they were left.
 
     ``layouts`` are texts that ``Log`` takes; raises Malformed where one cannot be read. ``tell`` hears of files that
     cannot be read.
     """
 
-    def __init__(self, wanted: Sequence[str], tell: Callable[[str], None], layouts: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        wanted: Sequence[str],
+        tell: Callable[[str], None],
+        layouts: Sequence[str] = (),
+        places: Mapping[str, Place | None] | None = None,
+    ) -> None:
         self._tell = tell
         self._clock = Clock(time.time)
-        self._files = tuple(_One(one, self._clock, layouts) for one in dict.fromkeys(wanted))
+        self._files = tuple(_One(one, self._clock, layouts, places or {}) for one in dict.fromkeys(wanted))
         self._due = 0.0
         self._said: set[str] = set()
 
@@ -68,7 +83,7 @@ class Logs:
         if one.followed.trouble != one.trouble:
             one.trouble = one.followed.trouble
             if one.trouble is not None:
-                self._tell(f"{one.path}: cannot be read: {one.trouble}")
+                self._tell(f"{one.shown}: cannot be read: {one.trouble}")
 
     def _say_inferred(self) -> None:
         """Tell once what dates of logs are completed with."""
@@ -76,10 +91,15 @@ class Logs:
             self._tell(f"where lines of logs leave out the {what}, it is that of this machine now")
         self._said |= self._clock.inferred
 
+    def places(self) -> dict[str, Place | None]:
+        """How far each was read, by its path; None where there is none yet. What cannot be read is left out."""
+        every = ((one.key, one.followed.place, one.followed.trouble) for one in self._files)
+        return {path: place for path, place, trouble in every if place is not None or trouble is None}
+
     def statistics(self) -> dict[str, dict[str, int]]:
         """By path: lines that were read, those that say nothing, and those that were not understood or too long."""
         return {
-            one.path: {
+            one.shown: {
                 "lines": one.log.lines,
                 "silent": one.log.silent,
                 "malformed": one.log.malformed,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.observe import follow
-from agent.observe.follow import LINGER, LONGEST, OLD, Followed, Follower
+from agent.observe.follow import LINGER, LONGEST, OLD, Followed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,16 +219,16 @@ def test_a_file_that_comes_and_goes_with_its_folder(tmp_path: Path) -> None:
 
 def test_what_was_rotated_while_nobody_looked_is_read_from_where_it_was_left(log: Path) -> None:
     log.write_bytes(b"one\n")
-    first = Follower([str(log)], begin=True)
-    assert list(first.lines()) == [(str(log), b"one")]
-    places = first.places()
+    first = Followed(str(log), begin=True)
+    assert list(first.lines()) == [b"one"]
+    place = first.place
     first.close()
     with log.open("ab") as writer:
         writer.write(b"two\n")
     log.rename(log.with_name("access.log.1"))
     log.write_bytes(b"three\n")
-    second = Follower([str(log)], places)
-    assert list(second.lines()) == [(str(log), b"two"), (str(log), b"three")]
+    second = Followed(str(log), place)
+    assert list(second.lines()) == [b"two", b"three"]
     second.close()
 
 
