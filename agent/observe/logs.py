@@ -32,12 +32,17 @@ MODULES: Final = (
 """One for each kind; the first that recognises a line has it."""
 LONGEST: Final = 64 << 10
 """Bytes of a line; a longer one is not understood."""
-_LAYOUTS: Final = {
-    "squid": re.compile(r"^[ \t]*logformat[ \t]|%(?:ts|tl|>a|>p)\b", re.MULTILINE),
-    "haproxy": re.compile(r"^[ \t]*log-format[ \t]|%(?:ci|\[src\])", re.MULTILINE),
-    "nginx": re.compile(r"\blog_format\s|\$\{?[a-z]"),
+_DIRECTIVES: Final = {
+    "squid": re.compile(r"^[ \t]*logformat[ \t]", re.MULTILINE),
+    "haproxy": re.compile(r"^[ \t]*log-format[ \t]", re.MULTILINE),
+    "nginx": re.compile(r"(?:^|[;{}\s])log_format\s"),
 }
-"""What layouts, or the configurations that have them, look like."""
+_CODES: Final = {
+    "squid": re.compile(r"%(?:ts|tl|>a|>p)\b"),
+    "haproxy": re.compile(r"%(?:ci|\[src\])"),
+    "nginx": re.compile(r"\$\{?[a-z]"),
+}
+"""What a layout looks like that stands alone in its line."""
 
 
 class Reader(Protocol):
@@ -69,7 +74,9 @@ def kind_of(sample: bytes) -> str | None:
 
 def kind_of_layout(text: str) -> str:
     """Whose layout it is, or whose configuration; raises Malformed."""
-    found = [kind for kind, pattern in _LAYOUTS.items() if pattern.search(text)]
+    found = [kind for kind, pattern in _DIRECTIVES.items() if pattern.search(text)]
+    if not found and "\n" not in text.strip():
+        found = [kind for kind, pattern in _CODES.items() if pattern.search(text)]
     if len(found) != 1:
         raise Malformed("no layout of a log of Squid (logformat), HAProxy (log-format) or nginx (log_format)")
     return found[0]

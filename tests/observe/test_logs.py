@@ -98,6 +98,7 @@ def test_a_layout_of_ones_own_is_read_beside_the_others() -> None:
     [
         (SQUID, "squid"),
         ("http_port 3128\nlogformat x %>a\n", "squid"),
+        ("access_log stdio:/var/log/${service_name}.log x\nlogformat x %>a %rm\n", "squid"),
         ("%ci:%cp [%tr] %ft", "haproxy"),
         ('frontend a\n  log-format "%ci %[ssl_fc_sni]"\n', "haproxy"),
         ('$remote_addr "$request"', "nginx"),
@@ -108,7 +109,17 @@ def test_a_layout_shows_whose_it_is(text: str, kind: str) -> None:
     assert kind_of_layout(text) == kind
 
 
-@pytest.mark.parametrize("text", ["", "hello", "%h %l %u %t", "%>a $host"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello",
+        "%h %l %u %t",
+        "%>a $host",
+        "logformat x %>a\nlog-format %ci\n",
+        "# logformat x %>a\nhttp_port 3128\n",
+    ],
+)
 def test_what_is_no_layout_is_said_to_be_none(text: str) -> None:
     with pytest.raises(Malformed, match=r"logformat.*log-format.*log_format"):
         log(text)
