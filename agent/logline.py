@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import Malformed
@@ -44,6 +45,8 @@ _NEW_SYSLOG: Final = re.compile(
 _TAGGED: Final = re.compile(r"([^\s:\[\]]{1,64})\[\d{1,10}\]: (.*)", re.ASCII | re.DOTALL)
 """As manuals show it, without a date."""
 _PRIORITY: Final = re.compile(r"\A<\d{1,3}>", re.ASCII)
+_ADDRESS: Final = 64
+"""Characters of the longest address, with its zone and brackets."""
 _PLAIN: Final = re.compile(r"[a-z0-9_*-](?:[a-z0-9_.*-]*[a-z0-9_*-])?|\.")
 
 
@@ -144,8 +147,11 @@ def _head_time(found: re.Match[str], clock: Clock) -> float:
 
 def address(text: str | None) -> str:
     """An IP address in its usual form; empty where it is none."""
-    if not text or text == "-":
-        return ""
+    return _address(text) if text and text != "-" and len(text) <= _ADDRESS else ""
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> str:
     try:
         found = ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:
