@@ -119,9 +119,8 @@ def test_squid_in_all_its_layouts(tmp_path: Path) -> None:
     ]  # fmt: skip
     nameless = [one for one in expected if one[3] != "tls"]
     nowhere = [(one[0], "", None, *one[3:]) for one in nameless]
-    own = SQUID.partition("logformat own ")[2].partition("\n")[0]
     for name, texts, known in (
-        ("own", (own,), expected), ("squid", (), nameless), ("common", (), nowhere), ("combined", (), nowhere),
+        ("own", (text,), expected), ("squid", (), nameless), ("common", (), nowhere), ("combined", (), nowhere),
     ):  # fmt: skip
         reader = squid.Reader(CLOCK, texts)
         assert all(map(squid.recognises, lines[name])) is (name != "own")
@@ -152,6 +151,10 @@ listen web
   capture request header Host len 64
   capture request header User-Agent len 32
   http-request deny if { hdr(host) -m beg other. }
+  server one 127.0.0.20:80
+listen secure
+  bind 127.0.0.1:9445 ssl crt @CERT
+  option httpslog
   server one 127.0.0.20:80
 listen own
   bind 127.0.0.1:9081
@@ -196,20 +199,18 @@ class Collector:
 def test_haproxy(tmp_path: Path, syslog: str) -> None:
     with web() as world, closing(Collector(tmp_path / "log")) as collector:
         config = tmp_path / "haproxy.cfg"
-        config.write_text(
-            HAPROXY.replace("@SOCKET", str(tmp_path / "log")).replace("@SYSLOG", syslog), encoding="ascii"
-        )
+        text = HAPROXY.replace("@SOCKET", str(tmp_path / "log")).replace("@SYSLOG", syslog)
+        config.write_text(text.replace("@CERT", certificate(tmp_path)), encoding="ascii")
         since = time.time()
         with world.running(("haproxy", "-db", "-f", str(config)), 9444):
             lines = collector.take(1)  # what asks whether HAProxy listens
-            for name, port in ((f"{TEXT}", 9080), (OTHER, 9080), (TEXT, 9081)):
+            for name, port in ((TEXT, 9080), (OTHER, 9080), (TEXT, 9081)):
                 world.ask(Form.HTTP, name, port, ("", 0), client=CLIENT, target="127.0.0.1")
                 lines += collector.take(1)
-            for port in (9443, 9444):
+            for port in (9443, 9445, 9444):
                 world.ask(Form.TLS, API, port, ("", 0), client=CLIENT, target="127.0.0.1")
                 lines += collector.take(1)
-    texts = [one.strip()[12:-1] for one in HAPROXY.splitlines() if "log-format" in one]
-    reader = haproxy.Reader(CLOCK, texts)
+    reader = haproxy.Reader(CLOCK, (text,))
     found = [one for line in lines for one in reader.take(line)]
     assert (told(found), reader.malformed) == (
         [
@@ -217,12 +218,13 @@ def test_haproxy(tmp_path: Path, syslog: str) -> None:
             (CLIENT, "", None, "GET", f"{OTHER}:9080"), (CLIENT, "", None, "status", 403),
             (CLIENT, "127.0.0.20", 80, "GET", f"{TEXT}:9081"), (CLIENT, "127.0.0.20", 80, "status", 200),
             (CLIENT, "127.0.0.20", 443, "tls", API),
+            (CLIENT, "", None, "tls", API), (CLIENT, "", None, "GET", None), (CLIENT, "", None, "status", 200),
         ],
         0,
     )  # fmt: skip
     assert recent(found, since)
     assert all(one.src_port or one.dest_port for one in found)
-    assert [haproxy.recognises(one) for one in lines] == [True, True, True, False, False, True]
+    assert [haproxy.recognises(one) for one in lines] == [True, True, True, False, False, True, True]
 
 
 # ---- nginx ----
