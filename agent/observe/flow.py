@@ -103,6 +103,8 @@ class Flow:
     """When the server sent data for the first time."""
     server_next: int = -1
     """The sequence number that the server comes to next, as far as its packets were seen."""
+    unseen: bool = False
+    """The client acknowledged more of the server than was seen."""
     resets: list[ResetSeen] = field(default_factory=list)
     client_fin: float | None = None
     server_fin: float | None = None

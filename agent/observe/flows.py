@@ -129,6 +129,8 @@ class Flows:
         if segment.flags & RST:
             _reset(flow, segment, from_server=False)
             return
+        if flow.server_next >= 0 and 0 < segment.ack - flow.server_next & _MASK < 1 << 31:
+            flow.unseen = True
         if segment.size > 0:
             if flow.hello is None:
                 flow.hello = flow.sent = sight.at

@@ -280,7 +280,7 @@ def _silence(flow: Flow, context: Context) -> Judged | None:
     stage, fate, first = _stage(flow), _silent(flow), _first(flow)
     what = f"the {first} was sent {flow.hello_sends} times without a word in return"
     clue = Clue(flow.hello, what, (("sends", flow.hello_sends),))
-    if context.lossy:
+    if context.lossy or flow.unseen:
         return inconclusive(stage, flow.sent, "packets went by unseen meanwhile", clue)
     if context.out_seen and not context.hello_crossed:
         what = "it never left this gateway, while others did"
