@@ -156,11 +156,12 @@ class Flows:
             elif segment.sight.ttl < flow.synack.ttl and is_copy(flow.synack, segment.sight):
                 flow.synack_passed_on = True
             return
-        if segment.size > 0:
-            if flow.heard is None:
-                flow.heard = at
-            flow.server_next = segment.seq + segment.size & _MASK
-        if segment.flags & FIN and flow.server_fin is None:
+        fin = segment.flags & FIN  # which takes a number of its own
+        if segment.size > 0 or fin:
+            flow.server_next = segment.seq + segment.size + fin & _MASK
+        if segment.size > 0 and flow.heard is None:
+            flow.heard = at
+        if fin and flow.server_fin is None:
             flow.server_fin = at
 
     def error(self, key: bytes, at: float, source: str, message: IcmpError) -> Flow | None:
