@@ -110,7 +110,9 @@ class Flow:
     server_fin: float | None = None
     errors: list[ErrorSeen] = field(default_factory=list)
     messages: list[tuple[float, Message]] = field(default_factory=list)
-    """What the handshake of TLS said: hellos, alerts, certificates."""
+    """What the server said in the handshake of TLS: hello, alert, certificates."""
+    outdated: bool = False
+    """The client offers no version of TLS that is still in use."""
     decided: bool = False
 
     @property

@@ -58,6 +58,7 @@ CHALLENGE: Final = 5.0
 """Seconds in which a client that a proxy asked for its password comes again."""
 CHALLENGED: Final = 1024
 LARGE: Final = outcomes_tcp.FULL_SEGMENT
+_NEW: Final = frozenset({"TLSv1.2", "TLSv1.3"})
 
 
 class Inference:
@@ -147,8 +148,7 @@ class Inference:
             case ClientHello():
                 via = seen.via.connect_host if seen.via is not None else None
                 flow = self._asked(forth, at, message.sni, host_of(via) if via else None)
-                if flow.requirement is not None:
-                    flow.messages.append((at, message))
+                flow.outdated = _NEW.isdisjoint(message.supported_versions or (message.legacy_version,))
                 if seen.via is not None and not seen.via.how.startswith("starttls"):
                     flow.through = seen.via.how
             case HttpRequest():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from agent.model.observation import Alert, CertificateChain, ClientHello, ServerHello
+from agent.model.observation import Alert, CertificateChain, ServerHello
 from agent.model.outcome import Clue, Fate, OutcomeStage
 from agent.observe.issuers import interception
 from agent.observe.outcomes import APART, FULL, Judged, count, inconclusive
@@ -107,14 +107,9 @@ def _alert(flow: Flow, context: Context) -> Judged | None:
         f"fatal alert {alert.description} in reply to the hello",
         (("description_code", alert.description_code or 0),),
     )
-    offered = next((one for _, one in flow.messages if isinstance(one, ClientHello)), None)
-    if alert.description_code == TOO_OLD and offered is not None and _too_old(offered):
+    if alert.description_code == TOO_OLD and flow.outdated:
         return inconclusive(TLS, at, "the client offers versions only that servers have given up", clue)
     return _contrasted(Fate.TLS_ALERT, flow, clue, context, 0.6)
-
-
-def _too_old(hello: ClientHello) -> bool:
-    return not {"TLSv1.2", "TLSv1.3"} & {hello.legacy_version, *hello.supported_versions}
 
 
 # ---- resets ----

@@ -421,3 +421,10 @@ def test_floods_are_bounded() -> None:
     assert len(inference._quics._flows) <= quic_attempts.OPEN
     assert len(inference._crossings._near) <= crossings.KEPT
     assert not accused(inference.finish(1100.0))
+
+
+def test_a_client_that_is_too_old_is_not_blocked() -> None:
+    old = record(hello(NAME, versions=(0x0302, 0x0301)))
+    alert = b"\x15\x03\x01\x00\x02\x02\x46"
+    assert fates(Talk().opened().tcp("PA", 101, old).tcp("PA", 501, alert, theirs=True).packets) == [Fate.INCONCLUSIVE]
+    assert fates(Talk().opened().said().tcp("PA", 501, alert, theirs=True).packets) == [Fate.TLS_ALERT]
