@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import select
 import time
+from bisect import bisect_right
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -20,12 +22,15 @@ from agent.observe.tap_own import Own
 from agent.wire.dissect import Dissector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from agent.model.observation import Observation
     from agent.observe.inference import Inference
+    from agent.observe.ring import Frame
     from agent.observe.tap_interfaces import Place
 
+LATE: Final = 0.15
+"""Seconds after which an earlier frame of another ring has come: the kernel gives each after RETIRE milliseconds."""
 TICK: Final = 1.0
 """Seconds between two looks at the clock, and at interfaces that are away."""
 ROUNDS: Final = 60
@@ -88,6 +93,11 @@ class Tap:
         self._known: tuple[object, ...] = ()
         self._rounds = 0
         self._dropped = 0
+        self._last = 0.0
+        self._several = False
+        """A question and its answer may come in by two interfaces, whose rings know nothing of each other."""
+        self._held: list[tuple[Frame, _Watched]] = []
+        """Frames that wait for earlier ones of other interfaces."""
         try:
             places = plan(self._wanted)
             for place, instructions in zip(places, self._programs(places), strict=True):
@@ -105,44 +115,73 @@ class Tap:
 
     def batches(self, seconds: float | None = None) -> Iterator[list[Observation]]:
         """Observations as they come, a list at least once a second, until ``stop`` or for so many seconds."""
-        take, inference = self.dissector.take, self._inference
         end = None if seconds is None else self._clock() + seconds
         tick = self._clock() + TICK
-        last = 0.0
         while True:
             now = self._clock()
             until = tick if end is None else min(tick, end)
+            wait = max(0.0, until - now)
             found: list[Observation] = []
-            for file, event in self._poll.poll(max(0.0, until - now) * 1000):
+            for file, event in self._poll.poll(1000 * (min(wait, LATE / 2) if self._held else wait)):
                 if file == self._stop:
-                    yield self.dissector.finish(last)
+                    yield self._ended()
                     return
                 # a ring that another one's trouble closed meanwhile
                 if (watched := self._by_file.get(file)) is None or watched.ring is None:
                     continue
-                link, own, far = watched.place.link, watched.own, watched.far
-                link_type, name = link.link_type, link.name
-                for last, frame, _, outgoing in watched.ring.read():
-                    if outgoing and far is not None and far.take(last, link_type, frame):
-                        continue
-                    if own is None or own.counts(link_type, frame, outgoing=outgoing):
-                        if inference is not None:
-                            inference.frame(watched.zone, outgoing=outgoing)
-                        found += take(last, link_type, frame, name)
+                frames = watched.ring.read()
+                if self._several:
+                    self._held += [(frame, watched) for frame in frames]
+                else:
+                    found += self._taken(watched, frames)
                 if event & ~select.POLLIN:
                     self._trouble(watched)
+            if self._held:
+                found += self._in_order(time.time() - LATE)
             if found:
                 yield found
             now = self._clock()
             if end is not None and now >= end:
-                yield self.dissector.finish(last)
+                yield self._ended()
                 return
             if now >= tick:
                 tick = now + TICK
-                self._tell_losses(last)
+                self._tell_losses(self._last)
                 if not self._fixed:
                     self._look()
                 yield []
+
+    def _taken(self, watched: _Watched, frames: Iterable[Frame]) -> list[Observation]:
+        """What frames of an interface say that count there."""
+        take, inference = self.dissector.take, self._inference
+        own, far, zone = watched.own, watched.far, watched.zone
+        link_type, name = watched.place.link.link_type, watched.place.link.name
+        found: list[Observation] = []
+        at = self._last
+        for at, frame, _, outgoing in frames:
+            if outgoing and far is not None and far.take(at, link_type, frame):
+                continue
+            if own is None or own.counts(link_type, frame, outgoing=outgoing):
+                if inference is not None:
+                    inference.frame(zone, outgoing=outgoing)
+                found += take(at, link_type, frame, name)
+        self._last = at
+        return found
+
+    def _in_order(self, until: float) -> list[Observation]:
+        """What frames of several interfaces say, those up to a time in the order of their own."""
+        held = self._held
+        held.sort(key=_time)
+        count = bisect_right(held, until, key=_time)
+        found: list[Observation] = []
+        for frame, watched in held[:count]:
+            found += self._taken(watched, (frame,))
+        del held[:count]
+        return found
+
+    def _ended(self) -> list[Observation]:
+        """What is left when nothing more will come."""
+        return self._in_order(math.inf) + self.dissector.finish(self._last)
 
     def stop(self) -> None:
         """End soon; may be called from a signal handler or another thread."""
@@ -185,13 +224,14 @@ class Tap:
         watched.own = Own() if place.role is Role.OWN else None
         watched.far = Far(place, self._inference) if self._inference is not None else None
         name = place.link.name
+        self._several = sum(one.place.role is Role.CLIENTS for one in self._watched.values()) > 1
         watched.zone = self._zones.get(name, name) if place.role is Role.CLIENTS else HOST
 
     def _open(self, watched: _Watched, instructions: bytes, rings: int) -> None:
         """Watch a place; all ``rings`` together have the memory of one."""
         place = watched.place
-        self._play(watched, place)
         self._watched[place.link.name] = watched
+        self._play(watched, place)
         # each interface has a group of its own, and another one after it was made anew
         group = None if self._group is None else self._group + place.link.index
         size = max(self._size // rings, LEAST)
@@ -268,6 +308,10 @@ class Tap:
         if watched is None or watched.ring is None:
             return False
         return (watched.place.role, watched.place.behind) == (place.role, place.behind)
+
+
+def _time(held: tuple[Frame, _Watched]) -> float:
+    return held[0][0]
 
 
 def _warm() -> None:
