@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.errors import GateproofError
 from agent.model.vocabulary import HOST
-from agent.observe.ring import LEAST, RING, Ring, Statistics
+from agent.observe.ring import BLOCKS, LEAST, RING, Ring, Statistics
 from agent.observe.tap_apart import apart
 from agent.observe.tap_far import Far
 from agent.observe.tap_filter import program
@@ -129,11 +129,10 @@ class Tap:
                 # a ring that another one's trouble closed meanwhile
                 if (watched := self._by_file.get(file)) is None or watched.ring is None:
                     continue
-                frames = watched.ring.read()
                 if self._several:
-                    self._held += [(frame, watched) for frame in frames]
+                    self._hold(watched, watched.ring)
                 else:
-                    found += self._taken(watched, frames)
+                    found += self._taken(watched, watched.ring.read())
                 if event & ~select.POLLIN:
                     self._trouble(watched)
             if self._held:
@@ -167,6 +166,14 @@ class Tap:
                 found += take(at, link_type, frame, name)
         self._last = at
         return found
+
+    def _hold(self, watched: _Watched, ring: Ring) -> None:
+        """Keep all that a ring has: another block of it may be older than what is read of the others."""
+        for _ in range(BLOCKS):
+            frames = ring.read()
+            if not frames:
+                return
+            self._held += [(frame, watched) for frame in frames]
 
     def _in_order(self, until: float) -> list[Observation]:
         """What frames of several interfaces say, those up to a time in the order of their own."""

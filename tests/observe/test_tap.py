@@ -111,6 +111,26 @@ def test_what_goes_from_clients_to_clients_is_seen_once(either: Router) -> None:
     server.close()
 
 
+def test_packets_of_several_interfaces_come_in_the_order_of_time(either: Router) -> None:
+    with either.others.entered():
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server.bind((OTHER, 53))
+    with either.gateway.entered():
+        tap = Tap(tell=pytest.fail)
+        with either.clients.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            for number in range(40):
+                client.sendto(question(NAME, number), (OTHER, 53))
+                data, source = server.recvfrom(1000)
+                server.sendto(data[:2] + b"\x81\x80" + data[4:], source)
+                client.recv(1000)
+                time.sleep(0.005)
+        times = [one.timestamp for batch in tap.batches(1.0) for one in batch]
+        tap.close()
+    server.close()
+    assert len(times) == 80
+    assert times == sorted(times)
+
+
 def test_errors_are_seen_where_the_packet_was(either: Router) -> None:
     with either.gateway.entered():
         tap = Tap(tell=pytest.fail)
