@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import dns.edns
 import dns.message
@@ -13,122 +13,19 @@ import dns.rrset
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scapy.layers.inet import ICMP, IP, TCP, UDP
-from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
+from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 
 from agent.model.outcome import Fate, Outcome
-from agent.model.requirement import PortNeed, Requirement
 from agent.observe import crossings, flows, questions, quic_attempts
 from agent.observe.inference import Inference
 from agent.wire.dissect import Dissector
+from tests.observe.talk import ENDS, NAME, NEED, Packet, Talk, fates, judged, said, well
 from tests.wire.test_quic import crypto, initial
-from tests.wire.test_tls import answer, hello, record
+from tests.wire.test_tls import hello, record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-NAME: Final = "api.livechat.com"
-NEED: Final = Requirement("livechat", "*.livechat.com", (PortNeed("tcp", 443),), apex=True)
-EXACT: Final = Requirement("own", "portal.example.net", (PortNeed("tcp", 443),))
-ENDS: Final = {4: ("192.168.7.20", "23.40.1.2", "192.168.7.1"), 6: ("2001:db8:7::20", "2600::7", "2001:db8:7::1")}
-"""Client, server and gateway of each family."""
-RESOLVER: Final = "192.168.7.1"
-
-Packet = tuple[float, bytes]
-
-
-class Talk:
-    """A conversation between a client and a server, packet by packet."""
-
-    def __init__(self, family: int = 4, port: int = 40000, begin: float = 1000.0, server: str | None = None) -> None:
-        self.family = family
-        self.client, self.server, self.gateway = ENDS[family]
-        self.server = server or self.server
-        self.port = port
-        self.at = begin
-        self.number = Random(port).randrange(1, 60000)
-        self.packets: list[Packet] = []
-
-    def tcp(
-        self,
-        flags: str,
-        seq: int,
-        data: bytes = b"",
-        *,
-        theirs: bool = False,
-        ttl: int = 0,
-        wait: float = 0.01,
-        ack: int = 0,
-    ) -> Talk:
-        """A segment of the client, or of the server."""
-        self.at += wait
-        ends = (self.server, self.client) if theirs else (self.client, self.server)
-        ports = (443, self.port) if theirs else (self.port, 443)
-        ack = ack or (101 if theirs else 501)
-        self._add(
-            self._ip(*ends, ttl or (52 if theirs else 64))
-            / TCP(sport=ports[0], dport=ports[1], flags=flags, seq=seq, ack=ack)
-            / data
-        )
-        return self
-
-    def opened(self) -> Talk:
-        """The handshake of TCP."""
-        return self.tcp("S", 100).tcp("SA", 500, theirs=True).tcp("A", 101)
-
-    def said(self, name: str = NAME) -> Talk:
-        """The hello."""
-        return self.tcp("PA", 101, record(hello(name)))
-
-    def answered(self) -> Talk:
-        """The server's hello."""
-        return self.tcp("PA", 501, record(answer()), theirs=True)
-
-    def unreachable(self, code: int, source: str | None = None) -> Talk:
-        """An ICMP error about the last packet of the client."""
-        self.at += 0.01
-        quoted = Ether(self.packets[-1][1]).payload
-        about = ICMP(type=3, code=code) if self.family == 4 else ICMPv6DestUnreach(code=code)
-        self._add(self._ip(source or self.gateway, self.client, 64) / about / quoted)
-        return self
-
-    def udp(self, port: int, data: bytes, *, theirs: bool = False, ttl: int = 64, wait: float = 0.01) -> Talk:
-        """A message of the client to its resolver, or back."""
-        self.at += wait
-        ends = (RESOLVER, self.client) if theirs else (self.client, RESOLVER)
-        ports = (53, port) if theirs else (port, 53)
-        self._add(self._ip(*ends, ttl) / UDP(sport=ports[0], dport=ports[1]) / data)
-        return self
-
-    def _ip(self, source: str, target: str, ttl: int) -> IP | IPv6:
-        self.number += 1
-        if self.family == 4:
-            return IP(src=source, dst=target, ttl=ttl, id=self.number % 65535 + 1)
-        return IPv6(src=source, dst=target, hlim=ttl)
-
-    def _add(self, packet: IP | IPv6) -> None:
-        self.packets.append((self.at, bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / packet)))
-
-
-def judged(packets: Iterable[Packet], until: float | None = None) -> list[Outcome]:
-    """The outcomes of packets in the order of time."""
-    inference = Inference((NEED, EXACT))
-    dissector = Dissector(watch=inference)
-    found: list[Outcome] = []
-    at = 0.0
-    for at, frame in packets:
-        dissector.take(at, 1, frame)
-        found += inference.tick(at)
-    return found + inference.finish(until or at + 1)
-
-
-def fates(packets: Iterable[Packet]) -> list[Fate]:
-    return [one.fate for one in judged(packets)]
-
-
-def well(family: int = 4, port: int = 40000, name: str = NAME, begin: float = 1000.0) -> list[Packet]:
-    return Talk(family, port, begin).opened().said(name).answered().packets
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -225,22 +122,6 @@ def test_one_direction_accuses_nobody() -> None:
 
 
 # ---- DNS ----
-
-
-def said(
-    name: str, *records: str, number: int = 7, rcode: str = "NOERROR", soa: str | None = None, ede: int | None = None
-) -> bytes:
-    """A response: addresses, a code, the zone that says so, an extended error."""
-    query = dns.message.make_query(name, "A", id=number, use_edns=ede is not None)
-    reply = dns.message.make_response(query, recursion_available=True)
-    reply.set_rcode(dns.rcode.from_text(rcode))
-    for one in records:
-        reply.answer.append(dns.rrset.from_text(f"{name}.", 60, "IN", "A", one))
-    if soa is not None:
-        reply.authority.append(dns.rrset.from_text(soa, 60, "IN", "SOA", "ns.example. admin.example. 1 2 3 4 5"))
-    if ede is not None:
-        reply.use_edns(0, options=[dns.edns.EDEOption(dns.edns.EDECode(ede))])
-    return reply.to_wire()
 
 
 def asking(
