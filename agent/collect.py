@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from agent import __version__, catalog
+from agent.model.standing import COLLECT, Check
 from agent.snapshot import Artifact, Snapshot, Status
 
 if TYPE_CHECKING:
@@ -17,6 +21,9 @@ if TYPE_CHECKING:
 
 MAX_ROUNDS: Final = 10
 """Answers may raise new questions (included files); real hosts need two rounds."""
+UNREAD: Final = frozenset({Status.DENIED, Status.FAILED, Status.TIMEOUT})
+MOST: Final = 3
+"""Troubles of one kind that are told in words."""
 PURPOSE: Final = b"gateproof host id v1:"
 
 
@@ -28,22 +35,63 @@ class Host(Protocol):
         ...
 
 
-def collect(host: Host, now: datetime) -> Snapshot:
-    """Take a snapshot; a host that raises new questions for ever is cut off, and that is an artifact."""
+@dataclass(slots=True)
+class Asking:
+    """How it went with the questions of one kind."""
+
+    seconds: float = 0.0
+    troubles: dict[str, Artifact] = field(default_factory=dict)
+    """What could not be read, by name."""
+
+
+def collect(host: Host, now: datetime, asking: dict[str, Asking] | None = None) -> Snapshot:
+    """Take a snapshot; a host that raises new questions for ever is cut off, and that is an artifact.
+
+    ``asking`` gets how it went, by kind; what several kinds want to know counts for each of them.
+    """
     artifacts: dict[str, Artifact] = {}
     facts = identity()
-    asked: set[Want] = set()
+    answered: dict[Want, tuple[float, tuple[Artifact, ...]]] = {}
+    noted: set[tuple[str, Want]] = set()
+    kept: defaultdict[str, Asking] = defaultdict(Asking)
     for _ in range(MAX_ROUNDS):
-        new = [want for want in catalog.wants(Snapshot(now, facts, artifacts)) if want not in asked]
+        known = Snapshot(now, facts, dict(artifacts))
+        new = [(kind.name, want) for kind in catalog.kinds() for want in kind.wants(known)]
+        new = [one for one in dict.fromkeys(new) if one not in noted]
         if not new:
-            return Snapshot(now, facts, artifacts)
-        for want in dict.fromkeys(new):
-            asked.add(want)
-            for artifact in host.answer(want):
-                artifacts[artifact.name] = artifact
+            if asking is not None:
+                asking.update(kept)
+            return known
+        for name, want in new:
+            noted.add((name, want))
+            if want not in answered:
+                began = time.monotonic()
+                found = host.answer(want)
+                answered[want] = time.monotonic() - began, found
+                artifacts |= {one.name: one for one in found}
+            seconds, found = answered[want]
+            kept[name].seconds += seconds
+            kept[name].troubles |= {one.name: one for one in found if one.status in UNREAD}
     detail = f"questions were left after {MAX_ROUNDS} rounds"
     artifacts["collect"] = Artifact("collect", Status.FAILED, detail=detail)
     return Snapshot(now, facts, artifacts)
+
+
+def checks(asking: dict[str, Asking], at: datetime) -> tuple[Check, ...]:
+    """What is remembered of the questions of each kind."""
+    return tuple(
+        Check(
+            name=f"{COLLECT}{name}",
+            attempted=at,
+            succeeded=None if one.troubles else at,
+            duration=one.seconds,
+            trouble="; ".join(
+                f"{artifact.name}: {artifact.trouble}" for artifact in list(one.troubles.values())[:MOST]
+            ),
+            unknown=Counter(artifact.status.value for artifact in one.troubles.values()),
+        )
+        for name, one in sorted(asking.items())
+    )
 
 
 def identity() -> dict[str, str]:

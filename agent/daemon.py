@@ -12,24 +12,28 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent.errors import GateproofError
+from agent.errors import GateproofError, StateError
+from agent.model.standing import AUDIT, OBSERVE, Check
+from agent.model.vocabulary import Reach
 from agent.notify import notify, reloading
-from agent.store import Store
+from agent.store import CHANGES, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agent.config import Settings
     from agent.model.evidence import Observed
+    from agent.model.explanation import Explanation
     from agent.model.report import Report
-    from agent.model.vocabulary import Reach
     from agent.packs import Pack
     from agent.pipeline import Key
+    from agent.snapshot import Snapshot
     from agent.supervise import Supervisor
 
     Steady = Mapping[Key, tuple[Reach, float]]
@@ -55,15 +59,34 @@ def load_plan(config: Path | None) -> Plan:
     return Plan(settings, select(find_packs(settings.pack_folder), settings.packs))
 
 
-def audit_here(plan: Plan, observed: Observed | None, steady: Steady) -> Report:
+@dataclass(slots=True)
+class Audited:
+    """One audit: its report, and what is kept beside it."""
+
+    report: Report
+    checks: tuple[Check, ...] = ()
+    """How it went with what each kind wants to know."""
+    explanations: tuple[Explanation, ...] = ()
+
+
+def audit_here(plan: Plan, observed: Observed | None, steady: Steady) -> Audited:
     """One audit of the running host, with what was observed and since when its verdicts stand."""
-    from agent.collect import collect
+    from agent.collect import Asking, checks, collect
     from agent.host.live import LiveHost
-    from agent.pipeline import audit
 
     now = datetime.now(UTC)
-    snapshot = collect(LiveHost(), now)
-    return audit(snapshot, plan.packs, plan.settings, now, observed=observed, steady=steady)
+    asking: dict[str, Asking] = {}
+    snapshot = collect(LiveHost(), now, asking)
+    return replace(judged(plan, snapshot, now, observed, steady), checks=checks(asking, now))
+
+
+def judged(plan: Plan, snapshot: Snapshot, now: datetime, observed: Observed | None, steady: Steady) -> Audited:
+    """The audit of a snapshot."""
+    from agent.pipeline import audit
+
+    told: list[Explanation] = []
+    report = audit(snapshot, plan.packs, plan.settings, now, observed=observed, steady=steady, told=told)
+    return Audited(report, explanations=tuple(told))
 
 
 def standing(report: Report, before: Steady) -> Steady:
@@ -86,7 +109,7 @@ class Daemon:
     config: Path | None
     store: Store
     plan: Plan
-    audit: Callable[[Plan, Observed | None, Steady], Report] = audit_here
+    audit: Callable[[Plan, Observed | None, Steady], Audited] = audit_here
     load: Callable[[Path | None], Plan] = load_plan
     tap: Supervisor | None = None
     _steady: Steady = field(default_factory=dict)
@@ -97,15 +120,38 @@ class Daemon:
         """Audit and record; raises what cannot be helped."""
         began = time.monotonic()
         observed = self.tap.observed(time.time()) if self.tap is not None else None
-        report = self.audit(self.plan, observed, self._steady)
+        audited = self.audit(self.plan, observed, self._steady)
+        report, at = audited.report, audited.report.scan.at
         self._steady = standing(report, self._steady)
-        events = self.store.record(report, report.scan.at)
-        counts = {
-            kind: sum(event.event == kind for event in events) for kind in ("opened", "changed", "resolved", "reopened")
-        }
+        undecided = sum(one.verdict is Reach.UNKNOWN for one in report.verdicts)
+        own = Check(
+            name=AUDIT,
+            attempted=at,
+            succeeded=at,
+            duration=time.monotonic() - began,
+            unknown={"undecided": undecided} if undecided else {},
+        )
+        checks = (own, *audited.checks, *self._observing(at, observed))
+        events = self.store.record(report, at, checks=checks, explanations=audited.explanations, observed=observed)
+        counts = {kind: sum(event.event == kind for event in events) for kind in CHANGES}
         said = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number) or "nothing new"
-        open_now = sum(one.status != "resolved" for one in self.store.state.findings.values())
-        LOG.info("audit: %d findings open, %s, %.2f s", open_now, said, time.monotonic() - began)
+        LOG.info("audit: %d findings open, %s, %.2f s", self.store.open_findings, said, time.monotonic() - began)
+
+    def _observing(self, at: datetime, observed: Observed | None) -> tuple[Check, ...]:
+        """How it goes with the tap, where somebody wants one."""
+        if self.tap is None or not self.plan.settings.observe.enabled:
+            return ()
+        seen = datetime.fromtimestamp(observed.until, UTC) if observed is not None else None
+        lost = observed.loss.drops if observed is not None else 0
+        return (
+            Check(
+                name=OBSERVE,
+                attempted=at,
+                succeeded=seen,
+                trouble=self.tap.trouble,
+                unknown={"lost": lost} if lost else {},
+            ),
+        )
 
     def attempt(self) -> None:
         """One scheduled audit: whatever goes wrong is told, and the schedule goes on."""
@@ -113,8 +159,15 @@ class Daemon:
             self.once()
         except GateproofError as error:
             LOG.error("audit: %s", error)  # noqa: TRY400 - expected: one line, no traceback
+            self._failed(str(error))
         except Exception:  # the top of a worker: tell everything, keep the schedule
             LOG.exception("audit: a fault of gateproof itself")
+            self._failed("a fault of gateproof itself; the log has it")
+
+    def _failed(self, trouble: str) -> None:
+        """Keep in mind that an audit failed, where anything can be kept at all."""
+        with suppress(StateError):
+            self.store.failed(Check(name=AUDIT, attempted=datetime.now(UTC), trouble=trouble))
 
     def reload(self) -> None:
         """Read the configuration again; a bad one is refused."""

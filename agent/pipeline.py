@@ -6,6 +6,7 @@ The same inputs give the same bytes. It knows no history: ``store`` adds that.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import inf
@@ -40,7 +41,7 @@ from agent.model.requirement import PortNeed, Requirement
 from agent.practice import Case, Hit, Rule, find_rules, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from agent.config import Settings
     from agent.model.evidence import Observed
@@ -79,18 +80,21 @@ def audit(  # noqa: PLR0913, PLR0917 - all that a report depends on
     held: list[object] | None = None,
     observed: Observed | None = None,
     steady: Mapping[Key, tuple[Reach, float]] | None = None,
+    told: list[Explanation] | None = None,
 ) -> Report:
     """Audit one snapshot against packs; ``now`` is the time of the report, UTC.
 
     ``observed`` is what the wire has shown; ``steady``, of earlier audits: each verdict and since when it stands.
     ``held`` gets the proof, of some hundred thousand objects: a caller that is about to end need not wait until
-    they are taken apart one by one.
+    they are taken apart one by one. ``told`` gets the road of each required domain from each zone.
     """
     gateway = read_gateway(snapshot, packs, settings)
     requirements = tuple(one for pack in packs for one in pack.requirements())
     judged = judge(gateway, requirements)
     if held is not None:
         held.append(judged)
+    if told is not None:
+        told.extend(_explanations(judged.judgements))
     case = Case(
         gateway,
         requirements,
@@ -291,6 +295,15 @@ def _requirement(packs: Sequence[Pack], domain: str, port: int | None) -> Requir
                 return Requirement(one.pack, domain, ports, one.apex)
     ports = (PortNeed("tcp", 443), PortNeed("tcp", 80)) if port is None else (PortNeed("tcp", port),)
     return Requirement("", domain, ports)
+
+
+def _explanations(judgements: Sequence[Judgement]) -> Iterator[Explanation]:
+    """The roads of each required domain from each zone."""
+    grouped: dict[tuple[str, str], list[Judgement]] = defaultdict(list)
+    for one in judgements:
+        grouped[one.requirement.pattern, one.zone].append(one)
+    for (pattern, zone), found in sorted(grouped.items()):
+        yield _explanation(pattern, zone, found)
 
 
 def _explanation(domain: str, zone: str, judgements: list[Judgement]) -> Explanation:

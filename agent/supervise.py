@@ -83,6 +83,11 @@ class Supervisor:
         self._ended = False
         self._said = ""
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing is observed now; empty where something is."""
+        return "" if self._process is not None else self._said or "no tap runs"
+
     def observed(self, now: float) -> Observed | None:
         """All evidence of the last week before ``now``; None where there never was any, or nobody wants it."""
         return self._whole(now) if self._settings().enabled else None

@@ -35,7 +35,6 @@ import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from agent import daemon
-from agent.pipeline import audit
 from agent.snapshot import load
 
 snapshot = load(Path({gateway!r}))
@@ -43,7 +42,7 @@ snapshot = load(Path({gateway!r}))
 def fake(plan, observed, steady):
     print("auditing", file=sys.stderr, flush=True)
     time.sleep({pause})
-    return audit(snapshot, plan.packs, plan.settings, datetime.now(UTC), observed=observed, steady=steady)
+    return daemon.judged(plan, snapshot, datetime.now(UTC), observed, steady)
 
 class Quick(daemon.Daemon):
     def _trigger(self):

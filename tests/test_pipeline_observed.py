@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,8 @@ from agent.outputs import renderer
 from agent.packs import find_packs, select
 from agent.pipeline import audit, verdict_key
 from agent.snapshot import load
-from agent.store import State, fold
 from tests.observe.told import CLIENT, NEED, NOON, address, answer, hello, outcome
+from tests.store.test_lifecycle import History
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,14 +68,15 @@ def test_nobody_watching_changes_nothing() -> None:
 
 
 def test_more_of_the_same_is_no_change_and_passing_ends_it() -> None:
-    state, _ = fold(State(), reported(observed(3)), AT)
-    state, events = fold(state, reported(observed(5, addresses=6)), AT)
-    assert not events
+    history = History()
+    history.take(reported(observed(3)), AT)
+    assert not history.take(reported(observed(5, addresses=6)), AT)
     tally = Tally([NEED], bytes(32))
     for number in range(9):
         tally.outcome(outcome(at=NOON + 3600 + number))
-    state, events = fold(state, reported(tally.observed()), AT)
-    assert [(one.event, one.finding.rule.id) for one in events] == [("resolved", "required-domain-observed-blocked")]
+    events = history.take(reported(tally.observed()), AT)
+    told = [(one.event, json.loads(one.body)["rule"]["id"]) for one in events]
+    assert told == [("resolved", "required-domain-observed-blocked")]
 
 
 def contradictions(report: Report) -> list[str]:

@@ -149,6 +149,9 @@ class Finding:
     last_changed: datetime
     resolved_at: datetime | None = None
     count: int = 1
+    """Audits that found it."""
+    flaps: int = 0
+    """Times within a day that it came back."""
     seq: int | None = None
     source: Literal["config", "observed", "probe"] = "config"
     host: Host

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from agent.store.files import Store
-from agent.store.lifecycle import Event, State, fold
+from agent.store.lifecycle import CHANGES, Event
+from agent.store.reading import Reader
+from agent.store.retention import Retention
+from agent.store.store import Store
 
-__all__ = ["Event", "State", "Store", "fold"]
+__all__ = ["CHANGES", "Event", "Reader", "Retention", "Store"]

@@ -3,93 +3,224 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field, replace
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+import orjson
 
 from agent.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from agent.model.report import Finding, Report
 
 Change = Literal["opened", "changed", "resolved", "reopened"]
-KEPT: Final = timedelta(days=30)
-"""How long a resolved finding stays in the state."""
-SAID: Final = frozenset({"severity", "verdict", "summary", "road", "family", "port", "blocked_at", "remedy"})
-"""What a person would read; a change of these is an event. A moved line or a new handle alone is none."""
+CHANGES: Final[tuple[Change, ...]] = ("opened", "changed", "resolved", "reopened")
+SAID: Final = ("severity", "verdict", "status", "road", "family", "port", "blocked_at")
+"""What a person would read besides summary and remedy; a change of these is an event. A moved line or a new handle
+alone is none."""
+DAY: Final = 86_400.0
+FLAPS: Final = 3
+"""Times within a day that a finding comes back, from which on it flaps."""
+HOLD: Final = 3_600.0
+"""Seconds that a finding which flaps has to be gone until it counts as resolved: one finding with a count in place
+of an event with each audit."""
+REMEMBERED: Final = 100
+"""Times of coming back that are kept of one finding."""
 
 NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 
 
 @record
+class Known:
+    """What is remembered of a finding; times are seconds since 1970."""
+
+    uid: str
+    status: str
+    said: bytes
+    """A digest of what a person has read."""
+    first_seen: float
+    last_changed: float
+    resolved_at: float | None
+    absent: float | None
+    """Since when it is missing, where it flaps and is not resolved yet."""
+    returned: tuple[float, ...]
+    """When it came back, within a day."""
+    count: int
+    seq: int
+    severity: str
+    source: str
+    pack: str
+    body: bytes
+    """The finding as it was last told, JSON (``gateproof.finding/1``)."""
+
+
+@record
 class Event:
-    """One change of one finding; ``seq`` grows by one from event to event, for ever."""
+    """One change of one finding; ``seq`` grows from event to event, for ever."""
 
     event: Change
     at: datetime
     seq: int
-    finding: Finding
+    uid: str
+    body: bytes
+    """The finding, JSON."""
+    suppression: Mapping[str, Any] | None = None
+    """The decision that held it back until now, where that has lapsed."""
+
+    def line(self) -> bytes:
+        """Give the event as one line of JSON."""
+        told: dict[str, Any] = {"event": self.event, "at": self.at, "seq": self.seq}
+        told["finding"] = orjson.Fragment(self.body)
+        if self.suppression is not None:
+            told["suppression"] = self.suppression
+        return orjson.dumps(told, option=orjson.OPT_UTC_Z) + b"\n"
 
 
-@record
-class State:
-    """All findings by uid, and the number of the last event."""
+def fold(
+    known: Mapping[str, Known], report: Report, now: datetime, seq: int
+) -> tuple[tuple[Known, ...], tuple[Event, ...]]:
+    """Give what changes of the findings known, and the events on the way, in the order of the report.
 
-    findings: Mapping[str, Finding] = field(default_factory=dict)
-    seq: int = 0
-
-
-def fold(state: State, report: Report, now: datetime) -> tuple[State, tuple[Event, ...]]:
-    """Give the state after a report, and the events on the way, in the order of the report.
-
-    A finding that is missing because what it rests on could not be read this time stays open: silence is
-    no proof. Resolved findings go after KEPT.
+    ``seq`` is the number of the last event. A finding that is missing because what it rests on could not be read
+    this time stays as it is: silence is no proof. So does one that flaps, until it is gone for HOLD.
     """
-    findings = dict(state.findings)
+    rows: list[Known] = []
     events: list[Event] = []
-
-    def note(change: Change, finding: Finding) -> None:
-        seq = state.seq + len(events) + 1
-        numbered = replace(finding, seq=seq)
-        findings[finding.uid] = numbered
-        events.append(Event(change, now, seq, numbered))
-
+    present = set()
     for fresh in report.findings:
-        known = findings.get(fresh.uid)
-        if known is None:
-            note("opened", fresh)
-        elif known.status == "resolved":
-            note("reopened", _carried(fresh, known, now))
-        elif _said(fresh) != _said(known):
-            note("changed", _carried(fresh, known, now))
-        else:
-            findings[fresh.uid] = _carried(fresh, known, known.last_changed)
-    present = {one.uid for one in report.findings}
+        present.add(fresh.uid)
+        before = known.get(fresh.uid)
+        said = _said(fresh)
+        change, suppression = _change(fresh, said, before)
+        number = seq + len(events) + 1 if change else before.seq if before else 0
+        row = _row(fresh, said, before, now, change, number)
+        rows.append(row)
+        if change:
+            events.append(Event(change, now, number, row.uid, row.body, suppression))
     unreadable = _unreadable(report)
-    for uid, known in state.findings.items():
-        if uid in present or known.status == "resolved":
+    at = now.timestamp()
+    for uid, one in known.items():
+        if uid in present or one.status == "resolved":
             continue
-        if not _rests_on(known, unreadable):
-            note("resolved", replace(known, status="resolved", resolved_at=now, last_changed=now))
-    kept = {uid: one for uid, one in findings.items() if one.resolved_at is None or one.resolved_at > now - KEPT}
-    return State(dict(sorted(kept.items())), state.seq + len(events)), tuple(events)
+        told = orjson.loads(one.body)
+        if any(source["artifact"] in unreadable for source in told["locus"]):
+            continue
+        if len(_lately(one.returned, at)) >= FLAPS:
+            absent = at if one.absent is None or one.absent > at else one.absent
+            if at - absent < HOLD:
+                if absent != one.absent:
+                    rows.append(replace(one, absent=absent))
+                continue
+        row = _resolved(one, told, now, seq + len(events) + 1)
+        rows.append(row)
+        events.append(Event("resolved", now, row.seq, uid, row.body))
+    return tuple(rows), tuple(events)
 
 
-def _carried(fresh: Finding, known: Finding, changed: datetime) -> Finding:
-    """The new finding with the old one's history."""
-    return replace(fresh, first_seen=known.first_seen, last_changed=changed, count=known.count + 1, seq=known.seq)
+def imported(finding: Finding) -> Known:
+    """What is remembered of a finding that an older file told."""
+    return Known(
+        uid=finding.uid,
+        status=finding.status,
+        said=_said(finding),
+        first_seen=finding.first_seen.timestamp(),
+        last_changed=finding.last_changed.timestamp(),
+        resolved_at=finding.resolved_at.timestamp() if finding.resolved_at else None,
+        absent=None,
+        returned=(),
+        count=finding.count,
+        seq=finding.seq or 0,
+        severity=finding.severity,
+        source=finding.source,
+        pack=finding.pack or "",
+        body=_dumped(finding),
+    )
 
 
-def _said(finding: Finding) -> dict[str, Any]:
-    said = {name: getattr(finding, name) for name in SAID}
+def _change(fresh: Finding, said: bytes, before: Known | None) -> tuple[Change | None, Mapping[str, Any] | None]:
+    """What this is to those who know the finding; with the suppression that lapsed."""
+    if before is None:
+        return "opened", None
+    if before.status == "resolved":
+        return "reopened", None
+    if before.status == "suppressed" and fresh.status == "open":
+        return "reopened", orjson.loads(before.body).get("suppression")
+    return ("changed" if said != before.said else None), None
+
+
+def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
+    fresh: Finding, said: bytes, before: Known | None, now: datetime, change: Change | None, seq: int
+) -> Known:
+    """The finding with the history of what was known of it; times run forwards even where the clock did not."""
+    at = now.timestamp()
+    first = before.first_seen if before else at
+    changed = at if change or before is None else before.last_changed
+    returned = _lately(before.returned, at) if before else ()
+    came_back = before is not None and (before.absent is not None or before.status == "resolved")
+    if came_back:
+        returned = (*returned, at)[-REMEMBERED:]
+    count = before.count + 1 if before else 1
+    told = replace(
+        fresh,
+        first_seen=datetime.fromtimestamp(first, UTC),
+        last_seen=datetime.fromtimestamp(max(at, first), UTC),
+        last_changed=datetime.fromtimestamp(max(changed, first), UTC),
+        count=count,
+        flaps=len(returned),
+        seq=seq,
+    )
+    return Known(
+        uid=fresh.uid,
+        status=fresh.status,
+        said=said,
+        first_seen=first,
+        last_changed=changed,
+        resolved_at=None,
+        absent=None,
+        returned=returned,
+        count=count,
+        seq=seq,
+        severity=fresh.severity,
+        source=fresh.source,
+        pack=fresh.pack or "",
+        body=_dumped(told),
+    )
+
+
+def _resolved(one: Known, told: dict[str, Any], now: datetime, seq: int) -> Known:
+    at = now.timestamp()
+    time = datetime.fromtimestamp(max(at, one.first_seen), UTC)
+    told |= {"status": "resolved", "resolved_at": time, "last_changed": time, "seq": seq}
+    return replace(
+        one,
+        status="resolved",
+        resolved_at=at,
+        last_changed=at,
+        absent=None,
+        seq=seq,
+        body=orjson.dumps(told, option=orjson.OPT_UTC_Z),
+    )
+
+
+def _dumped(finding: Finding) -> bytes:
+    return orjson.dumps(finding, option=orjson.OPT_UTC_Z)
+
+
+def _lately(times: tuple[float, ...], at: float) -> tuple[float, ...]:
+    return tuple(one for one in times if at - DAY < one <= at)
+
+
+def _said(finding: Finding) -> bytes:
+    """A digest of what a person reads."""
     summary = _without_handles(finding.summary)
     # what is seen is counted, and more is seen with every audit
-    said["summary"] = NUMBER.sub("#", summary) if finding.source == "observed" else summary
-    said["remedy"] = finding.remedy.text
-    return said
+    summary = NUMBER.sub("#", summary) if finding.source == "observed" else summary
+    said = [getattr(finding, name) for name in SAID]
+    return blake2b(orjson.dumps([*said, summary, finding.remedy.text]), digest_size=16).digest()
 
 
 def _without_handles(text: str) -> str:
@@ -102,7 +233,3 @@ def _unreadable(report: Report) -> frozenset[str]:
     return frozenset(
         name for name, status in report.scan.artifacts.items() if status in ("denied", "failed", "timeout")
     )
-
-
-def _rests_on(finding: Finding, unreadable: frozenset[str]) -> bool:
-    return any(source.artifact in unreadable for source in finding.locus)

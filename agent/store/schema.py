@@ -1,0 +1,113 @@
+"""The database: its tables, how older ones are brought up to date, and how it is opened."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Final
+
+from agent.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+FILE: Final = "gateproof.db"
+MODE: Final = 0o640
+PATIENCE: Final = 5.0
+"""Seconds to wait for another who writes or checkpoints."""
+MIGRATIONS: Final[tuple[str, ...]] = (
+    """
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+    CREATE TABLE findings (
+        uid TEXT PRIMARY KEY, status TEXT NOT NULL, said BLOB NOT NULL, first_seen REAL NOT NULL,
+        last_changed REAL NOT NULL, resolved_at REAL, absent REAL, returned TEXT NOT NULL, count INTEGER NOT NULL,
+        seq INTEGER NOT NULL, severity TEXT NOT NULL, source TEXT NOT NULL, pack TEXT NOT NULL, body BLOB NOT NULL
+    );
+    CREATE INDEX findings_resolved ON findings (resolved_at) WHERE resolved_at IS NOT NULL;
+    CREATE TABLE events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, uid TEXT NOT NULL, line BLOB NOT NULL);
+    CREATE TABLE scans (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL, at REAL NOT NULL, duration REAL, trouble TEXT NOT NULL,
+        findings INTEGER, opened INTEGER, changed INTEGER, resolved INTEGER, reopened INTEGER
+    );
+    CREATE TABLE checks (
+        name TEXT PRIMARY KEY, attempted REAL NOT NULL, succeeded REAL, duration REAL, trouble TEXT NOT NULL,
+        unknown TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE verdicts (
+        pack TEXT NOT NULL, domain TEXT NOT NULL, zone TEXT NOT NULL, verdict TEXT NOT NULL, coverage REAL,
+        since REAL NOT NULL, until REAL
+    );
+    CREATE INDEX verdicts_of ON verdicts (pack, domain, zone, since);
+    CREATE INDEX verdicts_past ON verdicts (until) WHERE until IS NOT NULL;
+    CREATE TABLE tallies (
+        at REAL NOT NULL, pack TEXT NOT NULL, domain TEXT NOT NULL, addresses INTEGER NOT NULL,
+        passed INTEGER NOT NULL, blocked INTEGER NOT NULL, inconclusive INTEGER NOT NULL
+    );
+    CREATE INDEX tallies_at ON tallies (at);
+    CREATE TABLE documents (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE explanations (
+        domain TEXT NOT NULL, zone TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (domain, zone)
+    ) WITHOUT ROWID;
+    """,
+)
+"""What makes each version out of the one before it; a version that was released is never edited."""
+
+
+def connect(path: Path, *, write: bool) -> sqlite3.Connection:
+    """Open the database; a reader never changes it. Raises sqlite3.Error."""
+    mode = "rw" if write else "ro"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,  # transactions begin and end where it is written
+        check_same_thread=False,  # audits run in one thread, one at a time
+        timeout=PATIENCE,
+    )
+    connection.execute("PRAGMA query_only = 1" if not write else "PRAGMA synchronous = FULL")
+    return connection
+
+
+def prepare(path: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
+    """Open it for writing, make it if need be, and bring it up to date.
+
+    Raises StateError where a newer gateproof has written it, sqlite3.DatabaseError where it is damaged, and
+    sqlite3.OperationalError or OSError where it cannot be used.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE))
+    connection = connect(path, write=True)
+    try:
+        _migrate(connection, path, migrations)
+        _check(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
+    version = check_version(connection, path, len(migrations))
+    if version == 0:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA journal_size_limit = 8388608")
+    for number, script in enumerate(migrations[version:], version + 1):
+        # one transaction for each: a crash leaves one version or the next
+        connection.executescript(f"BEGIN IMMEDIATE;{script};PRAGMA user_version = {number};COMMIT")
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    fault = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if fault != "ok":
+        raise sqlite3.DatabaseError(fault)
+
+
+def check_version(connection: sqlite3.Connection, path: Path, ours: int = len(MIGRATIONS)) -> int:
+    """The version of what is there; raises StateError where it is newer than this program."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > ours:
+        raise StateError(
+            f"{path}: written by a newer gateproof (schema {version}, this one knows {ours});"
+            " use that, or another --state-dir"
+        )
+    return version

@@ -1,0 +1,51 @@
+"""The store: what is committed stays, whatever happens to the files and the disk."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from agent.errors import StateError
+from agent.store import Reader, Store
+from agent.store.reading import Filter
+from tests.store.test_lifecycle import START, finding, report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_what_is_recorded_can_be_read(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.record(report(START, finding("a", START), finding("b", START)), START)
+        reader = Reader(tmp_path)
+        before = reader.version()
+        later = START + timedelta(hours=1)
+        store.record(report(later, finding("a", later)), later)
+        assert reader.version().revision == before.revision + 1
+        with reader.snapshot(Filter()) as (version, chunks):
+            (one,) = [orjson.loads(body) for chunk in chunks for body in chunk]
+        assert version == reader.version()
+        assert (one["subject"]["name"], one["count"]) == ("a", 2)
+        page = reader.events(0, 2)
+        assert ([orjson.loads(line)["event"] for line in page.lines], page.last, page.more) == (["opened"] * 2, 2, True)
+        assert [orjson.loads(line)["event"] for line in reader.events(2, 10).lines] == ["resolved"]
+        standing = reader.standing()
+        assert (standing.kept.opened, standing.kept.resolved, standing.at) == (2, 1, later)
+    reader.close()
+
+
+def test_trouble_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "findings.json").write_text('{"schema":"gateproof.state/9"}')
+    with pytest.raises(StateError, match="another version"):
+        Store(tmp_path)
+    (tmp_path / "findings.json").unlink()
+    with Store(tmp_path), pytest.raises(StateError, match="another gateproof"):
+        Store(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match="cannot be used"):
+        Store(tmp_path / "file" / "state")
+    with pytest.raises(StateError, match="no store yet"):
+        Reader(tmp_path / "nowhere")
