@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 
 def test_formats_are_found_by_looking() -> None:
-    assert {"json", "jsonl", "text"} <= set(formats())
-    with pytest.raises(UsageError, match="no format 'xml' for this; there are: json, jsonl, text"):
+    known = ["csv", "ecs", "json", "jsonl", "ocsf", "otel", "sarif", "text"]
+    assert set(known) <= set(formats())
+    with pytest.raises(UsageError, match=f"no format 'xml' for this; there are: {', '.join(known)}$"):
         renderer("xml")
-    with pytest.raises(UsageError, match="no format 'jsonl' for this"):
+    with pytest.raises(UsageError, match=r"no format 'jsonl' for this; there are: json, text$"):
         explainer("jsonl")
 
 
