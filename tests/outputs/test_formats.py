@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def test_formats_are_found_by_looking() -> None:
-    known = ["csv", "ecs", "json", "jsonl", "ocsf", "otel", "sarif", "text"]
+    known = ["csv", "ecs", "html", "json", "jsonl", "ocsf", "otel", "sarif", "text"]
     assert set(known) <= set(formats())
     with pytest.raises(UsageError, match=f"no format 'xml' for this; there are: {', '.join(known)}$"):
         renderer("xml")

@@ -19,9 +19,9 @@ from agent.outputs.text.words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from agent.model.report import Finding, GapOut, Report
+    from agent.model.report import Finding, GapOut, PolicyOut, Report
     from agent.outputs.text.layout import Line, Span
 
 MAX_GAPS: Final = 20
@@ -34,8 +34,7 @@ def findings(report: Report, width: int) -> Iterator[Line]:
     shown = [one for one in report.findings if one.status == "open"]
     suppressed = sum(one.status == "suppressed" for one in report.findings)
     yield ((count(len(shown), "finding") if shown else "Nothing to act on.", "bold"),)
-    order = {domain: at for at, domain in enumerate(domain for pack in report.policy for domain in pack.domains)}
-    for group in _alike(shown, order):
+    for group in alike(shown, report.policy):
         yield BLANK
         yield from _finding(group, report.gaps, width)
     if suppressed:
@@ -43,14 +42,16 @@ def findings(report: Report, width: int) -> Iterator[Line]:
         yield ((f"{count(suppressed, 'finding')} suppressed", "dim"),)
 
 
-def _alike(shown: Sequence[Finding], order: Mapping[str, int]) -> list[list[Finding]]:
-    """Groups in the report's order; the domains of a group in their pack's."""
+def alike(shown: Iterable[Finding], policy: Iterable[PolicyOut]) -> list[list[Finding]]:
+    """Findings that differ in nothing but the domain, in the order of the first; their domains in their pack's."""
+    order = {domain: at for at, domain in enumerate(domain for pack in policy for domain in pack.domains)}
     groups: dict[object, list[Finding]] = {}
     for one in shown:
         name = "" if one.subject.kind == "domain" else one.uid
         locus = tuple(rule(source) for source in one.locus)
         remedy = one.remedy.text.replace(one.subject.name, "")
-        key = (one.rule.id, one.severity, one.verdict, one.zone, name, locus, remedy, *one.port, *one.family)
+        said = (one.rule.id, one.severity, one.verdict, one.source, one.zone)
+        key = (*said, name, locus, remedy, *one.port, *one.family)
         groups.setdefault(key, []).append(one)
     return [sorted(group, key=lambda one: order.get(one.subject.name, len(order))) for group in groups.values()]
 
@@ -64,11 +65,11 @@ def _finding(group: Sequence[Finding], gaps: Sequence[GapOut], width: int) -> It
     else:
         yield title
         yield ((" " * INDENT, ""), (first.rule.id, "dim"))
-    yield from prose(_summary(group, gaps), width, ((" " * INDENT, ""),))
+    yield from prose(summary_of(group, gaps), width, ((" " * INDENT, ""),))
     if len(group) > 1:
         yield from prose("  ".join(one.subject.name for one in group), width, ((" " * INDENT, ""),))
     yield from _some([shorten(clean(rule(source)), LONGEST_RULE) for source in first.locus], "", "rule")
-    yield from prose(_remedy(group, gaps), width, (_label("do"),))
+    yield from prose(remedy_of(group, gaps), width, (_label("do"),))
     yield from _some([clean(command) for command in first.remedy.commands], "cyan")
 
 
@@ -84,7 +85,7 @@ def _label(text: str) -> Span:
     return (" " * INDENT + text.ljust(6), "dim")
 
 
-def _summary(group: Sequence[Finding], gaps: Sequence[GapOut]) -> str:
+def summary_of(group: Sequence[Finding], gaps: Sequence[GapOut]) -> str:
     """What the findings have in common, without the rules that follow below it."""
     first = group[0]
     summary = without_gaps(without_rules(first.summary, map(model_source, first.locus)), gaps)
@@ -96,14 +97,15 @@ def _summary(group: Sequence[Finding], gaps: Sequence[GapOut]) -> str:
     return f"{len(group)} domains: {rest.removeprefix('is ')}"
 
 
-def _remedy(group: Sequence[Finding], gaps: Sequence[GapOut]) -> str:
+def remedy_of(group: Sequence[Finding], gaps: Sequence[GapOut]) -> str:
+    """What to do about all of them, in words."""
     text = without_gaps(group[0].remedy.text, gaps)
     return text if len(group) == 1 else text.replace(group[0].subject.name, "these domains")
 
 
 def gaps(report: Report, width: int) -> Iterator[Line]:
     """What could not be read or understood, and what would help."""
-    told = list(dict.fromkeys((*map(_gap, report.gaps), *_unexplained(report))))
+    told = unread(report)
     if not told:
         return
     yield BLANK
@@ -116,6 +118,11 @@ def gaps(report: Report, width: int) -> Iterator[Line]:
             yield from (((" " * (size + 4), ""), (line, "cyan")) for line in wrap(remedy, width - size - 4))
     if len(told) > MAX_GAPS:
         yield (("  " + MORE.format(len(told) - MAX_GAPS), "dim"),)
+
+
+def unread(report: Report) -> list[tuple[str, str, str]]:
+    """Subject, reason and remedy of all that could not be read or understood, each once."""
+    return list(dict.fromkeys((*map(_gap, report.gaps), *_unexplained(report))))
 
 
 def _gap(gap: GapOut) -> tuple[str, str, str]:
