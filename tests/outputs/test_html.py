@@ -127,7 +127,7 @@ def test_the_matrix_has_a_word_for_every_domain_and_zone(scene: Scene) -> None:
     for at, state in enumerate(states):
         scene.verdict(f"{at}.example", "lan0", state).verdict(f"{at}.example", "host")
     page = page_of(scene.report())
-    table = page.text.partition("from each zone")[2].partition("Every road")[0]
+    table = page.text.partition("Required domains by zone")[2].partition("Every road")[0]
     told = re.findall(r"(\d)\.example\W+(allowed|partly blocked|blocked|unknown|not routed)\W+allowed", table)
     words = ("allowed", "partly blocked", "blocked", "unknown", "not routed")
     assert told == [(str(at), word) for at, word in enumerate(words)]

@@ -61,8 +61,7 @@ def _matrix(report: Report, rows: Sequence[Row]) -> Html:
         for name in names:
             cells = [_cell(found.get((name, zone)), links.get((name, zone))) for zone in zones]
             lines.append(tag("tr", tag("th", _domain(name), scope="row"), *cells))
-    caption = "Required domains, and whether they can pass from each zone"
-    return table(caption, ["Domain", *map(clients_of, zones)], *lines)
+    return table("Required domains by zone", ["Domain", *map(clients_of, zones)], *lines)
 
 
 def _domain(name: str) -> Html:

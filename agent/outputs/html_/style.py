@@ -62,7 +62,7 @@ table { border-collapse: collapse; width: 100%; font-size: .95rem; overflow-wrap
 caption { text-align: left; padding: .7rem .9rem; color: var(--soft); font-size: .875rem; }
 th, td { text-align: left; vertical-align: top; padding: .45rem .9rem; border-top: 1px solid var(--line); }
 thead th { font-size: .8rem; color: var(--soft); }
-tbody th { font-weight: 600; }
+tbody th { font-weight: 600; min-width: 8rem; }
 td code { overflow-wrap: anywhere; }
 .long .word { white-space: nowrap; }
 .long td:last-child { min-width: 16rem; }
@@ -104,7 +104,6 @@ footer { padding-top: 1rem; padding-bottom: 3rem; color: var(--soft); font-size:
   .card, tr { break-inside: avoid; }
   h2, h3, h4 { break-after: avoid; }
   .word, .badge { print-color-adjust: exact; }
-  details::details-content { content-visibility: visible; block-size: auto; }
 }
 """
 """Colours differ in lightness as well, and no meaning is told by a colour alone. Contrasts are 4.5 or more."""
