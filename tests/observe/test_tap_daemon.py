@@ -290,11 +290,13 @@ def test_nothing_that_was_planted_is_in_any_file_of_the_daemon(laid: Router, tmp
     assert observed.domains[0].outcomes
     assert not observed.companions
     # the audit names the interfaces' own networks: what was configured, nobody's address
-    found = {name: secrets for name, secrets in found_in(tmp_path).items() if not name.startswith("findings")}
+    audited = ("findings", "gateproof.db")
+    found = {name: secrets for name, secrets in found_in(tmp_path).items() if not name.startswith(audited)}
     assert found == {}
-    for name in ("findings.json", "findings.jsonl"):
-        assert SECRET not in (tmp_path / "state" / name).read_text()
-        assert CLIENT not in (tmp_path / "state" / name).read_text()
+    for name in ("findings.json", "findings.jsonl", "gateproof.db"):
+        data = (tmp_path / "state" / name).read_bytes()
+        assert SECRET.encode() not in data
+        assert CLIENT.encode() not in data
     assert not list(tmp_path.rglob("core*"))
 
 
