@@ -73,6 +73,7 @@ def _event(one: Finding) -> dict[str, Any]:
         "severity": severity,
         "status_id": status_id,
         "status": status,
+        "status_code": one.verdict,
         "message": one.summary,
         "metadata": _metadata(one),
         "finding_info": _info(one),

@@ -83,7 +83,7 @@ def check(data: bytes) -> Page:
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
-    assert all(one.get("scope") in ("row", "col", "colgroup") for one in page.all("th"))
+    assert all(one.get("scope") in ("row", "col", "rowgroup") for one in page.all("th"))
     assert len(page.all("caption")) == len(page.all("table"))
     assert not CONTROL.search(data.decode().replace("\n", ""))
     return page
@@ -217,7 +217,7 @@ def test_a_verdict_that_two_packs_ask_for_stands_under_its_pack(scene: Scene) ->
         PolicyOut(name=one, title=one, checked="2026-11-23", domains=[one]) for one in ("a.example", "*.b.example")
     ]
     page = page_of(replace(scene.report(), policy=packs))
-    assert len([one for one in page.all("th") if one.get("scope") == "colgroup"]) == 2
+    assert len([one for one in page.all("th") if one.get("scope") == "rowgroup"]) == 2
 
 
 @settings(max_examples=25)

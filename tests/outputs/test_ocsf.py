@@ -84,6 +84,7 @@ def test_severity_status_and_outcome_are_those_of_ocsf() -> None:
         check(made)
         assert made["severity_id"] == 1 + one.severity.rank
         assert made["status_id"] == {"open": 1, "suppressed": 3, "resolved": 4}[one.status]
+        assert made["status_code"] == one.verdict
         assert (made["activity_id"] == 3) == (one.status == "resolved")
         if one.source == "config":
             assert made["compliance"]["status_id"] == {"fail": 3, "unknown": 0}[one.verdict]

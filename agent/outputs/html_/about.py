@@ -31,7 +31,7 @@ def gaps(report: Report) -> Iterator[Html]:
         tag("tr", tag("th", subject, scope="row"), tag("td", shorten(reason, LONGEST)), tag("td", remedy))
         for subject, reason, remedy in told
     ]
-    whole = table("Not read, or not understood", ("What", "Why", "What would help"), *lines)
+    whole = table("Not read, or not understood", ("What", "Why", "What would help"), tag("tbody", *lines))
     yield fold(count(len(told), "gap"), whole) if len(told) > MANY else whole
 
 

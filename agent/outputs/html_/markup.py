@@ -52,11 +52,11 @@ def moment(at: datetime) -> Html:
     return tag("time", f"{at:%Y-%m-%d %H:%M} UTC", datetime=at.isoformat())
 
 
-def table(caption: str, headings: Iterable[str], *rows: str, class_: str | None = None) -> Html:
-    """A table with a caption, which scrolls by itself where it is wider than the page."""
+def table(caption: str, headings: Iterable[str], *bodies: str, class_: str | None = None) -> Html:
+    """A table of ``tbody`` elements with a caption, which scrolls by itself where it is wider than the page."""
     head = tag("thead", tag("tr", *(tag("th", one, scope="col") for one in headings)))
-    whole = tag("table", tag("caption", caption), head, tag("tbody", *rows), class_=class_)
-    return tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
+    whole = tag("table", tag("caption", caption), head, *bodies, class_=class_)
+    return tag("section", whole, class_="scroll", tabindex="0", aria_label=caption)
 
 
 def fold(summary: str, *content: str) -> Html:

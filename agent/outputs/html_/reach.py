@@ -54,14 +54,17 @@ def _matrix(report: Report, rows: Sequence[Row]) -> Html:
     groups = [(pack.title, [one for one in pack.domains if one in domains]) for pack in report.policy]
     listed = {one for _, names in groups for one in names}
     groups.append(("", [one for one in domains if one not in listed]))
-    lines = []
+    bodies = []
     for title, names in groups:
-        if names and title and len(report.policy) > 1:
-            lines.append(tag("tr", tag("th", title, class_="pack", scope="colgroup", colspan=str(len(zones) + 1))))
+        lines = []
+        if title and len(report.policy) > 1:
+            lines.append(tag("tr", tag("th", title, class_="pack", scope="rowgroup", colspan=str(len(zones) + 1))))
         for name in names:
             cells = [_cell(found.get((name, zone)), links.get((name, zone))) for zone in zones]
             lines.append(tag("tr", tag("th", _domain(name), scope="row"), *cells))
-    return table("Required domains by zone", ["Domain", *map(clients_of, zones)], *lines)
+        if names:
+            bodies.append(tag("tbody", *lines))
+    return table("Required domains by zone", ["Domain", *map(clients_of, zones)], *bodies)
 
 
 def _domain(name: str) -> Html:
@@ -103,7 +106,7 @@ def _verdicts(report: Report) -> Html:
         )
         lines.append(tag("tr", *(tag("td", one) for one in cells)))
     headings = ("From", "Road", "Port", "Family", "Verdict", "Domains", "Because")
-    return table("Every verdict, with the rules that decide", headings, *lines, class_="long")
+    return table("Every verdict, with the rules that decide", headings, tag("tbody", *lines), class_="long")
 
 
 def _because(one: Verdict) -> Html:
