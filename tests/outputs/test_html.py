@@ -197,6 +197,16 @@ def test_the_policy_of_the_page_allows_its_own_style_and_nothing_else(partly: Re
     assert "@import" not in STYLE
 
 
+def test_many_rules_are_folded_and_an_endless_one_is_cut() -> None:
+    rules = [
+        SourceOut(artifact="nft.json", table="inet f", chain="c", handle=n, text="1.1.1.1, " * 900) for n in range(9)
+    ]
+    page = page_of(report_of(replace(finding(), locus=rules)))
+    assert "and 4 more rules" in page.text
+    assert page.text.count("inet f c handle") == 9
+    assert max(map(len, page.words)) == 2000
+
+
 def test_nothing_asked_and_nothing_found_is_said(scene: Scene) -> None:
     page = page_of(replace(scene.report(), policy=[]))
     assert "No pack names a required domain" in page.text
