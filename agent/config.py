@@ -17,6 +17,10 @@ from agent.strict import parse_toml, read_bytes, validate
 DEFAULT_FILE: Final = Path("/etc/gateproof/gateproof.toml")
 DURATION: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+SIZE: Final = re.compile(r"([0-9]{1,6})(KiB|MiB|GiB)")
+BITS: Final = {"KiB": 10, "MiB": 20, "GiB": 30}
+LEAST: Final = 1 << 20
+"""Bytes; an empty database takes a tenth of it."""
 SHORTEST: Final = timedelta(seconds=10)
 """An audit of a large gateway takes seconds; a shorter schedule would be nothing but audits."""
 
@@ -32,6 +36,20 @@ def _folder(value: Any) -> Path:
     if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
         raise ValueError("must be an absolute path, in quotes")
     return Path(value)
+
+
+def _size(value: Any) -> int:
+    match = SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("must be a size like 512KiB, 64MiB or 2GiB, in quotes")
+    return int(match[1]) << BITS[match[2]]
+
+
+def _place(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise ValueError("must be an address and a port, for example 127.0.0.1:9817 or [::1]:9817")
+    return text
 
 
 def _prefix(text: str) -> str:
@@ -55,10 +73,18 @@ def duration_text(value: timedelta) -> str:
     return f"{seconds // SECONDS[unit]}{unit}" if seconds else "0s"
 
 
+def size_text(value: int) -> str:
+    """``64MiB``: a size as the configuration writes it, in its largest whole unit."""
+    unit = next(unit for unit, bits in reversed(BITS.items()) if value % (1 << bits) == 0)
+    return f"{value >> BITS[unit]}{unit}"
+
+
 Duration = Annotated[
     timedelta, Written(_duration, duration_text, {"type": "string", "pattern": f"^{DURATION.pattern}$"})
 ]
 Folder = Annotated[Path, Written(_folder, str, {"type": "string", "pattern": "^/"})]
+Size = Annotated[int, Written(_size, size_text, {"type": "string", "pattern": f"^{SIZE.pattern}$"})]
+Place = Annotated[str, Checked(_place)]
 InterfaceName = Annotated[str, Checked(_interface)]
 Prefix = Annotated[str, Checked(_prefix)]
 ZoneName = Annotated[str, Limits(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
@@ -106,6 +132,38 @@ class Observe:
 
 
 @record(kw_only=True)
+class Keep:
+    """How long findings and events stay after they are resolved, and how much of them."""
+
+    __pydantic_config__: ClassVar = STRICT
+    age: Duration = timedelta(days=30)
+    size: Size = 64 << 20
+    """Of the database. The oldest resolved findings go first; those that are open never do."""
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense; raises ValueError."""
+        if self.size < LEAST:
+            raise ValueError(f"size must be at least {size_text(LEAST)}")
+
+
+@record(kw_only=True)
+class Serve:
+    """Where findings are offered to those who pull them."""
+
+    __pydantic_config__: ClassVar = STRICT
+    enabled: bool = True
+    listen: tuple[Place, ...] = ("127.0.0.1:9817",)
+    """Addresses other than loopback's take TLS, from ``web_config``."""
+    socket: Folder | None = Path("/run/gateproof/api.sock")
+    """A unix socket; who may open it may read. Left out where its folder is not there."""
+    web_config: Folder | None = None
+    """A ``web.config.file`` as Prometheus's exporters read it: TLS, users, limits."""
+    textfile: Folder | None = None
+    """Where node_exporter's textfile collector finds the metrics, where no port may be open: a file that ends in
+    ``.prom``."""
+
+
+@record(kw_only=True)
 class Settings:
     """All settings; ``Settings()`` are the defaults."""
 
@@ -120,6 +178,8 @@ class Settings:
     """Where the operator's own packs are."""
     schedule: Schedule = Schedule()
     observe: Observe = Observe()
+    keep: Keep = Keep()
+    serve: Serve = Serve()
     state_dir: Folder = Path("/var/lib/gateproof")
     fail_on: Severity = Severity.LOW
     """The least severity at which an audit ends with status 1."""
