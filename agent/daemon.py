@@ -22,11 +22,14 @@ from agent.errors import GateproofError, StateError
 from agent.model.standing import AUDIT, OBSERVE, Check
 from agent.model.vocabulary import Reach
 from agent.notify import notify, reloading
-from agent.store import CHANGES, Store
+from agent.store import CHANGES, Retention, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from apscheduler.schedulers.base import BaseScheduler
+
+    from agent.child import Child
     from agent.config import Settings
     from agent.model.evidence import Observed
     from agent.model.explanation import Explanation
@@ -40,6 +43,10 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("gateproof")
 JOB: Final = "audit"
+LOOK: Final = 10.0
+"""Seconds between two looks at the clock."""
+JUMP: Final = 60.0
+"""Seconds by which a clock is set that matter."""
 
 
 @dataclass(slots=True)
@@ -112,6 +119,7 @@ class Daemon:
     audit: Callable[[Plan, Observed | None, Steady], Audited] = audit_here
     load: Callable[[Path | None], Plan] = load_plan
     tap: Supervisor | None = None
+    api: Child | None = None
     _steady: Steady = field(default_factory=dict)
     _done: asyncio.Event = field(default_factory=asyncio.Event)
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -178,8 +186,9 @@ class Daemon:
         except GateproofError as error:
             LOG.error("configuration refused, the old one stays: %s", error)  # noqa: TRY400 - one line
         else:
-            if self.tap is not None:
-                self.tap.reload()
+            for part in (self.tap, self.api):
+                if part is not None:
+                    part.reload()
         notify("READY=1")
 
     async def serve(self) -> None:
@@ -193,25 +202,30 @@ class Daemon:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._done.set)
         scheduler.start()
-        tapping = asyncio.create_task(self._tapped())
+        parts = [part for part in (self.tap, self.api) if part is not None]
+        beside = [asyncio.create_task(_kept(part)) for part in parts]
+        clock = asyncio.create_task(self._clock_watched(scheduler))
         notify("READY=1")
         await self._done.wait()
         notify("STOPPING=1")
         scheduler.shutdown(wait=False)
-        if self.tap is not None:
-            self.tap.stop()
-        await tapping
+        clock.cancel()
+        for part in parts:
+            part.stop()
+        await asyncio.gather(*beside)
         async with self._busy:
             LOG.info("stopped")
 
-    async def _tapped(self) -> None:
-        """The tap beside the audits: whatever goes wrong with it is told, and they go on."""
-        if self.tap is None:
-            return
-        try:
-            await self.tap.run()
-        except Exception:  # the top of a worker
-            LOG.exception("tap: a fault of gateproof itself; not observing any more")
+    async def _clock_watched(self, scheduler: BaseScheduler) -> None:
+        """Audit at once when the clock was set: a schedule made by the old one may be a day away."""
+        ahead = time.time() - time.monotonic()
+        while True:
+            await asyncio.sleep(LOOK)
+            now = time.time() - time.monotonic()
+            if abs(now - ahead) > JUMP:
+                LOG.warning("the clock jumped by %+.0f s: times before and after do not compare", now - ahead)
+                self._reschedule(scheduler, datetime.now(UTC))
+            ahead = now
 
     def _trigger(self) -> dict[str, object]:
         schedule = self.plan.settings.schedule
@@ -224,15 +238,39 @@ class Daemon:
             "misfire_grace_time": None,
         }
 
-    def _reload_and_reschedule(self, scheduler: object) -> None:
+    def _reload_and_reschedule(self, scheduler: BaseScheduler) -> None:
         self.reload()
+        self._reschedule(scheduler)
+
+    def _reschedule(self, scheduler: BaseScheduler, at: datetime | None = None) -> None:
+        """Begin the schedule anew; the first audit ``at`` that time, or an interval from now."""
         trigger = self._trigger()
-        keys = ("trigger", "seconds", "jitter")
-        scheduler.reschedule_job(JOB, **{key: trigger[key] for key in keys})  # type: ignore[attr-defined]  # APScheduler ships no types
+        scheduler.reschedule_job(JOB, **{key: trigger[key] for key in ("trigger", "seconds", "jitter")})
+        if at is not None:
+            scheduler.modify_job(JOB, next_run_time=at)
 
     async def _scheduled(self) -> None:
         async with self._busy:
             await asyncio.to_thread(self.attempt)
+
+
+async def _kept(part: Supervisor | Child) -> None:
+    """A part beside the audits: whatever goes wrong with it is told, and they go on."""
+    try:
+        await part.run()
+    except Exception:  # the top of a worker
+        LOG.exception("%s: a fault of gateproof itself; it does not run any more", type(part).__name__.lower())
+
+
+def serving(config: Path | None, folder: Path, listen: Sequence[str], plan: Plan) -> Sequence[str]:
+    """How the API is started; empty where nobody wants one. Never from the folder that somebody happens to be in."""
+    if not plan.settings.serve.enabled:
+        return ()
+    return (
+        *(sys.executable, "-P", "-m", "agent", "serve", "--state-dir", str(folder)),
+        *(("--config", str(config)) if config else ()),
+        *(word for place in listen or plan.settings.serve.listen for word in ("--listen", place)),
+    )
 
 
 def state_folder(given: Path | None, plan: Plan) -> Path:
@@ -241,18 +279,21 @@ def state_folder(given: Path | None, plan: Plan) -> Path:
     return given or (Path(managed) if managed else plan.settings.state_dir)
 
 
-def run(config: Path | None, state_dir: Path | None, *, once: bool) -> int:
+def run(config: Path | None, state_dir: Path | None, *, listen: Sequence[str] = (), once: bool) -> int:
     """Run until told to stop, or once; raises ConfigError, UsageError or StateError before the first audit."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="gateproof: %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     plan = load_plan(config)
     folder = state_folder(state_dir, plan)
-    with Store(folder) as store:
+    keep = Retention(plan.settings.keep.age, plan.settings.keep.size)
+    with Store(folder, keep) as store:
+        from agent.child import Child
         from agent.store.evidence import FILE
         from agent.supervise import Supervisor
 
         daemon = Daemon(config, store, plan)
         daemon.tap = Supervisor(config, folder / FILE, lambda: daemon.plan.settings.observe)
+        daemon.api = Child("api", lambda: serving(config, folder, listen, daemon.plan))
         if once:
             daemon.once()
         else:

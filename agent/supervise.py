@@ -13,12 +13,11 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-import agent
+from agent.child import FIRST, PATIENCE, SLOWEST, WELL, environment, word
 from agent.errors import GateproofError, StateError
 from agent.observe.keep import save
 from agent.observe.merge import merge, pruned
@@ -29,6 +28,7 @@ from agent.store.evidence import parsed, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from agent.config import Observe
     from agent.model.evidence import Observed
@@ -42,18 +42,12 @@ WORDS: Final = 20
 """Messages of one process that are passed on."""
 WORD: Final = 300
 """Characters of one."""
-FIRST, SLOWEST = 1.0, 300.0
-"""Seconds to wait before a tap that ended is started again, doubled each time."""
-WELL: Final = 60.0
-"""Seconds after which a tap that ended counts as one that worked."""
 LOOK: Final = 5.0
 """Seconds between two looks at the interfaces."""
 AHEAD: Final = 60.0
 """Seconds that its clock may be ahead of ours."""
 ROUNDS: Final = 12
 """Looks until addresses and routes, of which there may be many, are read again although no interface changed."""
-PATIENCE: Final = 10.0
-"""Seconds that a tap has to end when it is told to."""
 
 
 def command(config: Path | None) -> Sequence[str]:
@@ -117,7 +111,7 @@ class Supervisor:
                 LOG.warning("tap: not observing until the configuration is read again")
                 await self._wake.wait()
                 continue
-            LOG.warning("tap: ended with %s; started again in %.0f s", _word(status), wait)
+            LOG.warning("tap: ended with %s; started again in %.0f s", word(status), wait)
             await self._pause(wait)
             wait = min(wait * 2, SLOWEST)
 
@@ -150,8 +144,6 @@ class Supervisor:
     async def _one(self) -> int:
         """One tap, from its beginning to its end; gives its exit status."""
         places = _places(self._settings().interfaces)
-        folder = str(Path(agent.__file__).parents[1])
-        paths = [folder, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._start(self._config),
@@ -159,7 +151,7 @@ class Supervisor:
                 stdout=asyncio.subprocess.PIPE,
                 limit=LONGEST,
                 start_new_session=True,  # an interrupt from the terminal is the daemon's to pass on
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+                env=environment(),
             )
         except OSError as error:
             self._tell(f"cannot be started: {error.strerror}", error=True)
@@ -283,7 +275,3 @@ def _places(interfaces: Sequence[str]) -> object:
         return plan(interfaces)
     except (GateproofError, OSError):
         return None
-
-
-def _word(status: int) -> str:
-    return f"status {status}" if status >= 0 else signal.Signals(-status).name

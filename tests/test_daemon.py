@@ -60,7 +60,7 @@ def daemon(folder: Path, pause: float = 0.0) -> Iterator[subprocess.Popen[str]]:
     """A running daemon over the recorded gateway, auditing every second; ended by its id."""
     config = folder / "gateproof.toml"
     if not config.exists():
-        config.write_text("[observe]\nenabled = false\n")
+        config.write_text("[observe]\nenabled = false\n[serve]\nenabled = false\n")
     script = SCRIPT.format(
         gateway=str(ROOT / "tests" / "gateways" / "egress-allow-list"),
         config=str(config),

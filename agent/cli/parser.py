@@ -177,7 +177,18 @@ def _run(commands: _Commands) -> None:
     parser = _add(commands, "run", "run in the foreground: audit on a schedule and keep the findings")
     _config(parser)
     parser.add_argument("--state-dir", metavar="DIR", help="where findings are kept (default: /var/lib/gateproof)")
+    _listen(parser)
     parser.add_argument("--once", action="store_true", help="one audit, then end")
+
+
+def _listen(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--listen",
+        action="append",
+        default=[],
+        metavar="ADDR:PORT",
+        help="where findings are offered (default: 127.0.0.1:9817, or what the configuration says); may be repeated",
+    )
 
 
 def _schema(commands: _Commands) -> None:
