@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TROUBLE: Final = 2
 DEBUG: Final = "GATEPROOF_DEBUG"
-RESIDENT: Final = frozenset({"run"})
+RESIDENT: Final = frozenset({"run", "serve"})
 """Commands that stay; the others end long before cyclic garbage counts."""
 
 

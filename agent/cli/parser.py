@@ -41,7 +41,7 @@ def build() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gateproof {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-    for add in (_audit, _explain, _trace, _reach, _replay, _observe, _collect, _policy, _check_config, _run, _schema):
+    for add in (_audit, _explain, _trace, _reach, _replay, _observe, _collect, _policy, _check_config, _run, _serve, _schema):
         add(commands)
     return parser
 
@@ -189,6 +189,13 @@ def _listen(parser: argparse.ArgumentParser) -> None:
         metavar="ADDR:PORT",
         help="where findings are offered (default: 127.0.0.1:9817, or what the configuration says); may be repeated",
     )
+
+
+def _serve(commands: _Commands) -> None:
+    parser = _add(commands, "serve", "offer findings over HTTP, from the state folder of a daemon")
+    _config(parser)
+    parser.add_argument("--state-dir", metavar="DIR", help="where findings are kept (default: /var/lib/gateproof)")
+    _listen(parser)
 
 
 def _schema(commands: _Commands) -> None:

@@ -69,6 +69,8 @@ class Page:
     last: int
     """The number of the last of them, or that which was asked for where there are none."""
     more: bool
+    version: Version
+    """Of the state that they were read from."""
 
 
 class Gone(Exception):  # noqa: N818 - the API's word for it
@@ -119,8 +121,8 @@ class Reader:
         with self._errors():
             self._connection.execute("BEGIN")
             try:
-                seq = _version(self._connection).seq
-                oldest = self._connection.execute("SELECT min(seq) FROM events").fetchone()[0] or seq + 1
+                version = _version(self._connection)
+                oldest = self._connection.execute("SELECT min(seq) FROM events").fetchone()[0] or version.seq + 1
                 if after + 1 < oldest:
                     raise Gone
                 query = "SELECT seq, line FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -128,7 +130,15 @@ class Reader:
             finally:
                 self._connection.execute("ROLLBACK")
         lines = tuple(line for _, line in found[:limit])
-        return Page(lines, found[len(lines) - 1][0] if lines else after, len(found) > limit)
+        return Page(lines, found[len(lines) - 1][0] if lines else after, len(found) > limit, version)
+
+    def from_oldest(self, limit: int) -> Page:
+        """The first events that are kept; raises StateError."""
+        while True:
+            try:
+                return self.events(self.oldest(), limit)
+            except Gone:  # the oldest went in between
+                continue
 
     def oldest(self) -> int:
         """The number after which all events are kept; raises StateError."""

@@ -1,0 +1,111 @@
+"""One connection: a client that is slow, too loud or no HTTP client is told so, or dropped."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+
+from agent.serve.application import fault, refusal
+from agent.serve.problems import Problem
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from agent.serve.limits import Ceilings
+    from agent.serve.peer import Peer
+
+LOG: Final = logging.getLogger("gateproof")
+LINGER: Final = 1.0
+"""Seconds that a body is read and thrown away, so that its sender sees why it was refused."""
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's protocol with a deadline for whatever the client has to do next."""
+
+    __slots__ = ("_ceilings", "_given_back", "deadline", "peer")
+
+    def __init__(
+        self,
+        server: web.Server,
+        loop: asyncio.AbstractEventLoop,
+        ceilings: Ceilings,
+        peer: Peer,
+        given_back: Callable[[Connection], None],
+    ) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=ceilings.idle,
+            tcp_keepalive=not peer.local,
+            access_log=None,  # type: ignore[arg-type]  # aiohttp's way to say: none
+            max_line_size=ceilings.line,
+            max_field_size=ceilings.line,
+            max_headers=ceilings.headers,
+            lingering_time=LINGER,
+            auto_decompress=False,
+        )
+        self._ceilings = ceilings
+        self._given_back = given_back
+        self.peer = peer
+        self.deadline: float | None = loop.time() + ceilings.header
+        """When it is dropped; None while it may wait for as long as it is kept alive."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Count it no more."""
+        self._given_back(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Give the client a while for the head of its next request, from its first byte on."""
+        super().data_received(data)
+        if self._messages or self._request_in_progress:
+            self.deadline = self._loop.time() + self._ceilings.response
+        elif self.deadline is None:
+            self.deadline = self._loop.time() + self._ceilings.header
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Write the answer; the next request may come when it likes."""
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self.deadline = None if not self._messages else self._loop.time() + self._ceilings.response
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Tell what is wrong with a request that could not be read, and close."""
+        del message  # it repeats what the client sent
+        if request.writer.output_size > 0:
+            raise ConnectionError("half an answer is sent already")
+        if isinstance(exc, LineTooLong):
+            problem = self._too_long(exc)
+        elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            problem = Problem(HTTPStatus.BAD_REQUEST, "http", "this is no HTTP request that can be read")
+        else:
+            LOG.error("a fault of gateproof itself", exc_info=exc)
+            problem = fault()
+        response = refusal(problem, request)
+        response.force_close()
+        return response
+
+    def _too_long(self, error: LineTooLong) -> Problem:
+        line: Any = error.args[0] if error.args else b""
+        most = f"at most {self._ceilings.line} bytes"
+        if isinstance(line, bytes) and line.split(b" ", 1)[0] in (b"GET", b"HEAD"):
+            return Problem(HTTPStatus.REQUEST_URI_TOO_LONG, "too-long", f"a target may have {most}")
+        return Problem(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "too-long",
+            f"a head may have {self._ceilings.headers} lines, each of {most}",
+        )

@@ -1,0 +1,68 @@
+"""How much one client, and all of them together, may take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from agent.model.record import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@record(kw_only=True)
+class Ceilings:
+    """Of one process."""
+
+    connections: int = 4096
+    """In all, with those that are only being made."""
+    per_client: int = 2048
+    """Of one address; one that stands for a proxy or for this host has many clients behind it."""
+    header: float = 10.0
+    """Seconds for the head of a request, from its first byte or from the connection's beginning."""
+    response: float = 75.0
+    """Seconds to take an answer."""
+    idle: float = 75.0
+    """Seconds that a connection may wait for another request."""
+    line: int = 8190
+    """Bytes of the request line, and of each header."""
+    headers: int = 64
+    """Lines of a head."""
+
+
+UNKNOWN: Final = ""
+"""The client of a unix socket."""
+
+
+class Places:
+    """Who is connected; each connection takes a place and gives it back."""
+
+    def __init__(self, ceilings: Ceilings) -> None:
+        self._ceilings = ceilings
+        self._taken: Counter[str] = Counter()
+        self.total = 0
+
+    def refused(self, client: str) -> str:
+        """Why a client gets no place; empty where it gets one."""
+        if self.total >= self._ceilings.connections:
+            return "connections"
+        if client and self._taken[client] >= self._ceilings.per_client:
+            return "client_connections"
+        return ""
+
+    def take(self, client: str) -> Callable[[], None]:
+        """Take a place; gives the function that gives it back, which may be called again without effect."""
+        self.total += 1
+        self._taken[client] += 1
+        held = [client]
+
+        def give_back() -> None:
+            if held:
+                self.total -= 1
+                name = held.pop()
+                self._taken[name] -= 1
+                if not self._taken[name]:
+                    del self._taken[name]
+
+        return give_back
