@@ -37,7 +37,7 @@ def parsed(data: bytes, where: str) -> Observed:
     try:
         return validate(Observed, Document(where, document))
     except ConfigError as error:
-        raise StateError(str(error)) from error
+        raise StateError(" ".join(str(error).split())) from error  # a key may have lines of its own
 
 
 def load(path: Path) -> Observed:

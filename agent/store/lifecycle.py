@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
 from agent.model.record import record
+from agent.model.report import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.model.report import Finding, Report
+    from agent.model.report import Report
 
 Change = Literal["opened", "changed", "resolved", "reopened"]
 CHANGES: Final[tuple[Change, ...]] = ("opened", "changed", "resolved", "reopened")
-SAID: Final = ("severity", "verdict", "status", "road", "family", "port", "blocked_at")
+SAID: Final = attrgetter("severity", "verdict", "status", "road", "family", "port", "blocked_at")
 """What a person would read besides summary and remedy; a change of these is an event. A moved line or a new handle
 alone is none."""
+NAMES: Final = tuple(one.name for one in fields(Finding))
+VALUES: Final = attrgetter(*NAMES)
 DAY: Final = 86_400.0
 FLAPS: Final = 3
 """Times within a day that a finding comes back, from which on it flaps."""
@@ -32,6 +36,8 @@ REMEMBERED: Final = 100
 """Times of coming back that are kept of one finding."""
 
 NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+MOVED: Final = re.compile(r"(?<![^ ])(handle|line) [^ ]*")
+"""Handles and line numbers, which move when other rules change."""
 
 
 @record
@@ -92,6 +98,8 @@ def fold(
     events: list[Event] = []
     present = set()
     for fresh in report.findings:
+        if fresh.uid in present:  # one finding, whatever a rule says twice
+            continue
         present.add(fresh.uid)
         before = known.get(fresh.uid)
         said = _said(fresh)
@@ -164,15 +172,14 @@ def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
     if came_back:
         returned = (*returned, at)[-REMEMBERED:]
     count = before.count + 1 if before else 1
-    told = replace(
-        fresh,
-        first_seen=datetime.fromtimestamp(first, UTC),
-        last_seen=datetime.fromtimestamp(max(at, first), UTC),
-        last_changed=datetime.fromtimestamp(max(changed, first), UTC),
-        count=count,
-        flaps=len(returned),
-        seq=seq,
-    )
+    told = dict(zip(NAMES, VALUES(fresh), strict=True)) | {
+        "first_seen": datetime.fromtimestamp(first, UTC),
+        "last_seen": datetime.fromtimestamp(max(at, first), UTC),
+        "last_changed": datetime.fromtimestamp(max(changed, first), UTC),
+        "count": count,
+        "flaps": len(returned),
+        "seq": seq,
+    }
     return Known(
         uid=fresh.uid,
         status=fresh.status,
@@ -202,31 +209,26 @@ def _resolved(one: Known, told: dict[str, Any], now: datetime, seq: int) -> Know
         last_changed=at,
         absent=None,
         seq=seq,
-        body=orjson.dumps(told, option=orjson.OPT_UTC_Z),
+        body=_dumped(told),
     )
 
 
-def _dumped(finding: Finding) -> bytes:
-    return orjson.dumps(finding, option=orjson.OPT_UTC_Z)
+def _dumped(told: Any) -> bytes:
+    return orjson.dumps(told, option=orjson.OPT_UTC_Z)
 
 
 def _lately(times: tuple[float, ...], at: float) -> tuple[float, ...]:
-    return tuple(one for one in times if at - DAY < one <= at)
+    """Within a day; of a clock that was set back, either way, or what flaps would be told all over again."""
+    return tuple(one for one in times if abs(at - one) < DAY)
 
 
 def _said(finding: Finding) -> bytes:
     """A digest of what a person reads."""
-    summary = _without_handles(finding.summary)
+    summary = MOVED.sub(r"\1", finding.summary)
     # what is seen is counted, and more is seen with every audit
     summary = NUMBER.sub("#", summary) if finding.source == "observed" else summary
-    said = [getattr(finding, name) for name in SAID]
-    return blake2b(orjson.dumps([*said, summary, finding.remedy.text]), digest_size=16).digest()
-
-
-def _without_handles(text: str) -> str:
-    """Handles and line numbers move when other rules change."""
-    words = text.split(" ")
-    return " ".join(word for at, word in enumerate(words) if not (at and words[at - 1] in ("handle", "line")))
+    said = orjson.dumps([*SAID(finding), summary, finding.remedy.text])
+    return blake2b(said, digest_size=16).digest()
 
 
 def _unreadable(report: Report) -> frozenset[str]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from agent.errors import StateError
 from agent.model.record import record
 from agent.model.report import Finding
-from agent.store.files import EVENTS, STATE, STATE_SCHEMA, event_files
+from agent.store.files import LARGEST_SEQ, STATE, STATE_SCHEMA, event_files, seq_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,19 +32,19 @@ class Older:
 
 
 def read(folder: Path) -> Older:
-    """What the files of a folder tell; raises StateError.
+    """What the files of a folder tell; raises StateError or OSError.
 
-    A damaged state is moved aside and made again from the events; a torn last line is cut off.
+    What is damaged is left out and that is said; a damaged state is kept aside.
     """
     findings, seq = _state(folder / STATE)
     for file in event_files(folder):
-        for line in _lines(file):
-            if line["seq"] > seq:
-                try:
-                    finding = FINDINGS.validate_python(line["finding"])
-                except ValidationError:
-                    continue
-                findings[finding.uid], seq = finding, line["seq"]
+        damaged = 0
+        for number, line in _lines(file):
+            if number > seq and (finding := _finding(line.get("finding"))) is not None:
+                findings[finding.uid], seq = finding, number
+            damaged += number == 0
+        if damaged:
+            sys.stderr.write(f"gateproof: {file}: left out {damaged} lines that were no event\n")
     return Older(tuple(one for _, one in sorted(findings.items())), seq)
 
 
@@ -54,40 +53,43 @@ def _state(file: Path) -> tuple[dict[str, Finding], int]:
         data = file.read_bytes()
     except FileNotFoundError:
         return {}, 0
-    except OSError as error:
-        raise StateError(f"{file}: cannot be read: {error.strerror}") from error
     try:
         document = orjson.loads(data)
-        schema = document["schema"]
-        if schema == STATE_SCHEMA:
-            findings = [FINDINGS.validate_python(one) for one in document["findings"]]
-            return {one.uid: one for one in findings}, int(document["seq"])
-    except (orjson.JSONDecodeError, ValidationError, KeyError, TypeError, ValueError):
-        aside = file.with_suffix(".json.broken")
-        file.replace(aside)
-        sys.stderr.write(f"gateproof: {file} is damaged; moved to {aside.name}, rebuilt from the events\n")
-        return {}, 0
-    raise StateError(f"{file}: written by another version ({schema}); use that, or another --state-dir")
+        schema, seq, told = document["schema"], document.get("seq"), document.get("findings")
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return _aside(file, "is damaged"), 0
+    if schema != STATE_SCHEMA:
+        raise StateError(f"{file}: written by another version ({schema}); use that, or another --state-dir")
+    if not isinstance(told, list) or not isinstance(seq, int) or not 0 <= seq <= LARGEST_SEQ:
+        return _aside(file, "is damaged"), 0
+    findings = [one for one in map(_finding, told) if one is not None]
+    if len(findings) < len(told):
+        _aside(file, f"has {len(told) - len(findings)} findings that are damaged")
+    return {one.uid: one for one in findings}, seq
 
 
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
+def _aside(file: Path, trouble: str) -> dict[str, Finding]:
+    """Keep a file for a person to look at, and say so; nothing is known from it."""
+    aside = file.with_suffix(".json.broken")
+    file.replace(aside)
+    sys.stderr.write(f"gateproof: {file} {trouble}; moved to {aside.name}, made again from the rest and the events\n")
+    return {}
+
+
+def _finding(told: Any) -> Finding | None:
+    try:
+        return FINDINGS.validate_python(told)
+    except ValidationError:
+        return None
+
+
+def _lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The events of a file with their numbers; 0 is that of a damaged one."""
     try:
         data = file.read_bytes()
     except FileNotFoundError:
         return
-    except OSError as error:
-        raise StateError(f"{file}: cannot be read: {error.strerror}") from error
-    whole = 0
-    for raw in data.splitlines(keepends=True):
-        try:
-            line = orjson.loads(raw)
-            valid = raw.endswith(b"\n") and isinstance(line["seq"], int) and isinstance(line["finding"], dict)
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            valid = False
-        if not valid:
-            break
-        yield line
-        whole += len(raw)
-    if whole < len(data) and file.name == EVENTS:
-        os.truncate(file, whole)
-        sys.stderr.write(f"gateproof: {file}: cut off {len(data) - whole} bytes that were no whole event\n")
+    for raw in data.split(b"\n"):
+        if raw:
+            number = seq_of(raw)
+            yield number, orjson.loads(raw) if number else {}

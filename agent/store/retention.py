@@ -11,19 +11,43 @@ if TYPE_CHECKING:
     import sqlite3
     from datetime import datetime
 
+DAY: Final = 86_400.0
 BATCH: Final = 500
 """Rows that go at once."""
+OLD: Final = (
+    "DELETE FROM findings WHERE resolved_at IS NOT NULL AND resolved_at <= :begin",
+    # those in front of the first that is young, so that numbers stay without gaps whatever the clock did
+    (
+        "DELETE FROM events WHERE seq <= :told AND seq <"
+        " coalesce((SELECT seq FROM events WHERE at > :begin ORDER BY seq LIMIT 1), :told + 1)"
+    ),
+    "DELETE FROM scans WHERE at <= :begin",
+    "DELETE FROM verdicts WHERE until IS NOT NULL AND until <= :begin",
+    "DELETE FROM tallies WHERE at <= :begin",
+)
 OLDEST: Final = (
     (
         "DELETE FROM findings WHERE uid IN"
-        " (SELECT uid FROM findings WHERE resolved_at IS NOT NULL ORDER BY resolved_at LIMIT ?)"
+        " (SELECT uid FROM findings WHERE resolved_at IS NOT NULL ORDER BY resolved_at LIMIT :batch)"
     ),
-    "DELETE FROM tallies WHERE rowid IN (SELECT rowid FROM tallies ORDER BY at LIMIT ?)",
-    "DELETE FROM verdicts WHERE rowid IN (SELECT rowid FROM verdicts WHERE until IS NOT NULL ORDER BY until LIMIT ?)",
-    "DELETE FROM scans WHERE id IN (SELECT id FROM scans ORDER BY id LIMIT ?)",
-    "DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?)",
+    "DELETE FROM tallies WHERE rowid IN (SELECT rowid FROM tallies ORDER BY at LIMIT :batch)",
+    (
+        "DELETE FROM verdicts WHERE rowid IN"
+        " (SELECT rowid FROM verdicts WHERE until IS NOT NULL ORDER BY until LIMIT :batch)"
+    ),
+    "DELETE FROM scans WHERE id IN (SELECT id FROM scans ORDER BY id LIMIT :batch)",
+    "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq <= :told ORDER BY seq LIMIT :batch)",
 )
 """Where there is too much, in this order."""
+TIMES: Final = (
+    ("findings", "resolved_at"),
+    ("events", "at"),
+    ("scans", "at"),
+    ("verdicts", "since"),
+    ("verdicts", "until"),
+    ("tallies", "at"),
+)
+"""What age is measured by; first_seen is none of it, and stays."""
 
 
 @record
@@ -35,24 +59,39 @@ class Retention:
     """Bytes of the database."""
 
 
-def prune(connection: sqlite3.Connection, keep: Retention, now: datetime) -> bool:
-    """Let what is too old go, then what is too much; inside a transaction. Whether the size is kept to."""
-    begin = (now - keep.age).timestamp()
-    for statement in (
-        "DELETE FROM findings WHERE resolved_at IS NOT NULL AND resolved_at <= ?",
-        "DELETE FROM events WHERE at <= ?",
-        "DELETE FROM scans WHERE at <= ?",
-        "DELETE FROM verdicts WHERE until IS NOT NULL AND until <= ?",
-        "DELETE FROM tallies WHERE at <= ?",
-    ):
-        connection.execute(statement, (begin,))
+def prune(connection: sqlite3.Connection, keep: Retention, now: datetime, told: int) -> bool:
+    """Let what is too old go, then what is too much; inside a transaction. Whether the size is kept to.
+
+    Events after the number ``told`` stay: nobody can have seen them yet.
+    """
+    begin = _clock(connection, now) - keep.age.total_seconds()
+    for statement in OLD:
+        connection.execute(statement, {"begin": begin, "told": told})
     for statement in OLDEST:
         while used(connection) > keep.size:
-            if connection.execute(statement, (BATCH,)).rowcount <= 0:
+            if connection.execute(statement, {"batch": BATCH, "told": told}).rowcount <= 0:
                 break
         else:
             return True
     return False
+
+
+def _clock(connection: sqlite3.Connection, now: datetime) -> float:
+    """The time that age is measured by: it runs ahead by a day at most from audit to audit.
+
+    So a clock that is wrong once, by years, does not empty the store; after a long pause, some audits catch up. What
+    a clock that was ahead has written is taken back to now, or it would stay for as long as that clock was ahead.
+    """
+    at = now.timestamp()
+    before = connection.execute("SELECT value FROM meta WHERE name = 'clock'").fetchone()
+    last = connection.execute("SELECT value FROM meta WHERE name = 'latest'").fetchone()
+    if last is not None and at < last[0]:
+        for table, column in TIMES:
+            connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} > ?", (at, at))  # noqa: S608 - our own names
+    clock = min(at, before[0] + DAY) if before is not None else at
+    connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('clock', ?)", (clock,))
+    connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('latest', ?)", (at,))
+    return clock
 
 
 def used(connection: sqlite3.Connection) -> int:

@@ -14,8 +14,23 @@ if TYPE_CHECKING:
 
 FILE: Final = "gateproof.db"
 MODE: Final = 0o640
+ID: Final = 0x67707266
+"""``application_id`` of a database of ours: "gprf"."""
+PAGE: Final = 8_192
+"""Bytes; findings are of some two thousand, and half as many pages are half the work."""
+CACHE: Final = 16_384
+"""KiB; where ten thousand findings change, pages would go to the log and come back."""
 PATIENCE: Final = 5.0
 """Seconds to wait for another who writes or checkpoints."""
+WAL_STAYS: Final = 8 << 20
+"""Bytes of the log that stay on disk once a larger one is in the database."""
+WORDS: Final = {
+    sqlite3.SQLITE_BUSY: "another program holds it",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened, or made",
+    sqlite3.SQLITE_FULL: "no space left",
+    sqlite3.SQLITE_IOERR: "the disk is full, or fails",
+    sqlite3.SQLITE_READONLY: "it is read-only",
+}
 MIGRATIONS: Final[tuple[str, ...]] = (
     """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
@@ -64,7 +79,11 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
         check_same_thread=False,  # audits run in one thread, one at a time
         timeout=PATIENCE,
     )
-    connection.execute("PRAGMA query_only = 1" if not write else "PRAGMA synchronous = FULL")
+    if write:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE}")
+    else:
+        connection.execute("PRAGMA query_only = 1")
     return connection
 
 
@@ -88,26 +107,46 @@ def prepare(path: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Conne
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
     version = check_version(connection, path, len(migrations))
     if version == 0:
+        connection.execute(f"PRAGMA page_size = {PAGE}")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA journal_size_limit = 8388608")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_STAYS}")
     for number, script in enumerate(migrations[version:], version + 1):
         # one transaction for each: a crash leaves one version or the next
-        connection.executescript(f"BEGIN IMMEDIATE;{script};PRAGMA user_version = {number};COMMIT")
+        begin = f"BEGIN IMMEDIATE;PRAGMA application_id = {ID}"
+        connection.executescript(f"{begin};{script};PRAGMA user_version = {number};COMMIT")
 
 
 def _check(connection: sqlite3.Connection) -> None:
     fault = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if fault != "ok":
-        raise sqlite3.DatabaseError(fault)
+        error = sqlite3.DatabaseError(fault)
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
 
 
 def check_version(connection: sqlite3.Connection, path: Path, ours: int = len(MIGRATIONS)) -> int:
-    """The version of what is there; raises StateError where it is newer than this program."""
+    """The version of what is there; raises StateError where it is newer than this program, or of another."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    program: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if program != ID and (program or version or tables):
+        raise StateError(f"{path}: a database of another program; take it away, or give another --state-dir")
     if version > ours:
         raise StateError(
             f"{path}: written by a newer gateproof (schema {version}, this one knows {ours});"
             " use that, or another --state-dir"
         )
     return version
+
+
+def damaged(error: sqlite3.Error) -> bool:
+    """Whether an error says that the file is no whole database."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def words(error: sqlite3.Error) -> str:
+    """What SQLite says, in the words of the other messages."""
+    name = getattr(error, "sqlite_errorname", "")
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return f"{WORDS[code]} ({name})" if code in WORDS else str(error)

@@ -1,0 +1,47 @@
+"""A finding that is known, and the row of the database that holds it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from agent.store.lifecycle import Known
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+COLUMNS: Final = tuple(one.name for one in fields(Known))
+VALUES: Final = attrgetter(*COLUMNS)
+RETURNED: Final = COLUMNS.index("returned")
+GET: Final = f"SELECT {', '.join(COLUMNS)} FROM findings ORDER BY uid"  # noqa: S608 - our own names
+PUT: Final = (
+    f"INSERT INTO findings ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - our own names
+    f" ON CONFLICT (uid) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS[1:])}"
+)
+"""Rows stay where they are, which is half the work of writing them anew."""
+
+
+def put(connection: sqlite3.Connection, rows: Iterable[Known]) -> None:
+    """Write findings, new ones and changed ones; raises sqlite3.Error."""
+    connection.executemany(PUT, map(_row, rows))
+
+
+def all_known(connection: sqlite3.Connection) -> dict[str, Known]:
+    """All findings by uid; raises sqlite3.Error."""
+    return {row[0]: _known(row) for row in connection.execute(GET)}
+
+
+def _row(one: Known) -> tuple[Any, ...]:
+    values = VALUES(one)
+    returned = orjson.dumps(one.returned).decode() if one.returned else "[]"
+    return *values[:RETURNED], returned, *values[RETURNED + 1 :]
+
+
+def _known(row: tuple[Any, ...]) -> Known:
+    values = list(row)
+    values[RETURNED] = tuple(orjson.loads(row[RETURNED])) if row[RETURNED] != "[]" else ()
+    return Known(*values)
