@@ -89,7 +89,7 @@ class Event:
 def fold(
     known: Mapping[str, Known], report: Report, now: datetime, seq: int
 ) -> tuple[tuple[Known, ...], tuple[Event, ...]]:
-    """Give what changes of the findings known, and the events on the way, in the order of the report.
+    """Give what changes of the findings known, and the events on the way: in the order of the report, then of the uid.
 
     ``seq`` is the number of the last event. A finding that is missing because what it rests on could not be read
     this time stays as it is: silence is no proof. So does one that flaps, until it is gone for HOLD.
@@ -111,8 +111,9 @@ def fold(
             events.append(Event(change, now, number, row.uid, row.body, suppression))
     unreadable = _unreadable(report)
     at = now.timestamp()
-    for uid, one in known.items():
-        if uid in present or one.status == "resolved":
+    for uid in sorted(known.keys() - present):
+        one = known[uid]
+        if one.status == "resolved":
             continue
         told = orjson.loads(one.body)
         if any(source["artifact"] in unreadable for source in told["locus"]):
