@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from agent import __version__
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
+SCOPES: Final = ("findings", "metrics", "read")
 SCHEMAS: Final = ("report", "finding", "evidence", "pack", "config")
 
 
@@ -41,7 +44,21 @@ def build() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gateproof {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-    for add in (_audit, _explain, _trace, _reach, _replay, _observe, _collect, _policy, _check_config, _run, _serve, _schema):
+    for add in (
+        _audit,
+        _explain,
+        _trace,
+        _reach,
+        _replay,
+        _observe,
+        _collect,
+        _policy,
+        _check_config,
+        _run,
+        _serve,
+        _token,
+        _schema,
+    ):
         add(commands)
     return parser
 
@@ -196,6 +213,35 @@ def _serve(commands: _Commands) -> None:
     _config(parser)
     parser.add_argument("--state-dir", metavar="DIR", help="where findings are kept (default: /var/lib/gateproof)")
     _listen(parser)
+
+
+def _token(commands: _Commands) -> None:
+    token = _add(commands, "token", "make, revoke or list the tokens that let programs read over HTTP")
+    actions = token.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=_Parser)
+    create = _add(actions, "create", "make a token and print it: it is shown this once")
+    create.add_argument("--name", required=True, metavar="NAME", help="who or what it is for")
+    create.add_argument(
+        "--scope",
+        action="append",
+        required=True,
+        choices=SCOPES,
+        help="what it may read: findings (and verdicts, events...), metrics, or read: all; may be repeated",
+    )
+    create.add_argument("--expires", type=_lasting, metavar="TIME", help="90d, 12h...; default: never")
+    revoke = _add(actions, "revoke", "take a token away, at once")
+    revoke.add_argument("token", metavar="ID|NAME")
+    listing = _add(actions, "list", "list the tokens; their secrets are kept nowhere")
+    listing.add_argument("--format", choices=("text", "json"), default="text", help="default: text, for people")
+    for action in (create, revoke, listing):
+        _config(action)
+        action.add_argument("--state-dir", metavar="DIR", help="where they are kept (default: /var/lib/gateproof)")
+
+
+def _lasting(text: str) -> timedelta:
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([smhd])", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"`{text}`: must be a time like 12h or 90d")
+    return timedelta(**{{"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]: int(match[1])})
 
 
 def _schema(commands: _Commands) -> None:

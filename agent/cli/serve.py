@@ -17,9 +17,4 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until told to end; what the command line says comes before the configuration."""
     settings = settings_of(arguments)
     given = Path(arguments.state_dir) if arguments.state_dir else None
-    return server.run(
-        state_folder(given, Plan(settings, ())),
-        arguments.listen or settings.serve.listen,
-        unix=settings.serve.socket,
-        every=settings.schedule.every,
-    )
+    return server.run(state_folder(given, Plan(settings, ())), settings, arguments.listen)

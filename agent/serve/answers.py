@@ -19,7 +19,7 @@ SMALL: Final = 1024
 LARGE: Final = 64 << 10
 """Bytes from which on compressing is left to a thread."""
 LEVEL: Final = 1
-"""Half the size of level 9's for a tenth of its time would be a bad bargain; it is 1.2 times the size."""
+"""The fastest: findings are so alike that more makes little smaller."""
 GZIP: Final = 31
 """zlib's word for gzip's frame with the largest window."""
 LONGEST: Final = 60.0
@@ -29,7 +29,12 @@ STATE_HEADERS: Final = {"Cache-Control": "private, no-cache", "Vary": "Accept, A
 
 def headers_of(asked: Asked, version: Version | None) -> dict[str, str]:
     """Those of an answer made from this version of the state."""
-    found = {**asked.headers, "Content-Type": asked.resolved.form.media, **STATE_HEADERS}
+    found = {
+        **asked.site.setup.now.headers,
+        **asked.headers,
+        "Content-Type": asked.resolved.form.media,
+        **STATE_HEADERS,
+    }
     if version is not None and asked.resolved.route.versioned:
         found["ETag"] = asked.tag(version)
     return found
@@ -40,11 +45,12 @@ async def whole(asked: Asked, body: bytes, version: Version | None = None) -> we
     headers = headers_of(asked, version)
     if asked.resolved.gzip and len(body) > SMALL:
         headers["Content-Encoding"] = "gzip"
-        body = await asked.site.state.run(lambda: _gzip(body)) if len(body) > LARGE else _gzip(body)
+        body = await asked.site.state.run(lambda: packed(body)) if len(body) > LARGE else packed(body)
     return web.Response(body=body, headers=headers)
 
 
-def _gzip(body: bytes) -> bytes:
+def packed(body: bytes) -> bytes:
+    """The same, compressed."""
     packer = zlib.compressobj(LEVEL, wbits=GZIP)
     return packer.compress(body) + packer.flush()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,14 +12,15 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from agent.serve.application import fault, refusal
+from agent.serve.certificates import certificate_of
 from agent.serve.problems import Problem
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from agent.serve.limits import Ceilings
     from agent.serve.peer import Peer
+    from agent.serve.site import Site
 
 LOG: Final = logging.getLogger("gateproof")
 LINGER: Final = 1.0
@@ -27,19 +30,19 @@ LINGER: Final = 1.0
 class Connection(web.RequestHandler):
     """aiohttp's protocol with a deadline for whatever the client has to do next."""
 
-    __slots__ = ("_ceilings", "_given_back", "deadline", "peer")
+    __slots__ = ("_ceilings", "_given_back", "_site", "deadline", "peer")
 
     def __init__(
         self,
         server: web.Server,
-        loop: asyncio.AbstractEventLoop,
+        site: Site,
         ceilings: Ceilings,
         peer: Peer,
         given_back: Callable[[Connection], None],
     ) -> None:
         super().__init__(
             server,
-            loop=loop,
+            loop=asyncio.get_running_loop(),
             keepalive_timeout=ceilings.idle,
             tcp_keepalive=not peer.local,
             access_log=None,  # type: ignore[arg-type]  # aiohttp's way to say: none
@@ -49,11 +52,19 @@ class Connection(web.RequestHandler):
             lingering_time=LINGER,
             auto_decompress=False,
         )
+        self._site = site
         self._ceilings = ceilings
         self._given_back = given_back
         self.peer = peer
-        self.deadline: float | None = loop.time() + ceilings.header
+        self.deadline: float | None = None
         """When it is dropped; None while it may wait for as long as it is kept alive."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; the first head has to come soon."""
+        self.deadline = self._loop.time() + self._ceilings.header
+        if shown := certificate_of(transport.get_extra_info("peercert")):
+            self.peer = replace(self.peer, certificate=shown)
+        super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Count it no more."""
@@ -95,7 +106,7 @@ class Connection(web.RequestHandler):
         else:
             LOG.error("a fault of gateproof itself", exc_info=exc)
             problem = fault()
-        response = refusal(problem, request)
+        response = refusal(problem, request, self._site.setup.now.headers)
         response.force_close()
         return response
 

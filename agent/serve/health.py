@@ -11,6 +11,7 @@ from aiohttp import web
 from agent.errors import StateError
 from agent.model.standing import AUDIT, Standing
 from agent.serve.answers import whole
+from agent.serve.problems import Problem
 from agent.serve.route import JSON, Asked, Representation, Route
 
 if TYPE_CHECKING:
@@ -23,20 +24,30 @@ HOUR: Final = timedelta(hours=1)
 TEXT: Final = "text/plain"
 
 
-async def healthz(_asked: Asked) -> web.StreamResponse:
+async def healthz(asked: Asked) -> web.StreamResponse:
     """Say that requests are answered."""
-    return web.Response(body=b"ok\n", headers={"Content-Type": TEXT, "Cache-Control": "no-store"})
+    headers = {**asked.site.setup.now.headers, "Content-Type": TEXT, "Cache-Control": "no-store"}
+    return web.Response(body=b"ok\n", headers=headers)
 
 
 async def readyz(asked: Asked) -> web.StreamResponse:
     """Say whether findings can be read, and are not old."""
     found = await reasons(asked.site, datetime.now(UTC))
-    told = {"ready": not found, "reasons": found}
+    told = {"ready": not found, "reasons": found if await _may_know(asked) else []}
     response = await whole(asked, orjson.dumps(told) + b"\n")
     response.headers["Cache-Control"] = "no-store"
     if found:
         response.set_status(503)
     return response
+
+
+async def _may_know(asked: Asked) -> bool:
+    """Whether the client has any credential; that it has none is no reason to refuse the rest."""
+    try:
+        access = asked.site.setup.now.access
+        return bool(await access.scopes(asked.peer, asked.request.headers.get("Authorization")))
+    except Problem:
+        return False
 
 
 async def reasons(site: Site, now: datetime) -> list[dict[str, str]]:

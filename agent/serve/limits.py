@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from collections import Counter, OrderedDict
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
+from agent.serve.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +22,8 @@ class Ceilings:
     """In all, with those that are only being made."""
     per_client: int = 2048
     """Of one address; one that stands for a proxy or for this host has many clients behind it."""
+    handshake: float = 10.0
+    """Seconds for that of TLS."""
     header: float = 10.0
     """Seconds for the head of a request, from its first byte or from the connection's beginning."""
     response: float = 75.0
@@ -31,8 +36,8 @@ class Ceilings:
     """Lines of a head."""
 
 
-UNKNOWN: Final = ""
-"""The client of a unix socket."""
+CLIENTS: Final = 10_000
+"""Whose rate is remembered; the one that asked longest ago goes first."""
 
 
 class Places:
@@ -66,3 +71,31 @@ class Places:
                     del self._taken[name]
 
         return give_back
+
+
+class Rate:
+    """A request every ``interval`` seconds for each client, and ``burst`` of them at once."""
+
+    def __init__(self, interval: float, burst: int, clock: Callable[[], float]) -> None:
+        self._interval = interval
+        self._slack = interval * (burst - 1)
+        self._clock = clock
+        self._due: OrderedDict[str, float] = OrderedDict()
+        """When each client's requests are all paid for (the generic cell rate algorithm, ITU-T I.371)."""
+
+    def check(self, client: str) -> None:
+        """Count a request; raises Problem where it is one too many."""
+        now = self._clock()
+        due = max(self._due.get(client, now), now)
+        wait = due - now - self._slack
+        if wait > 0:
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "rate",
+                "too many requests of this client",
+                headers={"Retry-After": str(math.ceil(wait))},
+            )
+        self._due[client] = due + self._interval
+        self._due.move_to_end(client)
+        if len(self._due) > CLIENTS:
+            self._due.popitem(last=False)

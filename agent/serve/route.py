@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from agent.serve.peer import Peer
     from agent.serve.site import Site
     from agent.store.reading import Version
 
 JSON: Final = "application/json"
 LINES: Final = "application/x-ndjson"
+GZIPPED: Final = "+gzip"
+"""Ends the ETag of what is compressed."""
 
 
 class Scope(StrEnum):
@@ -94,8 +97,7 @@ class Asked:
     request: web.BaseRequest
     site: Site
     resolved: Resolved
-    version: Version | None = None
-    """Of the state when the request came; None where it does not matter."""
+    peer: Peer
     headers: dict[str, str] = field(default_factory=dict)
     """That the answer has in any case."""
 

@@ -12,7 +12,7 @@ import orjson
 
 from agent.serve.negotiation import best, takes_gzip
 from agent.serve.problems import Problem
-from agent.serve.route import Parameter, Representation, Resolved, Route
+from agent.serve.route import GZIPPED, Parameter, Representation, Resolved, Route
 from agent.strict import suggest
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ METHODS: Final = ("GET", "HEAD")
 ALLOW: Final = {"Allow": ", ".join(METHODS)}
 REMEMBERED: Final = 1024
 """Targets that are understood once; pollers ask for the same again and again."""
+ANY: Final = "*/*"
+"""The media of a route whose answers have each their own."""
 VALUES: Final = 64
 """Parameters of one query."""
 
@@ -65,7 +67,7 @@ class Table:
         form = _named(route.forms, wanted) if wanted else _accepted(route.forms, accept)
         gzip = takes_gzip(encoding)
         said = orjson.dumps([route.path, parts, query, form.media], default=sorted, option=orjson.OPT_SORT_KEYS)
-        suffix = blake2b(said, digest_size=8).hexdigest() + ("+gzip" if gzip else "")
+        suffix = blake2b(said, digest_size=8).hexdigest() + (GZIPPED if gzip else "")
         return Resolved(route, parts, query, form, gzip, suffix)
 
 
@@ -106,6 +108,8 @@ def _named(forms: Sequence[Representation], name: str) -> Representation:
 
 def _accepted(forms: Sequence[Representation], accept: str | None) -> Representation:
     """The form that is liked best; raises Problem."""
+    if forms[0].media == ANY:
+        return forms[0]
     offered = tuple(dict.fromkeys(one.media for one in forms))
     media = best(accept, offered)
     if media is None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import signal
 import socket
 import sys
-from contextlib import suppress
-from datetime import timedelta
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -19,14 +17,18 @@ from agent.notify import notify
 from agent.serve.application import Application
 from agent.serve.connection import Connection
 from agent.serve.limits import Ceilings, Places
-from agent.serve.peer import Peer
+from agent.serve.peer import LOCAL, Peer, peer_of
+from agent.serve.setup import Settled, checked
 from agent.serve.site import Site
-from agent.serve.sockets import USUAL, Place, forget, handed_in, listening, own_socket, place, place_of
+from agent.serve.sockets import Place, forget, handed_in, listening, own_socket, place, place_of
 from agent.serve.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
+    from datetime import timedelta
     from pathlib import Path
+
+    from agent.config import Settings
 
 LOG: Final = logging.getLogger("gateproof")
 SWEEP: Final = 1.0
@@ -78,34 +80,30 @@ class Server:
                 self._site.counters.rejected["files"] += 1
                 await asyncio.sleep(EXHAUSTED)
                 continue
-            client = "" if local else str(address[0])
-            if reason := self._places.refused(client):
+            peer = LOCAL if local else peer_of(address[0])
+            if reason := self._places.refused(peer.client):
                 self._site.counters.rejected[reason] += 1
                 with taken, suppress(OSError):
                     taken.send(FULL, socket.MSG_DONTWAIT)
                 await asyncio.sleep(0)
                 continue
-            peer = Peer(
-                address=client,
-                local=local,
-                loopback=local or ipaddress.ip_address(client.partition("%")[0]).is_loopback,
-            )
             self._start(self._connect(taken, peer))
 
     async def _connect(self, taken: socket.socket, peer: Peer) -> None:
         """Hand a connection to its protocol."""
-        loop = asyncio.get_running_loop()
-        give_back = self._places.take(peer.address)
-
-        def made() -> Connection:
-            connection = Connection(self._web, loop, self._ceilings, peer, self._gone)
-            self._open[connection] = give_back
-            return connection
-
+        connection = Connection(self._web, self._site, self._ceilings, peer, self._gone)
+        self._open[connection] = self._places.take(peer.client)
+        tls = None if peer.local else self._site.setup.now.tls
+        patience = {"ssl_handshake_timeout": self._ceilings.handshake} if tls is not None else {}
         try:
-            await loop.connect_accepted_socket(made, taken)
-        except (OSError, asyncio.CancelledError):
-            give_back()
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, taken, ssl=tls, **patience)
+        except OSError as error:  # a handshake that failed is one of these
+            self._site.counters.rejected["handshake"] += 1
+            LOG.debug("handshake: %s", error)
+            self._gone(connection)
+            taken.close()
+        except asyncio.CancelledError:
+            self._gone(connection)
             taken.close()
             raise
 
@@ -119,6 +117,10 @@ class Server:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP)
+            try:
+                await asyncio.to_thread(self._site.setup.look)
+            except Exception:  # deadlines have to be kept to in any case
+                LOG.exception("api: a fault of gateproof itself; the old credentials and certificates stay")
             now = loop.time()
             self._site.counters.connections = len(self._open)
             for connection in [one for one in self._open if one.deadline is not None and one.deadline < now]:
@@ -127,19 +129,21 @@ class Server:
                     connection.transport.abort()
 
 
-def run(
-    folder: Path,
-    listen: Sequence[str] = (USUAL,),
-    *,
-    unix: Path | None = None,
-    every: timedelta = timedelta(minutes=15),
-    ceilings: Ceilings | None = None,
-) -> int:
+def run(folder: Path, settings: Settings, listen: Sequence[str] = (), *, ceilings: Ceilings | None = None) -> int:
     """Serve a state folder until told to stop; raises UsageError, ConfigError or StateError before anything is served.
 
-    ``unix`` is where the socket should be that is always there; without it, it is in the state folder.
+    ``listen`` comes before what the settings say.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="gateproof: %(message)s")
+    with _listening(folder, listen or settings.serve.listen, settings.serve.socket) as sockets:
+        setup = checked(folder, settings.serve.web_config, [place_of(one) for one in sockets])
+        asyncio.run(_serve(folder, sockets, setup, settings.schedule.every, ceilings or Ceilings()))
+    return 0
+
+
+@contextmanager
+def _listening(folder: Path, listen: Sequence[str], unix: Path | None) -> Iterator[list[socket.socket]]:
+    """The sockets of the service manager, else those that are asked for and the one that is always there."""
     sockets = list(handed_in())
     made: list[Place] = []
     try:
@@ -153,21 +157,23 @@ def run(
                 made.append(own)
             except StateError as error:
                 LOG.warning("api: %s", error)
-        asyncio.run(_serve(folder, sockets, every, ceilings or Ceilings()))
+        yield sockets
     finally:
         for one in sockets:
             one.close()
         forget(made)
-    return 0
 
 
-async def _serve(folder: Path, sockets: Sequence[socket.socket], every: timedelta, ceilings: Ceilings) -> None:
+async def _serve(
+    folder: Path, sockets: Sequence[socket.socket], setup: Settled, every: timedelta, ceilings: Ceilings
+) -> None:
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, done.set)
+    loop.add_signal_handler(signal.SIGHUP, setup.ask)
     state = State(folder)
-    server = Server(Site(state, every), ceilings)
+    server = Server(Site(state, setup, every), ceilings)
     LOG.info("api: listening on %s", ", ".join(str(place_of(one)) for one in sockets))
     notify("READY=1")
     try:

@@ -14,6 +14,7 @@ from agent.serve.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.serve.setup import Settled
     from agent.serve.state import State
 
 STREAMS: Final = 32
@@ -25,6 +26,7 @@ class Site:
     """The state that is served, and how it goes."""
 
     state: State
+    setup: Settled
     every: timedelta = timedelta(minutes=15)
     """How often the host should be audited."""
     counters: Counters = field(default_factory=Counters)

@@ -38,7 +38,12 @@ class Place:
     def __str__(self) -> str:
         if self.path is not None:
             return f"{UNIX}{self.path}"
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+        return f"{self.host}:{self.port}"
+
+    @property
+    def host(self) -> str:
+        """The address as it stands in URLs; empty on a unix socket."""
+        return f"[{self.address}]" if ":" in self.address else self.address
 
     @property
     def loopback(self) -> bool:
