@@ -17,7 +17,7 @@ MODE: Final = 0o640
 ID: Final = 0x67707266
 """``application_id`` of a database of ours: "gprf"."""
 PAGE: Final = 8_192
-"""Bytes; findings are of some two thousand, and half as many pages are half the work."""
+"""Bytes; findings are of some two thousand, of which smaller pages hold few."""
 CACHE: Final = 16_384
 """KiB; where ten thousand findings change, pages would go to the log and come back."""
 PATIENCE: Final = 5.0
@@ -82,6 +82,7 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     if write:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{CACHE}")
+        connection.execute("PRAGMA secure_delete = FAST")  # some build it so that pages of no use are written again
     else:
         connection.execute("PRAGMA query_only = 1")
     return connection
