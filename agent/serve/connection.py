@@ -6,10 +6,10 @@ import asyncio
 import logging
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 
 from agent.serve.application import fault, refusal
 from agent.serve.certificates import certificate_of
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from agent.serve.site import Site
 
 LOG: Final = logging.getLogger("gateproof")
+MANY: Final = "Too many headers"
+"""What aiohttp says of them."""
 LINGER: Final = 1.0
 """Seconds that a body is read and thrown away, so that its sender sees why it was refused."""
 
@@ -46,8 +48,8 @@ class Connection(web.RequestHandler):
             keepalive_timeout=ceilings.idle,
             tcp_keepalive=not peer.local,
             access_log=None,  # type: ignore[arg-type]  # aiohttp's way to say: none
-            max_line_size=ceilings.line,
-            max_field_size=ceilings.line,
+            max_line_size=ceilings.target,
+            max_field_size=ceilings.header_line,
             max_headers=ceilings.headers,
             lingering_time=LINGER,
             auto_decompress=False,
@@ -99,7 +101,7 @@ class Connection(web.RequestHandler):
         del message  # it repeats what the client sent
         if request.writer.output_size > 0:
             raise ConnectionError("half an answer is sent already")
-        if isinstance(exc, LineTooLong):
+        if isinstance(exc, LineTooLong) or (isinstance(exc, BadHttpMessage) and MANY in exc.message):
             problem = self._too_long(exc)
         elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
             problem = Problem(HTTPStatus.BAD_REQUEST, "http", "this is no HTTP request that can be read")
@@ -110,13 +112,12 @@ class Connection(web.RequestHandler):
         response.force_close()
         return response
 
-    def _too_long(self, error: LineTooLong) -> Problem:
-        line: Any = error.args[0] if error.args else b""
-        most = f"at most {self._ceilings.line} bytes"
-        if isinstance(line, bytes) and line.split(b" ", 1)[0] in (b"GET", b"HEAD"):
-            return Problem(HTTPStatus.REQUEST_URI_TOO_LONG, "too-long", f"a target may have {most}")
+    def _too_long(self, error: BadHttpMessage) -> Problem:
+        most = self._ceilings
+        if str(most.target) in map(str, error.args[1:]):
+            return Problem(HTTPStatus.REQUEST_URI_TOO_LONG, "too-long", f"a target may have {most.target} bytes")
         return Problem(
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
             "too-long",
-            f"a head may have {self._ceilings.headers} lines, each of {most}",
+            f"there may be {most.headers} headers, each of {most.header_line} bytes",
         )

@@ -53,19 +53,28 @@ def _page(reader: Reader, cursor: str | None, limit: int) -> Page:
     try:
         page = reader.events(after, limit)
     except Gone as error:
-        raise _gone("older than what is kept") from error
+        gone = reader.version()
+        raise (_gone("older than what is kept") if epoch == gone.epoch else _strange()) from error
     if epoch != page.version.epoch:
-        raise _gone("of another store: it was made anew")
+        raise _strange()
     if after > page.version.seq:
         raise _gone("newer than what there is: the store is an older copy")
     return page
 
 
+ANEW: Final = "read /v1/findings as a whole, then go on after its epoch-seq"
+
+
 def _gone(why: str) -> Problem:
+    return Problem(HTTPStatus.GONE, "cursor-gone", f"the cursor is {why}; {ANEW}")
+
+
+def _strange() -> Problem:
+    """Nobody here knows whether there ever was such a cursor, so it is not known to be gone."""
     return Problem(
-        HTTPStatus.GONE,
-        "cursor-gone",
-        f"the cursor is {why}; read /v1/findings as a whole, then go on after its epoch-seq",
+        HTTPStatus.NOT_FOUND,
+        "cursor-unknown",
+        f"the cursor is of another store, or this one was made anew; {ANEW}",
     )
 
 
@@ -95,6 +104,6 @@ ROUTES: Final = (
         ),
         forms=FORMS,
         schema={JSON: "EventsOut"},
-        problems=(410,),
+        problems=(404, 410),
     ),
 )

@@ -30,8 +30,10 @@ class Ceilings:
     """Seconds to take an answer."""
     idle: float = 75.0
     """Seconds that a connection may wait for another request."""
-    line: int = 8190
-    """Bytes of the request line, and of each header."""
+    target: int = 8190
+    """Bytes."""
+    header_line: int = 8192
+    """Bytes of one header; another number than that of the target, so that errors tell them apart."""
     headers: int = 64
     """Lines of a head."""
 

@@ -106,7 +106,9 @@ def _name(value: str) -> str:
 
 ANY: Final = (Representation(media="*/*"),)
 ROUTES: Final = (
-    Route(path="/", answer=index, summary="The page for people", scope=None, forms=ANY, versioned=False),
+    Route(
+        path="/", answer=index, summary="The page for people", scope=None, forms=ANY, problems=(404,), versioned=False
+    ),
     Route(
         path="/page/{name}",
         answer=part,
