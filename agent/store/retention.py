@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import sqlite3
     from datetime import datetime
 
-DAY: Final = 86_400.0
+PACE: Final = 2 * 86_400.0
+"""Seconds; where audits are rarer than that, things stay longer."""
 BATCH: Final = 500
 """Rows that go at once."""
 OLD: Final = (
@@ -77,21 +78,22 @@ def prune(connection: sqlite3.Connection, keep: Retention, now: datetime, told: 
 
 
 def _clock(connection: sqlite3.Connection, now: datetime) -> float:
-    """The time that age is measured by: it runs ahead by a day at most from audit to audit.
+    """The time that age is measured by: our own, which never runs backwards, nor ahead by more than PACE an audit.
 
-    So a clock that is wrong once, by years, does not empty the store; after a long pause, some audits catch up. What
-    a clock that was ahead has written is taken back to now, or it would stay for as long as that clock was ahead.
+    So a clock that is wrong for some audits, by years, does not empty the store; after a long pause, some audits catch
+    up. What a clock that was ahead has written is taken back, or it would stay for as long as that clock was ahead;
+    what one that is behind writes counts as of our own time, or it would go at once when that clock is right again.
     """
     at = now.timestamp()
-    before = connection.execute("SELECT value FROM meta WHERE name = 'clock'").fetchone()
-    last = connection.execute("SELECT value FROM meta WHERE name = 'latest'").fetchone()
-    if last is not None and at < last[0]:
+    meta = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('clock', 'latest')"))
+    clock = max(min(at, meta["clock"] + PACE), meta["clock"]) if "clock" in meta else at
+    if at < max(clock, meta.get("latest", at)):
+        last = max(at, clock)
         for table, column in TIMES:
-            connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} > ?", (at, at))  # noqa: S608 - our own names
-    clock = min(at, before[0] + DAY) if before is not None else at
-    connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('clock', ?)", (clock,))
-    connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('latest', ?)", (at,))
-    return clock
+            where = f"{column} > :last OR {column} = :at"
+            connection.execute(f"UPDATE {table} SET {column} = :last WHERE {where}", {"last": last, "at": at})  # noqa: S608 - our own names
+    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", (("clock", clock), ("latest", at)))
+    return min(clock, at)
 
 
 def used(connection: sqlite3.Connection) -> int:

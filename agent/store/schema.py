@@ -119,7 +119,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
 
 
 def _check(connection: sqlite3.Connection) -> None:
-    fault = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    fault = " ".join(connection.execute("PRAGMA quick_check(1)").fetchone()[0].split())
     if fault != "ok":
         error = sqlite3.DatabaseError(fault)
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
