@@ -100,14 +100,18 @@ class Reader:
 
     @contextmanager
     def snapshot(self, wanted: Filter) -> Iterator[tuple[Version, Iterator[list[bytes]]]]:
-        """One state and its findings by uid, some at a time, whatever is written meanwhile; raises StateError."""
+        """One state and its findings, some at a time, whatever is written meanwhile; raises StateError.
+
+        They come as they lie there, which is the order in which they were first found: by uid it would take twice as
+        long.
+        """
         with self._errors():
             connection = self._connected()
             try:
                 connection.execute("BEGIN")
                 version = _version(connection)
                 where, values = wanted.where()
-                cursor = connection.execute(f"SELECT body FROM findings WHERE {where} ORDER BY uid", values)  # noqa: S608 - our own names
+                cursor = connection.execute(f"SELECT body FROM findings WHERE {where} ORDER BY rowid", values)  # noqa: S608 - our own names
                 yield version, iter(lambda: [row[0] for row in cursor.fetchmany(CHUNK)], [])
             finally:
                 connection.close()
