@@ -173,14 +173,13 @@ def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
     if came_back:
         returned = (*returned, at)[-REMEMBERED:]
     count = before.count + 1 if before else 1
-    told = dict(zip(NAMES, VALUES(fresh), strict=True)) | {
-        "first_seen": datetime.fromtimestamp(first, UTC),
-        "last_seen": datetime.fromtimestamp(max(at, first), UTC),
-        "last_changed": datetime.fromtimestamp(max(changed, first), UTC),
-        "count": count,
-        "flaps": len(returned),
-        "seq": seq,
-    }
+    told = dict(zip(NAMES, VALUES(fresh), strict=True))
+    told["first_seen"] = datetime.fromtimestamp(first, UTC)
+    told["last_seen"] = datetime.fromtimestamp(max(at, first), UTC)
+    told["last_changed"] = datetime.fromtimestamp(max(changed, first), UTC)
+    told["count"] = count
+    told["flaps"] = len(returned)
+    told["seq"] = seq
     return Known(
         uid=fresh.uid,
         status=fresh.status,

@@ -6,7 +6,7 @@ What leaves is JSON as it was written, so that a snapshot of ten thousand findin
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,8 +17,7 @@ from agent.errors import StateError
 from agent.model.record import record
 from agent.model.report import Host, PolicyOut, Verdict
 from agent.model.standing import COLLECT, Check, Counted, Kept, Standing, cells
-from agent.store.retention import used
-from agent.store.schema import FILE, check_version, connect
+from agent.store.schema import FILE, check_version, connect, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -187,7 +186,7 @@ class Reader:
             connection = self._connected()
             try:
                 connection.execute("BEGIN")
-                return _standing(connection)
+                return _standing(connection, self._size())
             finally:
                 connection.close()
 
@@ -210,19 +209,35 @@ class Reader:
         try:
             yield
         except sqlite3.Error as error:
-            raise StateError(f"{self._path}: cannot be read: {error}") from error
+            raise StateError(f"{self._path}: cannot be read: {words(error)}") from error
 
     def _connected(self) -> sqlite3.Connection:
-        if not self._path.exists():
-            raise StateError(f"{self._path}: there is no store yet; `gateproof run` makes it, or give --state-dir")
         try:
+            self._path.stat()
+        except FileNotFoundError as error:
+            text = f"{self._path}: there is no store yet; `gateproof run` makes it, or give --state-dir"
+            raise StateError(text) from error
+        except OSError as error:
+            raise StateError(f"{self._path}: cannot be read: {error.strerror}") from error
+        with self._errors():
             connection = connect(self._path, write=False)
-            version = check_version(connection, self._path)
-        except sqlite3.Error as error:
-            raise StateError(f"{self._path}: cannot be read: {error}") from error
+            try:
+                version = check_version(connection, self._path)
+            except BaseException:
+                connection.close()
+                raise
         if version == 0:
+            connection.close()
             raise StateError(f"{self._path}: is only being made; try again")
         return connection
+
+    def _size(self) -> int:
+        """Bytes on the disk, with the log that is not in the database yet."""
+        size = 0
+        for file in (self._path, self._path.with_name(f"{FILE}-wal")):
+            with suppress(OSError):
+                size += file.stat().st_size
+        return size
 
 
 def _version(connection: sqlite3.Connection) -> Version:
@@ -238,7 +253,7 @@ def _time(at: float | None) -> datetime | None:
     return datetime.fromtimestamp(at, UTC) if at is not None else None
 
 
-def _standing(connection: sqlite3.Connection) -> Standing:
+def _standing(connection: sqlite3.Connection, size: int) -> Standing:
     meta = _meta(connection)
     documents = dict(connection.execute("SELECT name, body FROM documents").fetchall())
     checks = tuple(
@@ -267,7 +282,7 @@ def _standing(connection: sqlite3.Connection) -> Standing:
             opened=int(meta.get("opened", 0)),
             resolved=int(meta.get("resolved", 0)),
             events=connection.execute("SELECT count(*) FROM events").fetchone()[0],
-            size=used(connection),
+            size=size,
             errors=int(meta.get("errors", 0)),
         ),
         findings=tuple(

@@ -74,7 +74,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(STEPS)
 def test_the_store_knows_what_the_model_knows(steps: list[Step]) -> None:
     model = Model()

@@ -11,6 +11,7 @@ import pytest
 from agent.errors import StateError
 from agent.store import Reader, Store
 from agent.store.reading import Filter
+from agent.store.schema import WAL_STAYS
 from tests.store.test_lifecycle import START, finding, report
 
 if TYPE_CHECKING:
@@ -49,3 +50,42 @@ def test_trouble_is_one_line(tmp_path: Path) -> None:
         Store(tmp_path / "file" / "state")
     with pytest.raises(StateError, match="no store yet"):
         Reader(tmp_path / "nowhere")
+
+
+def test_a_reader_that_takes_its_time_sees_one_state_and_holds_nobody_up(tmp_path: Path) -> None:
+    names = [f"n{number}" for number in range(800)]
+    with Store(tmp_path) as store:
+        for minute in range(12):
+            at = START + timedelta(minutes=minute)
+            found = [finding(name, at, summary=f"{minute} of them") for name in names]
+            if minute == 1:
+                reader = Reader(tmp_path)
+                taking = reader.snapshot(Filter())
+                version, chunks = taking.__enter__()
+                next(chunks)
+            store.record(report(at, *found), at)
+        log = tmp_path / "gateproof.db-wal"
+        assert log.stat().st_size > 2 * WAL_STAYS, "the log has what the reader does not see yet"
+        assert reader.standing().kept.size > log.stat().st_size
+        rest = [orjson.loads(body) for chunk in chunks for body in chunk]
+        assert version.seq == 800
+        assert len(rest) > 500
+        assert {one["summary"] for one in rest} == {"0 of them"}
+        taking.__exit__(None, None, None)
+        for minute in (20, 21):
+            at = START + timedelta(minutes=minute)
+            store.record(report(at, *(finding(name, at) for name in names)), at)
+        assert log.stat().st_size <= WAL_STAYS
+        reader.close()
+
+
+def test_who_may_not_look_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StateError, match=r"gateproof\.db: cannot be read: Not a directory"):
+        Reader(tmp_path / "file")
+    (tmp_path / "gateproof.db").write_text("this is no database\n" * 100)
+    with pytest.raises(StateError, match=r"gateproof\.db: cannot be read: file is not a database"):
+        Reader(tmp_path)
+    (tmp_path / "gateproof.db").write_bytes(b"")
+    with pytest.raises(StateError, match="is only being made; try again"):
+        Reader(tmp_path)
