@@ -32,6 +32,8 @@ FLAPS: Final = 3
 HOLD: Final = 3_600.0
 """Seconds that a finding which flaps has to be gone until it counts as resolved: one finding with a count in place
 of an event with each audit."""
+RESTLESS: Final = 6
+"""Changes within a day that are told of one finding; then it has to say one thing until some of them are a day ago."""
 REMEMBERED: Final = 100
 """Times of coming back that are kept of one finding."""
 
@@ -61,7 +63,11 @@ class Known:
     source: str
     pack: str
     body: bytes
-    """The finding as it was last told, JSON (``gateproof.finding/1``)."""
+    """The finding as it was last found, JSON (``gateproof.finding/1``)."""
+    latest: bytes = b""
+    """A digest of what a person would read now, where that is not told."""
+    turned: tuple[float, ...] = ()
+    """When it began to say something else, within a day."""
 
 
 @record
@@ -103,9 +109,10 @@ def fold(
         present.add(fresh.uid)
         before = known.get(fresh.uid)
         said = _said(fresh)
-        change, suppression = _change(fresh, said, before)
+        turned = _turned(said, before, now.timestamp())
+        change, suppression = _change(fresh, said, before, turned)
         number = seq + len(events) + 1 if change else before.seq if before else 0
-        row = _row(fresh, said, before, now, change, number)
+        row = _row(fresh, said, before, now, change, number, turned)
         rows.append(row)
         if change:
             events.append(Event(change, now, number, row.uid, row.body, suppression))
@@ -150,7 +157,17 @@ def imported(finding: Finding) -> Known:
     )
 
 
-def _change(fresh: Finding, said: bytes, before: Known | None) -> tuple[Change | None, Mapping[str, Any] | None]:
+def _turned(said: bytes, before: Known | None, at: float) -> tuple[float, ...]:
+    """When a finding began to say something else, now included."""
+    if before is None:
+        return ()
+    turned = _lately(before.turned, at)
+    return turned if said == (before.latest or before.said) else (*turned, at)[-REMEMBERED:]
+
+
+def _change(
+    fresh: Finding, said: bytes, before: Known | None, turned: tuple[float, ...]
+) -> tuple[Change | None, Mapping[str, Any] | None]:
     """What this is to those who know the finding; with the suppression that lapsed."""
     if before is None:
         return "opened", None
@@ -158,11 +175,18 @@ def _change(fresh: Finding, said: bytes, before: Known | None) -> tuple[Change |
         return "reopened", None
     if before.status == "suppressed" and fresh.status == "open":
         return "reopened", orjson.loads(before.body).get("suppression")
-    return ("changed" if said != before.said else None), None
+    # what says something else with each audit is one finding, and no storm of events
+    return ("changed" if said != before.said and len(turned) <= RESTLESS else None), None
 
 
 def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
-    fresh: Finding, said: bytes, before: Known | None, now: datetime, change: Change | None, seq: int
+    fresh: Finding,
+    said: bytes,
+    before: Known | None,
+    now: datetime,
+    change: Change | None,
+    seq: int,
+    turned: tuple[float, ...],
 ) -> Known:
     """The finding with the history of what was known of it; times run forwards even where the clock did not."""
     at = now.timestamp()
@@ -183,7 +207,7 @@ def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
     return Known(
         uid=fresh.uid,
         status=fresh.status,
-        said=said,
+        said=said if change or before is None else before.said,
         first_seen=first,
         last_changed=changed,
         resolved_at=None,
@@ -195,6 +219,8 @@ def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
         source=fresh.source,
         pack=fresh.pack or "",
         body=_dumped(told),
+        latest=said if before is not None and not change and said != before.said else b"",
+        turned=turned,
     )
 
 

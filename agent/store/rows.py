@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = tuple(one.name for one in fields(Known))
 VALUES: Final = attrgetter(*COLUMNS)
-RETURNED: Final = COLUMNS.index("returned")
+TIMES: Final = tuple(map(COLUMNS.index, ("returned", "turned")))
 GET: Final = f"SELECT {', '.join(COLUMNS)} FROM findings ORDER BY uid"  # noqa: S608 - our own names
 PUT: Final = (
     f"INSERT INTO findings ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - our own names
@@ -36,12 +36,14 @@ def all_known(connection: sqlite3.Connection) -> dict[str, Known]:
 
 
 def _row(one: Known) -> tuple[Any, ...]:
-    values = VALUES(one)
-    returned = orjson.dumps(one.returned).decode() if one.returned else "[]"
-    return *values[:RETURNED], returned, *values[RETURNED + 1 :]
+    values = list(VALUES(one))
+    for at in TIMES:
+        values[at] = orjson.dumps(values[at]).decode() if values[at] else "[]"
+    return tuple(values)
 
 
 def _known(row: tuple[Any, ...]) -> Known:
     values = list(row)
-    values[RETURNED] = tuple(orjson.loads(row[RETURNED])) if row[RETURNED] != "[]" else ()
+    for at in TIMES:
+        values[at] = () if row[at] == "[]" else tuple(orjson.loads(row[at]))
     return Known(*values)

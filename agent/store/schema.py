@@ -65,6 +65,10 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         domain TEXT NOT NULL, zone TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (domain, zone)
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE findings ADD COLUMN latest BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE findings ADD COLUMN turned TEXT NOT NULL DEFAULT '[]';
+    """,
 )
 """What makes each version out of the one before it; a version that was released is never edited."""
 

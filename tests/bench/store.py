@@ -34,7 +34,7 @@ START: Final = datetime(2026, 11, 23, tzinfo=UTC)
 
 def report(number: int) -> Report:
     """A report in which every finding says something else than in the one before; each of some two thousand bytes."""
-    at = START + timedelta(minutes=15 * number)
+    at = START + timedelta(hours=9 * number)
     return Report(
         host=HOST,
         scan=Scan(at=at, artifacts={"nft.json": "ok"}),

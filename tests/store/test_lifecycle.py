@@ -23,7 +23,7 @@ from agent.model.report import (
     fingerprint,
 )
 from agent.model.vocabulary import Severity
-from agent.store.lifecycle import FLAPS, HOLD, Event, Known, fold
+from agent.store.lifecycle import FLAPS, HOLD, RESTLESS, Event, Known, fold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,6 +120,22 @@ def test_what_flaps_is_one_finding_with_a_count() -> None:
     at += timedelta(days=2)
     assert kinds(history.then(at, finding("a", at))) == ["reopened"]
     assert [one["flaps"] for one in history.told()] == [1], "what was long ago counts no more"
+
+
+def test_what_says_something_else_each_time_is_told_some_times_and_when_it_rests() -> None:
+    history, at, said = History(), START, []
+    for number in range(50):
+        said += kinds(history.then(at, finding("a", at, summary=f"stopped for {number} addresses")))
+        at += timedelta(minutes=15)
+    assert said == ["opened", *["changed"] * RESTLESS]
+    (one,) = history.told()
+    assert (one["summary"], one["count"], one["seq"]) == ("stopped for 49 addresses", 50, 1 + RESTLESS)
+    said = []
+    for _ in range(150):
+        said += kinds(history.then(at, finding("a", at, summary="stopped for all")))
+        at += timedelta(minutes=15)
+    assert said == ["changed"], "the last word is told, once"
+    assert kinds(history.then(at, finding("a", at, summary="stopped otherwise"))) == ["changed"]
 
 
 def test_a_suppression_that_lapses_is_told_with_its_reason() -> None:

@@ -101,7 +101,7 @@ def test_the_store_knows_what_the_model_knows(steps: list[Step]) -> None:
 def check(folder: Path, model: Model) -> None:
     reader = Reader(folder)
     with reader.snapshot(Filter(status=frozenset())) as (version, chunks):
-        found = [orjson.loads(body) for chunk in chunks for body in chunk]
+        found = sorted((orjson.loads(body) for chunk in chunks for body in chunk), key=lambda one: one["uid"])
     reader.close()
     assert orjson.loads((folder / "findings.json").read_bytes())["findings"] == found
     lives = {
