@@ -57,7 +57,7 @@ async def findings(asked: Asked) -> web.StreamResponse:
 
 def _chunks(form: str, bodies: Iterator[list[bytes]], version: Version, host: bytes) -> Iterator[bytes]:
     if form == "jsonl":
-        return (b"\n".join(some) + b"\n" for some in bodies)
+        return (b"\n".join((*some, b"")) for some in bodies)
     if form == "json":
         return _json(bodies, version, host)
     return _batches(exporter(form)(ONE.validate_json(body) for some in bodies for body in some))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import resource
 from collections import Counter, OrderedDict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -19,7 +20,9 @@ class Ceilings:
     """Of one process."""
 
     connections: int = 4096
-    """In all, with those that are only being made."""
+    """In all by TCP, with those that are only being made."""
+    local: int = 256
+    """By unix sockets: whatever others do, there is room for these."""
     per_client: int = 2048
     """Of one address; one that stands for a proxy or for this host has many clients behind it."""
     handshake: float = 10.0
@@ -38,6 +41,10 @@ class Ceilings:
     """Lines of a head."""
 
 
+UNIX: Final = ""
+"""The client of a unix socket, whoever it is."""
+SPARE: Final = 64
+"""Files that are open besides connections."""
 CLIENTS: Final = 10_000
 """Whose rate is remembered; the one that asked longest ago goes first."""
 
@@ -48,31 +55,39 @@ class Places:
     def __init__(self, ceilings: Ceilings) -> None:
         self._ceilings = ceilings
         self._taken: Counter[str] = Counter()
-        self.total = 0
 
     def refused(self, client: str) -> str:
         """Why a client gets no place; empty where it gets one."""
-        if self.total >= self._ceilings.connections:
+        local = self._taken[UNIX]
+        if client == UNIX:
+            return "connections" if local >= self._ceilings.local else ""
+        if self._taken.total() - local >= self._ceilings.connections:
             return "connections"
-        if client and self._taken[client] >= self._ceilings.per_client:
+        if self._taken[client] >= self._ceilings.per_client:
             return "client_connections"
         return ""
 
     def take(self, client: str) -> Callable[[], None]:
         """Take a place; gives the function that gives it back, which may be called again without effect."""
-        self.total += 1
         self._taken[client] += 1
         held = [client]
 
         def give_back() -> None:
             if held:
-                self.total -= 1
                 name = held.pop()
                 self._taken[name] -= 1
                 if not self._taken[name]:
                     del self._taken[name]
 
         return give_back
+
+
+def allow_files(ceilings: Ceilings) -> None:
+    """Let this process open as many files as there may be connections, where it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = ceilings.connections + ceilings.local + SPARE
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard) if hard >= 0 else wanted, hard))
 
 
 class Rate:

@@ -16,8 +16,8 @@ from agent.errors import StateError
 from agent.notify import notify
 from agent.serve.application import Application
 from agent.serve.connection import Connection
-from agent.serve.limits import Ceilings, Places
-from agent.serve.peer import LOCAL, Peer, peer_of
+from agent.serve.limits import Ceilings, Places, allow_files
+from agent.serve.peer import LOCAL, peer_of
 from agent.serve.setup import Settled, checked
 from agent.serve.site import Site
 from agent.serve.sockets import Place, forget, handed_in, listening, own_socket, place, place_of
@@ -53,9 +53,9 @@ class Server:
 
     async def serve(self, sockets: Sequence[socket.socket], done: asyncio.Event) -> None:
         """Take connections until ``done``; then let answers on their way leave."""
-        for one in sockets:
-            self._start(self._accept(one))
-        self._start(self._sweep())
+        for work in (self._sweep(), *map(self._accept, sockets)):
+            # without one of them, only a new process helps
+            self._start(work).add_done_callback(lambda _: done.set())
         await done.wait()
         for task in tuple(self._tasks):
             task.cancel()
@@ -64,10 +64,16 @@ class Server:
             one.close()
         await self._web.shutdown(GRACE)
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            LOG.error("api: a fault of gateproof itself", exc_info=error)
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -87,12 +93,14 @@ class Server:
                     taken.send(FULL, socket.MSG_DONTWAIT)
                 await asyncio.sleep(0)
                 continue
-            self._start(self._connect(taken, peer))
+            connection = Connection(self._web, self._site, self._ceilings, peer, self._gone)
+            self._open[connection] = self._places.take(peer.client)
+            self._site.counters.connections = len(self._open)
+            self._start(self._connect(taken, connection))
 
-    async def _connect(self, taken: socket.socket, peer: Peer) -> None:
+    async def _connect(self, taken: socket.socket, connection: Connection) -> None:
         """Hand a connection to its protocol."""
-        connection = Connection(self._web, self._site, self._ceilings, peer, self._gone)
-        self._open[connection] = self._places.take(peer.client)
+        peer = connection.peer
         tls = None if peer.local else self._site.setup.now.tls
         patience = {"ssl_handshake_timeout": self._ceilings.handshake} if tls is not None else {}
         try:
@@ -122,7 +130,6 @@ class Server:
             except Exception:  # deadlines have to be kept to in any case
                 LOG.exception("api: a fault of gateproof itself; the old credentials and certificates stay")
             now = loop.time()
-            self._site.counters.connections = len(self._open)
             for connection in [one for one in self._open if one.deadline is not None and one.deadline < now]:
                 self._site.counters.rejected["slow"] += 1
                 if connection.transport is not None:
@@ -135,9 +142,11 @@ def run(folder: Path, settings: Settings, listen: Sequence[str] = (), *, ceiling
     ``listen`` comes before what the settings say.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="gateproof: %(message)s")
+    ceilings = ceilings or Ceilings()
+    allow_files(ceilings)
     with _listening(folder, listen or settings.serve.listen, settings.serve.socket) as sockets:
         setup = checked(folder, settings.serve.web_config, [place_of(one) for one in sockets])
-        asyncio.run(_serve(folder, sockets, setup, settings.schedule.every, ceilings or Ceilings()))
+        asyncio.run(_serve(folder, sockets, setup, settings.schedule.every, ceilings))
     return 0
 
 

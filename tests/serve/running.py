@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -15,22 +16,32 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from agent.config import Settings
 from agent.model.explanation import Explanation, Hop, RoadTold
 from agent.model.report import PolicyOut, Report, Scan, Verdict
 from agent.model.source import Source
 from agent.model.standing import AUDIT, Check
 from agent.model.vocabulary import Reach
+from agent.serve.server import Server
+from agent.serve.setup import Settled
+from agent.serve.site import Site
+from agent.serve.sockets import listening, place, place_of
+from agent.serve.state import State
 from agent.store import Retention, Store
 from tests.store.test_lifecycle import HOST, finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from agent.serve.limits import Ceilings
+
 ROOT = Path(__file__).parents[2]
 DOMAIN = "*.livechat.com"
 TOLD = "stopped by handle 7"
 """Stands in every finding, and must stand in no refusal."""
 PATIENCE = 30
+SOON = 20.0
+"""Seconds in which a test gives up; nothing waits so long."""
 
 
 def fill(
@@ -182,3 +193,34 @@ def serving(folder: Path, *arguments: str, web_config: str | None = None, scheme
         hearing.join(PATIENCE)
         if process.stderr is not None:
             process.stderr.close()
+
+
+@contextmanager
+def inside(folder: Path, ceilings: Ceilings, web_config: Path | None = None) -> Iterator[tuple[int, Site]]:
+    """A server in a thread of this process, with limits that a test can reach."""
+    listener = listening(place("127.0.0.1:0"))
+    where = place_of(listener)
+    ready = threading.Event()
+    made: list[Any] = []
+
+    async def serve() -> None:
+        state, done = State(folder), asyncio.Event()
+        site = Site(state, Settled(folder, web_config, [where]), Settings().schedule.every)
+        made.extend((site, asyncio.get_running_loop(), done))
+        ready.set()
+        try:
+            await Server(site, ceilings).serve([listener], done)
+        finally:
+            state.close()
+
+    running = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    running.start()
+    assert ready.wait(SOON)
+    site, loop, done = made
+    try:
+        yield where.port, site
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        running.join(SOON)
+        listener.close()
+    assert not running.is_alive()
