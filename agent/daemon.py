@@ -142,8 +142,25 @@ class Daemon:
         checks = (own, *audited.checks, *self._observing(at, observed))
         events = self.store.record(report, at, checks=checks, explanations=audited.explanations, observed=observed)
         counts = {kind: sum(event.event == kind for event in events) for kind in CHANGES}
+        self._textfile(at)
         said = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number) or "nothing new"
         LOG.info("audit: %d findings open, %s, %.2f s", self.store.open_findings, said, time.monotonic() - began)
+
+    def _textfile(self, now: datetime) -> None:
+        """The metrics as a file, where one is wanted; that it cannot be written is told, and no more."""
+        path = self.plan.settings.serve.textfile
+        if path is None:
+            return
+        from agent import metrics
+        from agent.store import Reader
+
+        reader = Reader(self.store.folder)
+        try:
+            metrics.write(path, metrics.render(reader.standing(), now))
+        except OSError as error:
+            LOG.error("%s: cannot be written: %s", path, error.strerror)  # noqa: TRY400 - one line
+        finally:
+            reader.close()
 
     def _observing(self, at: datetime, observed: Observed | None) -> tuple[Check, ...]:
         """How it goes with the tap, where somebody wants one."""

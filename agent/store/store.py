@@ -90,6 +90,11 @@ class Store:
                 os.close(self._lock)
 
     @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self._folder
+
+    @property
     def open_findings(self) -> int:
         """How many are open or suppressed."""
         query = "SELECT count(*) FROM findings WHERE status != 'resolved'"
