@@ -101,13 +101,10 @@ def _read(path: Path) -> bytes:
 
 
 def _reason(error: ssl.SSLError | ValueError) -> str:
-    words = {
-        "KEY_VALUES_MISMATCH": "the key is not that of the certificate",
-        "PEM": "not in PEM form",
-    }
+    words = {"KEY_VALUES_MISMATCH": "the key is not that of the certificate"}
     if isinstance(error, ssl.SSLError):
         said = error.reason or str(error)
-        return words.get(said) or words.get(error.library or "") or said.replace("_", " ").lower()
+        return words.get(said) or ("not in PEM form" if "PEM" in said.upper() else said.replace("_", " ").lower())
     return str(error)
 
 

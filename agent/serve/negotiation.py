@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
 PARTS: Final = 64
 """Items of a header that are looked at; more than that means nobody any good."""
@@ -18,17 +18,16 @@ def best(header: str | None, offered: Sequence[str]) -> str | None:
     """The media type that an Accept header likes best, the first of several; None where it takes none of them."""
     if header is None or not header.strip():
         return offered[0]
-    wanted = list(_weighted(header))
+    wanted = _weighted(header)
     found = max(offered, key=lambda media: (_quality(media, wanted), -offered.index(media)))
     return found if _quality(found, wanted) > 0 else None
 
 
-def _quality(media: str, wanted: Sequence[tuple[str, float]]) -> float:
-    """That of the most specific range that matches."""
-    ranges = dict(wanted)
+def _quality(media: str, wanted: Mapping[str, float]) -> float:
+    """That of the most specific range that matches; parameters of media types make no difference."""
     for one in (media, f"{media.partition('/')[0]}/*", "*/*"):
-        if one in ranges:
-            return ranges[one]
+        if one in wanted:
+            return wanted[one]
     return 0
 
 
@@ -36,17 +35,20 @@ def takes_gzip(header: str | None) -> bool:
     """Whether an Accept-Encoding header has gzip, and likes it as much as no coding at all."""
     if not header:
         return False
-    wanted = dict(_weighted(header))
+    wanted = _weighted(header)
     gzip = wanted.get("gzip", wanted.get("x-gzip", wanted.get("*", 0.0)))
     return gzip > 0 and gzip >= wanted.get("identity", 0.0)
 
 
-def _weighted(header: str) -> Iterator[tuple[str, float]]:
+def _weighted(header: str) -> Mapping[str, float]:
+    """What is accepted, and how much; of what is named twice, the higher counts."""
+    found: dict[str, float] = {}
     for part in header.split(",", PARTS)[:PARTS]:
         name, *parameters = (one.strip() for one in part.lower().split(";"))
         weight = next((one[2:].strip() for one in parameters if one.startswith("q=")), "1")
         if name:
-            yield name, float(weight) if QUALITY.fullmatch(weight) else 0.0
+            found[name] = max(found.get(name, 0.0), float(weight) if QUALITY.fullmatch(weight) else 0.0)
+    return found
 
 
 def has_already(header: str, tag: str) -> bool:

@@ -1,7 +1,7 @@
 """Whole processes, timed beside a bare interpreter and nft in the same run: ``python -m tests.bench [RULES]...``.
 
 ``python -m tests.bench lists`` is about long lists of names (``lists.py``), ``wire`` about packets (``wire.py``),
-``store`` about findings that all change (``store.py``).
+``store`` about findings that all change (``store.py``), ``serve`` about the HTTP API (``serve.py``).
 """
 
 from __future__ import annotations
@@ -134,6 +134,11 @@ def main() -> None:
         from tests.bench import wire  # noqa: PLC0415 - likewise
 
         wire.main()
+        return
+    if sys.argv[1:2] == ["serve"]:
+        from tests.bench import serve  # noqa: PLC0415 - likewise
+
+        serve.main()
         return
     if sys.argv[1:2] == ["store"]:
         from tests.bench import store  # noqa: PLC0415 - likewise

@@ -31,7 +31,7 @@ from agent.store import Retention, Store
 from tests.store.test_lifecycle import HOST, finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from agent.serve.limits import Ceilings
 
@@ -224,3 +224,13 @@ def inside(folder: Path, ceilings: Ceilings, web_config: Path | None = None) -> 
         running.join(SOON)
         listener.close()
     assert not running.is_alive()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what happens within a second or two."""
+    pause = threading.Event()
+    for _ in range(300):
+        if condition():
+            return
+        pause.wait(0.1)
+    raise AssertionError("it never happened")

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import ssl
-import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,11 +17,10 @@ from cryptography import x509
 from agent.serve import tokens
 from agent.serve.route import Scope
 from tests.serve.authorities import Authority, loopback
-from tests.serve.running import Running, fill, serving
+from tests.serve.running import Running, fill, serving, until
 from tests.serve.test_access import hashed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 NOW = datetime.now(UTC)
@@ -36,16 +34,6 @@ MUTUAL = f"""{TLS}\
   client_ca_file: ours.pem
   client_crl_file: revoked.crl
 """
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what happens within a second or two."""
-    pause = threading.Event()
-    for _ in range(300):
-        if condition():
-            return
-        pause.wait(0.1)
-    pytest.fail("it never happened")
 
 
 def test_tokens_count_and_count_no_more_on_a_living_connection(tmp_path: Path) -> None:

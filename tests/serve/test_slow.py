@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ import pytest
 
 from agent.serve.limits import Ceilings
 from tests.serve.authorities import Authority, loopback
-from tests.serve.running import SOON, fill, inside
+from tests.serve.running import SOON, fill, inside, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,12 +62,7 @@ def test_who_does_not_read_is_dropped(tmp_path: Path) -> None:
     fill(tmp_path, [f"n{number}" for number in range(20_000)])
     with inside(tmp_path, Ceilings(response=0.5)) as (port, site), connected(port) as client:
         client.sendall(b"GET /v1/findings HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        pause = threading.Event()
-        for _ in range(200):
-            if site.counters.rejected["slow"]:
-                break
-            pause.wait(0.1)
-        assert site.counters.rejected["slow"] >= 1
+        until(lambda: site.counters.rejected["slow"] >= 1)
         assert not rest(client).endswith(b"0\r\n\r\n")  # half an answer does not look like a whole one
         with connected(port) as other:
             other.sendall(b"GET /v1/packs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -86,9 +80,7 @@ def test_there_is_a_ceiling_and_places_are_given_back(tmp_path: Path) -> None:
                 assert rest(one_more).startswith(b"HTTP/1.1 503")
             for client in held:
                 client.close()
-            pause = threading.Event()
-            while site.counters.connections:
-                pause.wait(0.02)
+            until(lambda: not site.counters.connections)
         assert site.counters.rejected["connections"] == 3
 
 
@@ -110,7 +102,7 @@ def test_a_handshake_that_never_ends_gives_its_place_back(tmp_path: Path) -> Non
     with inside(tmp_path, limits, tmp_path / "web.yml") as (port, site):
         with connected(port) as silent:
             assert rest(silent) == b""
-        assert site.counters.rejected["handshake"] == 1
+        until(lambda: site.counters.rejected["handshake"] == 1)
         trust = ssl.create_default_context(cafile=str(ours.certificate))
         with trust.wrap_socket(connected(port), server_hostname="localhost") as client:
             client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
