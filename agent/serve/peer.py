@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from agent.model.record import record
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 NETWORK: Final = 64
 """Bits of an IPv6 address that one client has to itself."""
+CLIENTS: Final = 1024
+"""Addresses that are read once."""
 
 
 @record(kw_only=True)
@@ -31,6 +34,7 @@ class Peer:
 LOCAL: Final = Peer(local=True, loopback=True)
 
 
+@lru_cache(CLIENTS)
 def peer_of(address: str) -> Peer:
     """The peer of an address as sockets give it."""
     found = ipaddress.ip_address(address.partition("%")[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -35,8 +36,12 @@ SWEEP: Final = 1.0
 """Seconds between two looks at deadlines and files."""
 GRACE: Final = 5.0
 """Seconds that answers on their way have when the process is to end."""
+AT_ONCE: Final = 16
+"""Connections that are taken between other work."""
 EXHAUSTED: Final = 0.5
 """Seconds to wait where the process can open no more."""
+COLLECT: Final = (50_000, 20, 20)
+"""Objects of each generation."""
 FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -53,10 +58,13 @@ class Server:
 
     async def serve(self, sockets: Sequence[socket.socket], done: asyncio.Event) -> None:
         """Take connections until ``done``; then let answers on their way leave."""
-        for work in (self._sweep(), *map(self._accept, sockets)):
-            # without one of them, only a new process helps
-            self._start(work).add_done_callback(lambda _: done.set())
+        for one in sockets:
+            self._listen(one)
+        # without it, only a new process helps
+        self._start(self._sweep()).add_done_callback(lambda _: done.set())
         await done.wait()
+        for one in sockets:
+            asyncio.get_running_loop().remove_reader(one)
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -75,28 +83,38 @@ class Server:
         if not task.cancelled() and (error := task.exception()) is not None:
             LOG.error("api: a fault of gateproof itself", exc_info=error)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        local = listener.family == socket.AF_UNIX
-        while True:
+    def _listen(self, listener: socket.socket) -> None:
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Take some of those who wait; others are served before more are taken."""
+        for _ in range(AT_ONCE):
             try:
-                taken, address = await loop.sock_accept(listener)
+                taken, address = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
             except OSError as error:  # too many open files, most likely
                 LOG.debug("accept: %s", error)
                 self._site.counters.rejected["files"] += 1
-                await asyncio.sleep(EXHAUSTED)
-                continue
-            peer = LOCAL if local else peer_of(address[0])
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(listener)
+                loop.call_later(EXHAUSTED, self._listen_again, listener)
+                return
+            taken.settimeout(0)
+            peer = LOCAL if listener.family == socket.AF_UNIX else peer_of(address[0])
             if reason := self._places.refused(peer.client):
                 self._site.counters.rejected[reason] += 1
                 with taken, suppress(OSError):
-                    taken.send(FULL, socket.MSG_DONTWAIT)
-                await asyncio.sleep(0)
+                    taken.send(FULL)
                 continue
             connection = Connection(self._web, self._site, self._ceilings, peer, self._gone)
             self._open[connection] = self._places.take(peer.client)
             self._site.counters.connections = len(self._open)
             self._start(self._connect(taken, connection))
+
+    def _listen_again(self, listener: socket.socket) -> None:
+        if listener.fileno() >= 0:  # it may be closed by now
+            self._listen(listener)
 
     async def _connect(self, taken: socket.socket, connection: Connection) -> None:
         """Hand a connection to its protocol."""
@@ -144,10 +162,18 @@ def run(folder: Path, settings: Settings, listen: Sequence[str] = (), *, ceiling
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="gateproof: %(message)s")
     ceilings = ceilings or Ceilings()
     allow_files(ceilings)
+    _spare_collections()
     with _listening(folder, listen or settings.serve.listen, settings.serve.socket) as sockets:
         setup = checked(folder, settings.serve.web_config, [place_of(one) for one in sockets])
         asyncio.run(_serve(folder, sockets, setup, settings.schedule.every, ceilings))
     return 0
+
+
+def _spare_collections() -> None:
+    """Look for cyclic garbage seldom, and never in what was loaded: a thousand new connections make none."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
 
 
 @contextmanager
