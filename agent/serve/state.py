@@ -33,6 +33,7 @@ class State:
         self._reading = _Opened(folder)
         self._turn = asyncio.Lock()
         self._threads = ThreadPoolExecutor(THREADS, "read")
+        self._version: Version | None = None
         self._standing: tuple[Version, Standing] | None = None
 
     def close(self) -> None:
@@ -42,8 +43,17 @@ class State:
         self._reading.close()
 
     def version(self) -> Version:
-        """The version of the state; raises StateError."""
-        return self._watching.reader().version()
+        """The version of the state; raises StateError.
+
+        It is read once for all requests that are answered in one turn of the event loop: they came before the turn.
+        """
+        if self._version is None:
+            self._version = self._watching.reader().version()
+            asyncio.get_running_loop().call_soon(self._forget)
+        return self._version
+
+    def _forget(self) -> None:
+        self._version = None
 
     async def read(self, ask: Callable[[Reader], T]) -> T:
         """The answer to a brief question; raises what it raises, and StateError."""
