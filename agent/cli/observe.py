@@ -12,11 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from agent.observe import lean  # first: what hashes is loaded otherwise then
+
+# isort: split
 from agent.cli.evidence import Keeper, parsed
 from agent.cli.files import STANDARD, opened
 from agent.errors import StateError, UsageError
-from agent.model.record import record
 from agent.observe import keep, outcome_records
+from agent.observe.asked import Asked
 from agent.observe.inference import Inference
 from agent.observe.privacy import Flows, Hashed, Names, Remembered, full, redact, shortened, truncated
 from agent.observe.records import line
@@ -30,14 +33,12 @@ from agent.observe.tap_text import text
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from typing import Any, BinaryIO
 
-    from agent.config import Observe
     from agent.model.evidence import Observed
     from agent.model.observation import Observation
     from agent.model.outcome import Outcome
-    from agent.model.requirement import Requirement
     from agent.observe.logs_live import Logs, NoTap
     from agent.observe.privacy import Mask
 
@@ -48,21 +49,11 @@ MOST: Final = 64
 _GROUPS: Final = 1 << 16
 
 
-@record
-class Asked:
-    """What packs and configuration say about it."""
-
-    requirements: tuple[Requirement, ...]
-    observe: Observe
-    zones: Mapping[str, str]
-    """Names of zones by interface, where the configuration gives some."""
-
-
 class Session:
     """Writes what may be shown of each observation, and counts the rest."""
 
     def __init__(self, arguments: argparse.Namespace, asked: Asked, key: bytes) -> None:
-        clients = arguments.clients or ("full" if arguments.all_names else asked.observe.clients)
+        clients = arguments.clients or ("full" if arguments.all_names else asked.clients)
         masks: dict[str, Mask] = {"full": full, "truncated": truncated, "hashed": Hashed(key)}
         self.counts = Counts()
         self._arguments = arguments
@@ -71,9 +62,7 @@ class Session:
         self._inference = Inference(asked.requirements, hops("all"))
         self._mask = Remembered(masks[clients])
         self._flows = Flows((lambda name: name is not None) if arguments.all_names else names.cover)
-        self._tally = (
-            Tally(asked.requirements, key, companions=asked.observe.companions) if arguments.evidence else None
-        )
+        self._tally = Tally(asked.requirements, key, companions=asked.companions) if arguments.evidence else None
 
     def run(
         self,
@@ -125,7 +114,7 @@ class Session:
 
             return NoTap(logs.waiting)
         return Tap(
-            arguments.interface or self._asked.observe.interfaces,
+            arguments.interface or self._asked.interfaces,
             tell=tell,
             promiscuous=arguments.promiscuous,
             group=group,
@@ -224,7 +213,7 @@ def run(arguments: argparse.Namespace) -> int:
     asked = apart(lambda: _asked(arguments))
     keeper = Keeper(Path(arguments.evidence)) if arguments.evidence else None
     # the command line turns the collector off for commands that end soon; this one stays
-    gc.freeze()
+    lean.settle()
     gc.enable()
     with _output(arguments.output) as file:
 
@@ -246,8 +235,7 @@ def _asked(arguments: argparse.Namespace) -> Asked:
     from agent.cli.settings import packs_of, settings_of  # noqa: PLC0415 - in a process that ends
 
     settings = settings_of(arguments)
-    needs = tuple(one for pack in packs_of(arguments, settings) for one in pack.requirements())
-    return Asked(needs, settings.observe, settings.zone_names())
+    return Asked.of(settings, packs_of(arguments, settings))
 
 
 def _watched(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.model.names import covers
@@ -36,7 +36,7 @@ _ESCAPED: Final = re.compile(r"\\([0-9A-Fa-f]{2}|.)")
 @lru_cache(maxsize=1)
 def public() -> frozenset[str]:
     """The organisations of public authorities, in lower case."""
-    text = files(__package__ or "agent.observe").joinpath("public_issuers.txt").read_text("utf-8")
+    text = Path(__file__).with_name("public_issuers.txt").read_text("utf-8")
     return frozenset(line.casefold() for line in text.splitlines() if line and not line.startswith("#"))
 
 

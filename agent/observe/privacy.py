@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 HIDDEN: Final = "(hidden)"
 """In place of a text that belongs to no pack."""
-FLOWS: Final = 4096
+FLOWS: Final = 1024
 """Connections of required names that are remembered; the oldest gives way."""
 KEPT: Final = 1024
 """Names and addresses whose answer is remembered."""

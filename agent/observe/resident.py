@@ -8,18 +8,20 @@ then starts another one: this one can open nothing any more.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
+from agent.observe import lean  # first: what hashes is loaded otherwise then
+
+# isort: split
 from agent.errors import GateproofError
-from agent.model.record import record
+from agent.observe.asked import Asked
 from agent.observe.confine import close_in, end_with, give_up_rights
 from agent.observe.inference import Inference
 from agent.observe.keep import written
@@ -29,26 +31,11 @@ from agent.observe.tap_apart import apart
 from agent.observe.tap_interfaces import hops
 from agent.observe.warm import warm
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from agent.config import Observe
-    from agent.model.requirement import Requirement
-
 PERIOD: Final = 60.0
 """Seconds between two documents."""
 DENIED: Final = 3
 """The exit status where rights are missing: trying again does not help."""
 TROUBLE: Final = 2
-
-
-@record
-class Asked:
-    """What packs and configuration say about it."""
-
-    requirements: tuple[Requirement, ...]
-    observe: Observe
-    zones: Mapping[str, str]
 
 
 def main(config: str, parent: int) -> int:
@@ -65,7 +52,6 @@ def main(config: str, parent: int) -> int:
         return DENIED if "CAP_NET_RAW" in str(error) else TROUBLE
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: tap.stop())
-    gc.freeze()
     _say({"tell": f"watching {', '.join(f'{one.link.name} ({one.role})' for one in tap.places)}"})
     _watch(tap, tally, inference)
     return 0
@@ -73,9 +59,9 @@ def main(config: str, parent: int) -> int:
 
 def _opened(asked: Asked) -> tuple[Tap, Tally, Inference]:
     inference = Inference(asked.requirements, hops("all"))
-    tally = Tally(asked.requirements, os.urandom(32), companions=asked.observe.companions)
+    tally = Tally(asked.requirements, os.urandom(32), companions=asked.companions)
     tap = Tap(
-        asked.observe.interfaces,
+        asked.interfaces,
         tell=lambda text: _say({"tell": text}),
         inference=inference,
         zones=asked.zones,
@@ -86,6 +72,7 @@ def _opened(asked: Asked) -> tuple[Tap, Tally, Inference]:
 
 def _confine() -> None:
     warm()
+    lean.settle()
     try:
         give_up_rights()
     except OSError as error:
@@ -134,8 +121,7 @@ def _asked(config: str) -> Asked:
 
     settings = load_settings(Path(config) if config else None)
     packs = select(find_packs(settings.pack_folder), settings.packs)
-    needs = tuple(one for pack in packs for one in pack.requirements())
-    return Asked(needs, settings.observe, settings.zone_names())
+    return Asked.of(settings, packs)
 
 
 if __name__ == "__main__":

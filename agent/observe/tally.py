@@ -37,7 +37,7 @@ MADE_UP: Final = frozenset({4, 15, 16, 17, 18})
 """Extended errors (RFC 8914) of answers that are a filter's, not the domain's."""
 LAST: Final = 253_402_300_799.0
 """The end of the year 9999; times behind it are not."""
-KNOWN: Final = 4096
+KNOWN: Final = 1024
 """Addresses of which is remembered whether they are public."""
 
 

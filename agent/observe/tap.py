@@ -7,7 +7,6 @@ import math
 import os
 import select
 import time
-from bisect import bisect_right
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +30,12 @@ if TYPE_CHECKING:
 
 LATE: Final = 0.15
 """Seconds after which an earlier frame of another ring has come: the kernel gives each after RETIRE milliseconds."""
+BATCH: Final = 256
+"""Observations that are handed over at once: what becomes of them takes more memory than the packets did."""
+HELD: Final = 512 << 10
+"""Bytes of memory that packets take which wait for others; beyond it they wait less."""
+OVERHEAD: Final = 200
+"""Bytes that one takes beside its own, as measured."""
 TICK: Final = 1.0
 """Seconds between two looks at the clock, and at interfaces that are away."""
 ROUNDS: Final = 60
@@ -97,6 +102,8 @@ class Tap:
         self._several = False
         """A question and its answer may come in by two interfaces, whose rings know nothing of each other."""
         self._held: list[tuple[Frame, _Watched]] = []
+        self._waiting = 0
+        """Bytes of memory that they take."""
         """Frames that wait for earlier ones of other interfaces."""
         try:
             places = plan(self._wanted)
@@ -132,11 +139,13 @@ class Tap:
                 if self._several:
                     self._hold(watched, watched.ring)
                 else:
-                    found += self._taken(watched, watched.ring.read())
+                    frames = watched.ring.read()
+                    for begin in range(0, len(frames), BATCH):
+                        yield from (found,) if found else ()
+                        found = self._taken(watched, frames[begin : begin + BATCH])
                 if event & ~select.POLLIN:
                     self._trouble(watched)
-            if self._held:
-                found += self._in_order(time.time() - LATE)
+            yield from self._in_order(time.time() - LATE)
             if found:
                 yield found
             now = self._clock()
@@ -174,21 +183,34 @@ class Tap:
             if not frames:
                 return
             self._held += [(frame, watched) for frame in frames]
+            self._waiting += sum(_cost(frame) for frame in frames)
+            if self._waiting > HELD:
+                return
 
-    def _in_order(self, until: float) -> list[Observation]:
+    def _in_order(self, until: float) -> Iterator[list[Observation]]:
         """What frames of several interfaces say, those up to a time in the order of their own."""
         held = self._held
         held.sort(key=_time)
-        count = bisect_right(held, until, key=_time)
         found: list[Observation] = []
-        for frame, watched in held[:count]:
+        done = 0
+        for frame, watched in held:
+            # in a flood memory comes before order: blocks are full soon then, and little is late
+            if frame[0] > until and self._waiting <= HELD // 2:
+                break
+            done += 1
             found += self._taken(watched, (frame,))
-        del held[:count]
-        return found
+            self._waiting -= _cost(frame)
+            if len(found) > BATCH:
+                yield found
+                found = []
+        del held[:done]
+        if found:
+            yield found
 
     def _ended(self) -> list[Observation]:
         """What is left when nothing more will come."""
-        return self._in_order(math.inf) + self.dissector.finish(self._last)
+        found = [one for batch in self._in_order(math.inf) for one in batch]
+        return found + self.dissector.finish(self._last)
 
     def stop(self) -> None:
         """End soon; may be called from a signal handler or another thread."""
@@ -315,6 +337,10 @@ class Tap:
         if watched is None or watched.ring is None:
             return False
         return (watched.place.role, watched.place.behind) == (place.role, place.behind)
+
+
+def _cost(frame: Frame) -> int:
+    return len(frame[1]) + OVERHEAD
 
 
 def _time(held: tuple[Frame, _Watched]) -> float:

@@ -12,7 +12,7 @@ from agent.wire.link import network
 if TYPE_CHECKING:
     from agent.wire.ip import Packet
 
-KEPT: Final = 4096
+KEPT: Final = 2048
 """Flows that are remembered; the oldest gives way."""
 
 

@@ -22,7 +22,7 @@ LIVE_LIMIT: Final = 1024
 """Likewise live, where few packets of each are seen, and memory is dear."""
 WAITING_LIMIT, LIVE_WAITING_LIMIT = 64 << 20, 512 << 10
 """Bytes of messages that are not whole, of all connections together."""
-TEXT_LIMIT: Final = 2048
+TEXT_LIMIT: Final = 1024
 """Addresses whose text is kept."""
 DNS_PORTS: Final = frozenset({53, 5353, 5355})
 """DNS, mDNS and LLMNR."""

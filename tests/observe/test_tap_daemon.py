@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = kernel
 
 PATIENCE = 40
-CONFIG = '[schedule]\nevery = "1h"\njitter = "0s"\n[observe]\ncompanions = true\n'
+CONFIG = '[serve]\nenabled = false\n[schedule]\nevery = "1h"\njitter = "0s"\n[observe]\ncompanions = true\n'
 SERVER = "203.0.113.1"
 
 
@@ -94,8 +94,8 @@ def test_it_watches_without_rights_comes_back_and_ends_with_the_daemon(laid: Rou
         until((tmp_path / "state" / "evidence.json").exists, tmp_path)
         laid.ask(laid.clients, NAME, 5)
         time.sleep(0.3)
-        assert int(status_of(first)["VmHWM"].split()[0]) < 70 << 10
-        assert int(status_of(first)["VmRSS"].split()[0]) < 60 << 10
+        assert int(status_of(first)["VmHWM"].split()[0]) < 40 << 10
+        assert int(status_of(first)["VmRSS"].split()[0]) < 40 << 10
         # another configuration: it begins anew, and what it has seen is kept
         running.send_signal(signal.SIGHUP)
         until(lambda: questions(tmp_path) == 5 and tap_of(running) not in {0, first}, tmp_path)
