@@ -46,7 +46,7 @@ class Access:
         self._certificates = tls is not None and tls.client_ca_file is not None
         self._names = frozenset(tls.client_allowed_sans) if tls is not None else frozenset()
         self._revoked = revoked
-        self._own = frozenset(one.lower() for one in (*OWN, socket.gethostname(), *addresses))
+        self._own = frozenset(one.lower() for one in (*OWN, socket.gethostname(), *addresses) if one)
         self.open = tokens is None and not self._passwords and not self._certificates
         """Whether nobody has set up any credential: then this host itself may read all, as with the exporters."""
 

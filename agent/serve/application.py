@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger("gateproof")
 NO_ROUTE: Final = "none"
 """What requests that no route answers are counted as."""
+SPOKEN: Final = ((1, 1), (1, 0))
+CLOSING: Final = frozenset({HTTPStatus.HTTP_VERSION_NOT_SUPPORTED})
+"""After which nobody knows what comes next."""
 ONCE: Final = ("Host", "Authorization", "If-None-Match", "Accept", "Accept-Encoding")
 """Headers that would mean two things if there were two of them; lists may be split, but nobody does."""
 
@@ -65,7 +68,7 @@ class Application:
         if setup.rate is not None and not peer.local:
             setup.rate.check(peer.client)
         _check_headers(request)
-        setup.access.check_host(peer, headers.get("Host"))
+        setup.access.check_host(peer, _host(request))
         if request.method not in METHODS:
             raise Problem(
                 HTTPStatus.METHOD_NOT_ALLOWED, "method", "this can only be read, with GET or HEAD", headers=ALLOW
@@ -99,8 +102,16 @@ def _check_headers(request: web.BaseRequest) -> None:
         for name in ONCE:
             if len(headers.getall(name, ())) > 1:
                 raise Problem(HTTPStatus.BAD_REQUEST, "headers", f"the header {name} is given twice")
-    if request.version >= (1, 1) and "Host" not in headers:
+    if request.version not in SPOKEN:
+        raise Problem(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "version", "only HTTP/1.1 and 1.0 are spoken")
+    if request.version == SPOKEN[0] and "Host" not in headers:
         raise Problem(HTTPStatus.BAD_REQUEST, "headers", "the header Host is missing")
+
+
+def _host(request: web.BaseRequest) -> str | None:
+    """The host that is meant: that of the target comes first (RFC 9112, section 3.2.2)."""
+    scheme, inside, rest = request.raw_path.partition("://")
+    return rest.partition("/")[0] if inside and scheme.isalpha() else request.headers.get("Host")
 
 
 def _no_body(request: web.BaseRequest) -> Problem:
@@ -129,6 +140,6 @@ def refusal(problem: Problem, request: web.BaseRequest, headers: Mapping[str, st
     told = {**headers, "Content-Type": MEDIA, "Cache-Control": "no-store", **problem.headers}
     path = request.raw_path.partition("?")[0]
     response = web.Response(status=problem.status, body=problem.document(path), headers=told)
-    if request.can_read_body:
+    if request.can_read_body or request.method not in METHODS or problem.status in CLOSING:
         response.force_close()
     return response

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 
-from agent.serve.application import fault, refusal
+from agent.serve.application import NO_ROUTE, fault, refusal
 from agent.serve.certificates import certificate_of
 from agent.serve.problems import Problem
 
@@ -32,7 +32,7 @@ LINGER: Final = 1.0
 class Connection(web.RequestHandler):
     """aiohttp's protocol with a deadline for whatever the client has to do next."""
 
-    __slots__ = ("_ceilings", "_given_back", "_site", "deadline", "peer")
+    __slots__ = ("_answered", "_ceilings", "_given_back", "_site", "deadline", "peer")
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Connection(web.RequestHandler):
         self._site = site
         self._ceilings = ceilings
         self._given_back = given_back
+        self._answered = 0
         self.peer = peer
         self.deadline: float | None = None
         """When it is dropped; None while it may wait for as long as it is kept alive."""
@@ -73,6 +74,13 @@ class Connection(web.RequestHandler):
         self._given_back(self)
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp never stays, asyncio lets it
+        """Stay for the answer where the client has said all that it wants to say; TLS has no such half."""
+        if self._request_count == self._answered or self._site.setup.now.tls is not None:
+            return False
+        self.close()
+        return True
+
     def data_received(self, data: bytes) -> None:
         """Give the client a while for the head of its next request, from its first byte on."""
         super().data_received(data)
@@ -88,6 +96,7 @@ class Connection(web.RequestHandler):
         try:
             return await super().finish_response(request, resp, start_time)
         finally:
+            self._answered += 1
             self.deadline = None if not self._messages else self._loop.time() + self._ceilings.response
 
     def handle_error(
@@ -110,6 +119,7 @@ class Connection(web.RequestHandler):
             problem = fault()
         response = refusal(problem, request, self._site.setup.now.headers)
         response.force_close()
+        self._site.counters.answers[NO_ROUTE, response.status] += 1
         return response
 
     def _too_long(self, error: BadHttpMessage) -> Problem:

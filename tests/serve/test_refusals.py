@@ -59,6 +59,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         (415, "/v1/findings", ("-X", "GET", "-d", "{}", "-H", "Content-Type: application/json")),
         (421, "/v1/findings", ("-H", "Host: evil.example")),
         (421, "/v1/findings", ("-H", "Host: localhost.evil.example:9817")),
+        (421, "/v1/findings", ("-H", "Host;")),
+        (421, "/v1/findings", ("--request-target", "http://evil.example/v1/findings")),
         (431, "/v1/findings", ("-H", "X: " + "x" * 9000)),
     ],
 )  # fmt: skip
@@ -98,3 +100,30 @@ def test_what_is_no_request_gets_a_problem_and_the_end(server: Running, sent: by
     assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 ", b"HTTP/1.0 431 ")), answer
     assert b"application/problem+json" in answer
     assert TOLD.encode() not in answer
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /healthz HTTP/2.0\r\nHost: localhost\r\n\r\n",
+        b"GET /healthz\r\n\r\n",
+        b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST /v1/findings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\nx",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+    ],
+)
+def test_what_may_go_on_in_another_protocol_ends(server: Running, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(sent)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert int(answer.split()[1]) in {404, 405, 413, 505}
+    assert b"100 Continue" not in answer
+
+
+def test_a_client_that_has_said_all_gets_its_answer(server: Running) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(b"GET /v1/findings HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"0\r\n\r\n")
