@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.serve.limits import Ceilings
-    from agent.serve.peer import Peer
     from agent.serve.site import Site
+    from agent.serve.waiting import Guest
 
 LOG: Final = logging.getLogger("gateproof")
 MANY: Final = "Too many headers"
@@ -32,21 +32,21 @@ LINGER: Final = 1.0
 class Connection(web.RequestHandler):
     """aiohttp's protocol with a deadline for whatever the client has to do next."""
 
-    __slots__ = ("_answered", "_ceilings", "_given_back", "_site", "deadline", "peer")
+    __slots__ = ("_answered", "_begun", "_ceilings", "_given_back", "_site", "deadline", "peer")
 
     def __init__(
         self,
         server: web.Server,
         site: Site,
         ceilings: Ceilings,
-        peer: Peer,
+        guest: Guest,
         given_back: Callable[[Connection], None],
     ) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=ceilings.idle,
-            tcp_keepalive=not peer.local,
+            tcp_keepalive=not guest.peer.local,
             access_log=None,  # type: ignore[arg-type]  # aiohttp's way to say: none
             max_line_size=ceilings.target,
             max_field_size=ceilings.header_line,
@@ -58,7 +58,9 @@ class Connection(web.RequestHandler):
         self._ceilings = ceilings
         self._given_back = given_back
         self._answered = 0
-        self.peer = peer
+        self._begun = bytes(guest.data)
+        """What has come before the connection was handed over."""
+        self.peer = guest.peer
         self.deadline: float | None = None
         """When it is dropped; None while it may wait for as long as it is kept alive."""
 
@@ -68,6 +70,9 @@ class Connection(web.RequestHandler):
         if shown := certificate_of(transport.get_extra_info("peercert")):
             self.peer = replace(self.peer, certificate=shown)
         super().connection_made(transport)
+        if self._begun:
+            self.data_received(self._begun)
+            self._begun = b""
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Count it no more."""

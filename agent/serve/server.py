@@ -23,6 +23,7 @@ from agent.serve.setup import Settled, checked
 from agent.serve.site import Site
 from agent.serve.sockets import Place, forget, handed_in, listening, own_socket, place, place_of
 from agent.serve.state import State
+from agent.serve.waiting import Guest, WaitingRoom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -53,6 +54,7 @@ class Server:
         self._ceilings = ceilings
         self._places = Places(ceilings)
         self._open: dict[Connection, Callable[[], None]] = {}
+        self._waiting = WaitingRoom(self._let_in, ceilings.header)
         self._web = web.Server(Application(site))
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -68,6 +70,7 @@ class Server:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._waiting.close()
         for one in sockets:
             one.close()
         await self._web.shutdown(GRACE)
@@ -107,10 +110,20 @@ class Server:
                 with taken, suppress(OSError):
                     taken.send(FULL)
                 continue
-            connection = Connection(self._web, self._site, self._ceilings, peer, self._gone)
-            self._open[connection] = self._places.take(peer.client)
-            self._site.counters.connections = len(self._open)
-            self._start(self._connect(taken, connection))
+            give_back = self._places.take(peer.client)
+            if peer.local or self._site.setup.now.tls is None:
+                self._waiting.enter(taken, peer, give_back)
+            else:
+                self._let_in(Guest(taken, peer, give_back, 0.0))
+            self._count()
+
+    def _let_in(self, guest: Guest) -> None:
+        connection = Connection(self._web, self._site, self._ceilings, guest, self._gone)
+        self._open[connection] = guest.give_back
+        self._start(self._connect(guest.socket, connection))
+
+    def _count(self) -> None:
+        self._site.counters.connections = len(self._open) + len(self._waiting)
 
     def _listen_again(self, listener: socket.socket) -> None:
         if listener.fileno() >= 0:  # it may be closed by now
@@ -136,7 +149,7 @@ class Server:
     def _gone(self, connection: Connection) -> None:
         if give_back := self._open.pop(connection, None):
             give_back()
-        self._site.counters.connections = len(self._open)
+        self._count()
 
     async def _sweep(self) -> None:
         """Drop those whose time is over."""
@@ -148,6 +161,8 @@ class Server:
             except Exception:  # deadlines have to be kept to in any case
                 LOG.exception("api: a fault of gateproof itself; the old credentials and certificates stay")
             now = loop.time()
+            self._site.counters.rejected["slow"] += self._waiting.drop(now)
+            self._count()
             for connection in [one for one in self._open if one.deadline is not None and one.deadline < now]:
                 self._site.counters.rejected["slow"] += 1
                 if connection.transport is not None:
