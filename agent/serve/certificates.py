@@ -7,8 +7,6 @@ import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from cryptography import x509
-
 from agent.errors import ConfigError
 from agent.model.record import record
 from agent.serve.web_config import CURVES, SUITES
@@ -110,6 +108,8 @@ def _reason(error: ssl.SSLError | ValueError) -> str:
 
 def revoked(path: Path) -> frozenset[Serial]:
     """The certificates that lists of revocation name; raises ConfigError where one is none, or is out of date."""
+    from cryptography import x509  # noqa: PLC0415 - 5 MiB that only those need who have such a list
+
     data = _read(path)
     end = b"-----END X509 CRL-----"
     lists = [part + end for part in data.split(end)[:-1]]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 METHODS: Final = ("GET", "HEAD")
 ALLOW: Final = {"Allow": ", ".join(METHODS)}
-REMEMBERED: Final = 1024
+REMEMBERED: Final = 256
 """Targets that are understood once; pollers ask for the same again and again."""
 ANY: Final = "*/*"
 """The media of a route whose answers have each their own."""
