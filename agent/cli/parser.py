@@ -210,6 +210,7 @@ def _listen(parser: argparse.ArgumentParser) -> None:
 
 def _serve(commands: _Commands) -> None:
     parser = _add(commands, "serve", "offer findings over HTTP, from the state folder of a daemon")
+    parser.add_argument("--parent", type=int, metavar="PID", help=argparse.SUPPRESS)  # of the daemon, to end with it
     _config(parser)
     parser.add_argument("--state-dir", metavar="DIR", help="where findings are kept (default: /var/lib/gateproof)")
     _listen(parser)

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from agent.errors import StateError
 from agent.notify import notify
+from agent.observe.confine import give_up_rights
 from agent.serve.application import Application
 from agent.serve.connection import Connection
 from agent.serve.limits import Ceilings, Places, allow_files
@@ -169,10 +170,18 @@ class Server:
                     connection.transport.abort()
 
 
-def run(folder: Path, settings: Settings, listen: Sequence[str] = (), *, ceilings: Ceilings | None = None) -> int:
+def run(
+    folder: Path,
+    settings: Settings,
+    listen: Sequence[str] = (),
+    *,
+    ceilings: Ceilings | None = None,
+    confined: bool = False,
+) -> int:
     """Serve a state folder until told to stop; raises UsageError, ConfigError or StateError before anything is served.
 
-    ``listen`` comes before what the settings say.
+    ``listen`` comes before what the settings say. ``confined`` gives up all rights for good once the sockets are there:
+    what belongs to other users than this process can then not be read.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="gateproof: %(message)s")
     ceilings = ceilings or Ceilings()
@@ -180,6 +189,8 @@ def run(folder: Path, settings: Settings, listen: Sequence[str] = (), *, ceiling
     _spare_collections()
     with _listening(folder, listen or settings.serve.listen, settings.serve.socket) as sockets:
         setup = checked(folder, settings.serve.web_config, [place_of(one) for one in sockets])
+        if confined:
+            give_up_rights()
         asyncio.run(_serve(folder, sockets, setup, settings.schedule.every, ceilings))
     return 0
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,13 +19,12 @@ from agent.serve.limits import Ceilings
 from agent.serve.route import Route, Scope
 from agent.serve.routes import TABLE
 from agent.store import Store
-from tests.serve.running import ROOT, SOON, Running, fill, inside, serving
+from tests.serve.running import ROOT, SOON, Running, fill, inside, serving, until
 from tests.serve.test_routes import filled
 from tests.store.test_lifecycle import finding, report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +110,34 @@ def test_two_servers_do_not_share_a_socket(tmp_path: Path) -> None:
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert (done.returncode, "Address already in use" in done.stderr) == (2, True)
     assert not (tmp_path / "api.sock").exists()
+
+
+def test_a_child_of_the_daemon_has_no_rights_and_ends_with_it(tmp_path: Path) -> None:
+    fill(tmp_path)
+    code = (
+        "import os, subprocess, sys\n"
+        "argv = (sys.executable, '-P', '-m', 'agent', 'serve', '--parent', str(os.getpid()), '--listen', '127.0.0.1:0')\n"
+        "child = subprocess.Popen((*argv, '--state-dir', sys.argv[1]), stderr=subprocess.PIPE, text=True)\n"
+        "print(child.pid, child.stderr.readline(), flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "RUNTIME_DIRECTORY": str(tmp_path)}
+    with subprocess.Popen(
+        (sys.executable, "-c", code, str(tmp_path)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as parent:
+        assert parent.stdout is not None
+        number, _, said = parent.stdout.readline().partition(" ")
+        port = int(said.partition("127.0.0.1:")[2].split(",")[0])
+        status = (Path("/proc") / number / "status").read_text()
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=SOON)
+        client.request("GET", "/v1/findings")
+        assert client.getresponse().status == 200
+        client.close()
+        parent.kill()
+    rights = [line.split()[1] for line in status.splitlines() if line.startswith(("CapEff", "CapPrm", "CapInh"))]
+    assert rights == ["0" * 16] * 3
+    until(lambda: not (Path("/proc") / number).exists())
