@@ -147,6 +147,15 @@ class Keep:
 
 
 @record(kw_only=True)
+class Suppressions:
+    """Where decisions to live with findings are, and for how long one may be made."""
+
+    __pydantic_config__: ClassVar = STRICT
+    file: Folder = Path("/etc/gateproof/suppressions.toml")
+    longest: Duration = timedelta(days=90)
+
+
+@record(kw_only=True)
 class Serve:
     """Where findings are offered to those who pull them."""
 
@@ -180,6 +189,7 @@ class Settings:
     observe: Observe = Observe()
     keep: Keep = Keep()
     serve: Serve = Serve()
+    suppressions: Suppressions = Suppressions()
     state_dir: Folder = Path("/var/lib/gateproof")
     fail_on: Severity = Severity.LOW
     """The least severity at which an audit ends with status 1."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from agent.model.evidence import Observed
     from agent.model.explanation import Explanation
     from agent.model.report import Report
+    from agent.model.suppression import Entry
     from agent.packs import Pack
     from agent.pipeline import Key
     from agent.snapshot import Snapshot
@@ -55,6 +56,7 @@ class Plan:
 
     settings: Settings
     packs: tuple[Pack, ...]
+    suppressions: tuple[Entry, ...] = ()
 
 
 def load_plan(config: Path | None) -> Plan:
@@ -63,7 +65,17 @@ def load_plan(config: Path | None) -> Plan:
     from agent.packs import find_packs, select
 
     settings = load_settings(config)
-    return Plan(settings, select(find_packs(settings.pack_folder), settings.packs))
+    packs = select(find_packs(settings.pack_folder), settings.packs)
+    return Plan(settings, packs, suppressed(settings))
+
+
+def suppressed(settings: Settings) -> tuple[Entry, ...]:
+    """Decisions to live with findings, as configured; raises ConfigError."""
+    from agent.practice import find_rules
+    from agent.suppressions import load
+
+    where = settings.suppressions
+    return load(where.file, where.longest, frozenset(rule.id for rule, _ in find_rules()))
 
 
 @dataclass(slots=True)
@@ -92,7 +104,16 @@ def judged(plan: Plan, snapshot: Snapshot, now: datetime, observed: Observed | N
     from agent.pipeline import audit
 
     told: list[Explanation] = []
-    report = audit(snapshot, plan.packs, plan.settings, now, observed=observed, steady=steady, told=told)
+    report = audit(
+        snapshot,
+        plan.packs,
+        plan.settings,
+        now,
+        observed=observed,
+        steady=steady,
+        told=told,
+        suppressions=plan.suppressions,
+    )
     return Audited(report, explanations=tuple(told))
 
 

@@ -38,6 +38,7 @@ from agent.model.report import (
     fingerprint,
 )
 from agent.model.requirement import PortNeed, Requirement
+from agent.model.suppression import suppress
 from agent.practice import Case, Hit, Rule, find_rules, run
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from agent.model.gateway import Gateway
     from agent.model.judgement import Judgement
     from agent.model.source import Gap, Source
+    from agent.model.suppression import Entry
     from agent.model.vocabulary import Reach
     from agent.packs import Pack
     from agent.snapshot import Snapshot
@@ -81,6 +83,7 @@ def audit(  # noqa: PLR0913, PLR0917 - all that a report depends on
     observed: Observed | None = None,
     steady: Mapping[Key, tuple[Reach, float]] | None = None,
     told: list[Explanation] | None = None,
+    suppressions: Sequence[Entry] = (),
 ) -> Report:
     """Audit one snapshot against packs; ``now`` is the time of the report, UTC.
 
@@ -104,6 +107,8 @@ def audit(  # noqa: PLR0913, PLR0917 - all that a report depends on
         judged.prover,
         observed,
         _since(now, steady),
+        tuple(suppressions),
+        now,
     )
     host = Host(
         id=snapshot.host.get("id", ""),
@@ -112,7 +117,8 @@ def audit(  # noqa: PLR0913, PLR0917 - all that a report depends on
         agent_version=snapshot.host.get("agent_version", ""),
     )
     references = {pack.name: pack.references() for pack in packs}
-    findings = [_finding(rule, manual, hit, host, now, references) for rule, manual, hit in run(case, find_rules())]
+    found = [_finding(rule, manual, hit, host, now, references) for rule, manual, hit in run(case, find_rules())]
+    findings, decided = suppress(found, suppressions, now)
     return Report(
         host=host,
         scan=Scan(at=now, artifacts={name: one.status.value for name, one in sorted(snapshot.artifacts.items())}),
@@ -129,6 +135,7 @@ def audit(  # noqa: PLR0913, PLR0917 - all that a report depends on
         findings=sorted(findings, key=lambda one: (-one.severity.rank, one.rule.id, one.zone or "", one.uid)),
         gaps=[_gap(gap) for gap in (*gateway.firewall.gaps, *gateway.gaps)],
         notes=[*gateway.notes, *(_visibility(observed) if observed is not None else ())],
+        suppressions=decided,
     )
 
 

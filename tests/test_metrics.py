@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.metrics import MOST, Http, render, write
-from agent.model.report import PolicyOut
-from agent.model.standing import Cell, Check, Counted, Kept, Standing, Suppressed
+from agent.model.report import PolicyOut, SuppressionOut
+from agent.model.standing import Cell, Check, Counted, Kept, Standing
 from agent.model.vocabulary import Reach
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def test_what_is_known_is_told_and_what_is_not_is_left_out() -> None:
                 findings=(Counted(severity="high", status="open", source="config", pack="", number=4),),
                 packs=(PolicyOut(name="livechat", title="", checked="2026-11-25", domains=[]),),
                 suppressions=(
-                    Suppressed(owner="o", reason="r", expires=NOW, scope={}, state="expired", findings=0),
-                    Suppressed(owner="o", reason="r", expires=NOW, scope={}, state="active", findings=1),
+                    SuppressionOut(owner="o", reason="r", expires=NOW, scope={}, state="expired", findings=0),
+                    SuppressionOut(owner="o", reason="r", expires=NOW, scope={}, state="active", findings=1),
                 ),
             ),
             NOW,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,6 +13,7 @@ from agent.cli.files import write
 from agent.cli.inputs import snapshot_of
 from agent.cli.screen import screen_for
 from agent.cli.settings import packs_of, settings_of
+from agent.errors import ConfigError
 from agent.model.vocabulary import Severity
 from agent.outputs import renderer
 from agent.pipeline import audit
@@ -20,8 +22,10 @@ from agent.snapshot import Artifact, Command, Snapshot, Status
 if TYPE_CHECKING:
     import argparse
 
+    from agent.config import Settings
     from agent.model.evidence import Observed
     from agent.model.report import Report
+    from agent.model.suppression import Entry
 
 OK, FINDINGS, TROUBLE = 0, 1, 2
 APART: Final = 86_400
@@ -41,13 +45,27 @@ def run(arguments: argparse.Namespace) -> int:
     recorded = arguments.snapshot or arguments.ruleset
     _HELD.clear()
     now = snapshot.taken_at if recorded else datetime.now(UTC)
-    report = audit(snapshot, packs, settings, now, _HELD, _observed(arguments, now))
+    report = audit(
+        snapshot, packs, settings, now, _HELD, _observed(arguments, now), suppressions=_suppressed(arguments, settings)
+    )
     write(renderer(arguments.format)(report, screen_for(arguments.output)), arguments.output)
     if reason := _unaudited(report, snapshot):
         files = f"{', '.join(arguments.ruleset)}: " if arguments.ruleset else ""
         sys.stderr.write(f"gateproof: {files}nothing could be audited: {reason}\n")
         return TROUBLE
     return FINDINGS if any(one.status == "open" and one.severity.rank >= limit.rank for one in report.findings) else OK
+
+
+def _suppressed(arguments: argparse.Namespace, settings: Settings) -> tuple[Entry, ...]:
+    """Decisions of the file that was named; for this host, else of the configured one."""
+    from agent.daemon import suppressed  # noqa: PLC0415 - most audits have none
+
+    if arguments.suppressions:
+        path = Path(arguments.suppressions)
+        if not path.exists():
+            raise ConfigError(f"{path}: no such file")
+        return suppressed(replace(settings, suppressions=replace(settings.suppressions, file=path)))
+    return () if arguments.snapshot or arguments.ruleset else suppressed(settings)
 
 
 def _observed(arguments: argparse.Namespace, now: datetime) -> Observed | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.settings import configured_packs, found_packs, settings_of
 from agent.config import DEFAULT_FILE, duration_text
+from agent.daemon import suppressed
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Say what the settings come to; raises ConfigError for the first thing that is wrong."""
     settings = settings_of(arguments)
     packs = configured_packs(found_packs(settings), settings)
+    held = suppressed(settings)
     where = arguments.config or (DEFAULT_FILE if DEFAULT_FILE.exists() else f"no {DEFAULT_FILE}, so the defaults")
     zones = ", ".join(f"{zone.name} ({zone.interface})" for zone in settings.zone) or "as found on the host"
     sys.stdout.write(
@@ -28,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"  schedule  every {duration_text(settings.schedule.every)}, "
         f"up to {duration_text(settings.schedule.jitter)} later\n"
         f"  observe   {_observed(settings)}\n"
+        f"  suppress  {len(held)} in {settings.suppressions.file}\n"
         f"  state     {settings.state_dir}\n"
         f"  fail on   {settings.fail_on.value}\n"
     )

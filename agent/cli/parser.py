@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from agent import __version__
 from agent.errors import UsageError
-from agent.outputs import formats
+from agent.outputs import exporters, formats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +52,7 @@ def build() -> argparse.ArgumentParser:
         _replay,
         _observe,
         _collect,
+        _findings,
         _policy,
         _check_config,
         _run,
@@ -72,6 +73,11 @@ def _audit(commands: _Commands) -> None:
     _input(parser)
     _packs(parser)
     parser.add_argument("--evidence", metavar="FILE", help="what traffic has shown, from observe, replay or the daemon")
+    parser.add_argument(
+        "--suppressions",
+        metavar="FILE",
+        help="decisions to live with findings (default: for this host, those that are configured)",
+    )
     parser.add_argument(
         "--fail-on",
         choices=SEVERITIES,
@@ -170,6 +176,40 @@ def _observe(commands: _Commands) -> None:
 def _collect(commands: _Commands) -> None:
     parser = _add(commands, "collect", "take a snapshot of this host, to audit it elsewhere")
     parser.add_argument("--output", required=True, metavar="DIR|TAR", help="a folder, or an archive by its ending")
+
+
+def _findings(commands: _Commands) -> None:
+    parser = _add(commands, "findings", "list, show, export or suppress the findings that the daemon keeps")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=_Parser)
+    listing = _add(actions, "list", "list findings, most severe first")
+    show = _add(actions, "show", "show one finding, with what to do")
+    export = _add(actions, "export", "write findings in the schema of another program")
+    suppress = _add(actions, "suppress", "live with a finding, or with a scope of them, for a while")
+    show.add_argument("uid", metavar="UID", help="its first digits are enough")
+    show.add_argument("--format", choices=("text", "json"), default="text", help="default: text, for people")
+    suppress.add_argument("uid", metavar="UID", nargs="?", help="in place of a scope; its first digits are enough")
+    for name, what in (
+        ("rule", "of this rule"),
+        ("domain", "about this domain"),
+        ("zone", "from this zone"),
+        ("locus", "that name a rule with this text"),
+    ):
+        suppress.add_argument(f"--{name}", metavar=name.upper(), help=f"findings {what}")
+    suppress.add_argument("--owner", required=True, help="who answers for it")
+    suppress.add_argument("--reason", required=True)
+    until = suppress.add_mutually_exclusive_group(required=True)
+    until.add_argument("--for", dest="duration", metavar="TIME", help="for so long: 12h, 30d")
+    until.add_argument("--until", metavar="DATE", help="to the end of this day, UTC")
+    suppress.add_argument("--file", metavar="FILE", help="default: /etc/gateproof/suppressions.toml")
+    for action in (listing, export):
+        action.add_argument("--status", choices=("open", "suppressed", "resolved", "all"), default="open")
+        action.add_argument("--severity", choices=SEVERITIES)
+    _output(listing, ("text", "json", "jsonl", "csv"))
+    export.add_argument("--format", choices=exporters(), required=True)
+    export.add_argument("--output", default="-", metavar="FILE|-", help="default: standard output")
+    for action in (listing, show, export, suppress):
+        action.add_argument("--state-dir", metavar="DIR", help="where findings are kept (default: /var/lib/gateproof)")
+        _config(action)
 
 
 def _policy(commands: _Commands) -> None:

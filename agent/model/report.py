@@ -192,6 +192,21 @@ class PolicyOut:
 
 
 @record(kw_only=True)
+class SuppressionOut:
+    """One decision to live with findings for a while, and what it does now."""
+
+    __pydantic_config__: ClassVar = CLOSED
+    owner: str
+    reason: str
+    expires: datetime
+    scope: dict[str, str]
+    """``rule``, ``domain``, ``zone``, ``locus``, ``uid``: those that it names."""
+    state: Literal["active", "expiring", "expired"]
+    findings: int
+    """How many it holds back."""
+
+
+@record(kw_only=True)
 class Report:
     """One audit, whole."""
 
@@ -205,6 +220,7 @@ class Report:
     gaps: list[GapOut]
     notes: list[str] = field(default_factory=list)
     """What was seen and not judged, in a sentence each."""
+    suppressions: list[SuppressionOut] = field(default_factory=list)
 
 
 def fingerprint(rule_id: str, pack: str | None, subject: Subject, zone: str | None, key: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from agent.model.overall import overall
 from agent.model.record import record
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from agent.model.report import Host, PolicyOut, Verdict
+    from agent.model.report import Host, PolicyOut, SuppressionOut, Verdict
     from agent.model.vocabulary import Reach
 
-SuppressionState = Literal["active", "expiring", "expired"]
 AUDIT: Final = "audit"
 OBSERVE: Final = "observe"
 COLLECT: Final = "collect:"
@@ -68,20 +67,6 @@ class Counted:
 
 
 @record(kw_only=True)
-class Suppressed:
-    """One decision to live with findings for a while, and what it covers now."""
-
-    owner: str
-    reason: str
-    expires: datetime
-    scope: Mapping[str, str]
-    """``rule``, ``domain``, ``zone``, ``locus``, ``uid``: those that are named."""
-    state: SuppressionState
-    findings: int
-    """How many it holds back."""
-
-
-@record(kw_only=True)
 class Kept:
     """The store itself."""
 
@@ -115,7 +100,7 @@ class Standing:
     readable: Mapping[str, bool] = field(default_factory=dict)
     """By kind: whether all that it asked of the host could be read."""
     packs: tuple[PolicyOut, ...] = ()
-    suppressions: tuple[Suppressed, ...] = ()
+    suppressions: tuple[SuppressionOut, ...] = ()
 
 
 def cells(verdicts: Iterable[Verdict]) -> tuple[Cell, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from agent.errors import UsageError
 from agent.model.record import record
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from agent.model.explanation import Explanation
     from agent.model.report import Finding, Report
+
+
+FOR_PEOPLE: Final = frozenset({"html", "text"})
 
 
 @record
@@ -33,6 +36,11 @@ class Screen:
 def formats() -> list[str]:
     """Names of all formats; the module ``json_`` is named so because of the standard library's."""
     return sorted(info.name.rstrip("_") for info in pkgutil.iter_modules(__path__))
+
+
+def exporters() -> list[str]:
+    """Names of the formats that findings can be exported in."""
+    return [name for name in formats() if name not in FOR_PEOPLE]
 
 
 def renderer(name: str) -> Callable[[Report, Screen | None], bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.model.record import record
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from agent.model.judgement import Judgement
     from agent.model.requirement import Requirement
     from agent.model.source import Source
+    from agent.model.suppression import Entry
     from agent.model.vocabulary import Severity, Stage, SubjectKind
 
 
@@ -37,6 +39,10 @@ class Case:
     since: Callable[[Judgement], float] = lambda _: 0.0
     """Since when a verdict is known to be what it is, in seconds since 1970: what the wire showed before that may have
     been true then."""
+    suppressions: tuple[Entry, ...] = ()
+    """Decisions to live with findings for a while."""
+    now: datetime = datetime.min.replace(tzinfo=UTC)
+    """The time of the audit."""
 
 
 @record

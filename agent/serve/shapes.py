@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 
 from agent.model.explanation import Explanation  # noqa: TC001 - pydantic reads annotations at run time
 from agent.model.record import record
-from agent.model.report import Finding, Host, PolicyOut, Suppression, Verdict
+from agent.model.report import Finding, Host, PolicyOut, Suppression, SuppressionOut, Verdict
 from agent.model.source import Source
-from agent.model.standing import Cell, Standing, Suppressed
+from agent.model.standing import Cell, Standing
 from agent.model.vocabulary import Reach
 from agent.serve.problems import ProblemOut
 from agent.serve.schemas import opened
@@ -87,7 +87,7 @@ class SuppressionsOut:
     """Decisions to live with findings for a while."""
 
     schema: Literal["gateproof.suppressions/1"]
-    suppressions: list[Suppressed]
+    suppressions: list[SuppressionOut]
 
 
 @record(kw_only=True)
@@ -181,7 +181,7 @@ SHAPES: Final[tuple[type[Any], ...]] = (
     VerdictsOut,
 )
 NAMES: Final[Mapping[str, Any]] = {
-    one.__name__: one for one in (Host, PolicyOut, Reach, Source, datetime, Mapping, Cell, Suppressed)
+    one.__name__: one for one in (Host, PolicyOut, Reach, Source, datetime, Mapping, Cell, SuppressionOut)
 }
 """What annotations of the model stand for, which it imports for type checkers alone."""
 PLACE: Final = "#/components/schemas/{model}"

@@ -106,6 +106,7 @@ def documents(connection: sqlite3.Connection, report: Report, explanations: Sequ
         "verdicts": report.verdicts,
         "gaps": report.gaps,
         "notes": report.notes,
+        "suppressions": report.suppressions,
     }
     connection.executemany(
         "INSERT OR REPLACE INTO documents (name, body) VALUES (?, ?)",

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from agent.errors import StateError
 from agent.model.record import record
-from agent.model.report import Host, PolicyOut, Verdict
+from agent.model.report import Host, PolicyOut, SuppressionOut, Verdict
 from agent.model.standing import COLLECT, Check, Counted, Kept, Standing, cells
 from agent.store.schema import FILE, check_version, connect, words
 
@@ -28,6 +28,7 @@ CHUNK: Final = 256
 VERDICTS: Final = TypeAdapter(list[Verdict])
 POLICY: Final = TypeAdapter(list[PolicyOut])
 HOST: Final = TypeAdapter(Host)
+SUPPRESSIONS: Final = TypeAdapter(list[SuppressionOut])
 
 
 @record
@@ -293,4 +294,5 @@ def _standing(connection: sqlite3.Connection, size: int) -> Standing:
         checks=checks,
         readable={one.name.removeprefix(COLLECT): not one.trouble for one in checks if one.name.startswith(COLLECT)},
         packs=tuple(POLICY.validate_json(documents.get("policy", b"[]"))),
+        suppressions=tuple(SUPPRESSIONS.validate_json(documents.get("suppressions", b"[]"))),
     )

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.cli.schema import schema
 from agent.errors import UsageError
 from agent.outputs import exporter, formats, renderer
+from agent.serve.schemas import schema
 from tests.outputs.made import EVERY, FOUND, GATES, ODD, finding, recorded
 
 if TYPE_CHECKING:

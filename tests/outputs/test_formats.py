@@ -8,11 +8,11 @@ import jsonschema
 import orjson
 import pytest
 
-from agent.cli.schema import schema
 from agent.errors import UsageError
 from agent.model.explanation import Explanation, Hop, RoadTold
 from agent.model.source import Source
 from agent.outputs import explainer, formats, renderer
+from agent.serve.schemas import schema
 
 if TYPE_CHECKING:
     from agent.model.report import Report
@@ -40,7 +40,7 @@ def test_json_is_one_object_that_follows_its_schema(partly: Report) -> None:
     assert data.count(b"\n") == 1
     found = orjson.loads(data)
     jsonschema.Draft202012Validator(schema("report")).validate(found)
-    assert list(found) == ["schema", "host", "scan", "policy", "verdicts", "findings", "gaps", "notes"]
+    assert list(found) == ["schema", "host", "scan", "policy", "verdicts", "findings", "gaps", "notes", "suppressions"]
     assert found["scan"]["at"] == "2026-11-23T03:00:00Z"
     assert found["findings"][0]["seq"] is None
 

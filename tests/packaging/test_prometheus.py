@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from agent.metrics import Http, render
-from agent.model.report import PolicyOut
-from agent.model.standing import Cell, Check, Counted, Kept, Standing, Suppressed
+from agent.model.report import PolicyOut, SuppressionOut
+from agent.model.standing import Cell, Check, Counted, Kept, Standing
 from agent.model.vocabulary import Reach
 
 FOLDER = Path(__file__).parents[2] / "packaging" / "prometheus"
@@ -33,7 +33,7 @@ def known() -> set[str]:
         checks=(Check(name="audit", attempted=NOW, succeeded=NOW, duration=1, unknown={"undecided": 1}),),
         readable={"squid": True},
         packs=(PolicyOut(name="p", title="", checked="2026-11-26", domains=[]),),
-        suppressions=(Suppressed(owner="", reason="", expires=NOW, scope={}, state="active", findings=0),),
+        suppressions=(SuppressionOut(owner="", reason="", expires=NOW, scope={}, state="active", findings=0),),
     )
     data = render(standing, NOW, Http({("/", 200): 1}, {"rate": 1}, 1)).decode()
     return set(re.findall(r"^(gateproof_\w+)", data, re.MULTILINE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from agent.outputs.text.layout import BLANK, clean, prose, shorten, wrap
@@ -32,14 +33,18 @@ MORE: Final = "and {} more (--format json has all)"
 def findings(report: Report, width: int) -> Iterator[Line]:
     """Open findings, most severe first; those that differ in nothing but the domain are told once."""
     shown = [one for one in report.findings if one.status == "open"]
-    suppressed = sum(one.status == "suppressed" for one in report.findings)
+    held = [one for one in report.findings if one.status == "suppressed"]
     yield ((count(len(shown), "finding") if shown else "Nothing to act on.", "bold"),)
     for group in alike(shown, report.policy):
         yield BLANK
         yield from _finding(group, report.gaps, width)
-    if suppressed:
+    if held:
         yield BLANK
-        yield ((f"{count(suppressed, 'finding')} suppressed", "dim"),)
+        yield ((f"{count(len(held), 'finding')} suppressed", "bold"),)
+        why = Counter(one.suppression for one in held if one.suppression is not None)
+        for one, number in sorted(why.items(), key=lambda pair: (pair[0].expires, pair[0].owner, pair[0].reason)):
+            said = f"{number} by {one.owner} until {one.expires:%Y-%m-%d %H:%M} UTC: {one.reason}"
+            yield from prose(said, width, (("  ", ""),))
 
 
 def alike(shown: Iterable[Finding], policy: Iterable[PolicyOut]) -> list[list[Finding]]:

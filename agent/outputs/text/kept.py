@@ -1,0 +1,52 @@
+"""Findings that are kept, for people: a line each, or one of them whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.outputs.text.layout import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from agent.model.report import Finding
+
+SHORT = 8
+"""Digits of a uid that a line shows: enough to name a finding by."""
+
+
+def listing(found: Sequence[Finding]) -> bytes:
+    """A line for each: uid, severity, status, since when, and what."""
+    if not found:
+        return b"no findings\n"
+    lines = [
+        f"{one.uid[:SHORT]}  {one.severity.value:<8}  {one.status:<10}  {one.first_seen:%Y-%m-%d}  {clean(one.summary)}"
+        for one in found
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def page(one: Finding) -> bytes:
+    """All that an administrator acts on."""
+    return ("\n".join(_lines(one)) + "\n").encode()
+
+
+def _lines(one: Finding) -> Iterator[str]:
+    yield clean(one.summary)
+    yield ""
+    yield f"uid       {one.uid}"
+    yield f"rule      {one.rule.id}: {clean(one.rule.title)}"
+    yield f"severity  {one.severity.value}, {one.verdict}, {one.status}"
+    yield f"seen      {one.first_seen:%Y-%m-%d %H:%M} to {one.last_seen:%Y-%m-%d %H:%M} UTC, in {one.count} audits"
+    if one.flaps:
+        yield f"          came back {one.flaps} times within a day"
+    if one.suppression is not None:
+        held = one.suppression
+        yield f"held      by {clean(held.owner)} until {held.expires:%Y-%m-%d %H:%M} UTC: {clean(held.reason)}"
+    for source in one.locus:
+        place = " ".join(part for part in (source.table, source.chain) if part) or source.artifact
+        where = f" line {source.line}" if source.line else f" handle {source.handle}" if source.handle else ""
+        yield f"where     {clean(place)}{where}: {clean(source.text)}"
+    yield ""
+    yield clean(one.remedy.text)
+    yield from (f"    {clean(command)}" for command in one.remedy.commands)
