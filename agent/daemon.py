@@ -306,6 +306,7 @@ def serving(config: Path | None, folder: Path, listen: Sequence[str], plan: Plan
         return ()
     return (
         *(sys.executable, "-P", "-m", "agent", "serve", "--state-dir", str(folder)),
+        *("--parent", str(os.getpid())),
         *(("--config", str(config)) if config else ()),
         *(word for place in listen or plan.settings.serve.listen for word in ("--listen", place)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import StateError
@@ -31,6 +32,9 @@ WORDS: Final = {
     sqlite3.SQLITE_IOERR: "the disk is full, or fails",
     sqlite3.SQLITE_READONLY: "it is read-only",
 }
+READING: Final = 65.0
+"""Seconds that a reader takes at the longest (agent/serve/answers.py)."""
+AGAIN: Final = 0.1
 MIGRATIONS: Final[tuple[str, ...]] = (
     """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
@@ -114,12 +118,26 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
     if version == 0:
         connection.execute(f"PRAGMA page_size = {PAGE}")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
     connection.execute(f"PRAGMA journal_size_limit = {WAL_STAYS}")
     for number, script in enumerate(migrations[version:], version + 1):
         # one transaction for each: a crash leaves one version or the next
         begin = f"BEGIN IMMEDIATE;PRAGMA application_id = {ID}"
         connection.executescript(f"{begin};{script};PRAGMA user_version = {number};COMMIT")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Begin a log; a reader that has begun without one may go on as long as the API lets it. Raises sqlite3.Error."""
+    end = time.monotonic() + READING
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                raise
+            time.sleep(AGAIN)  # SQLite itself does not wait here
+        else:
+            return
 
 
 def _check(connection: sqlite3.Connection) -> None:

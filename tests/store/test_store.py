@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -89,3 +90,21 @@ def test_who_may_not_look_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "gateproof.db").write_bytes(b"")
     with pytest.raises(StateError, match="is only being made; try again"):
         Reader(tmp_path)
+
+
+def test_a_store_opens_when_those_who_read_without_a_log_have_done(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.record(report(START, finding("a", START)), START)
+    reader = Reader(tmp_path)
+    with reader.snapshot(Filter()) as (_, chunks):
+        next(chunks)
+        opened: list[Store] = []
+        opening = threading.Thread(target=lambda: opened.append(Store(tmp_path)))
+        opening.start()
+        opening.join(0.5)
+        assert opening.is_alive(), "it waits, and does not fail"
+    opening.join(30)
+    (store,) = opened
+    store.record(report(START), START)
+    store.close()
+    reader.close()
