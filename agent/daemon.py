@@ -1,7 +1,7 @@
 """``gateproof run``: audits on a schedule, keeps findings, watches traffic beside it, listens to signals.
 
-SIGHUP reads the configuration again (a bad one is refused and the old one stays), SIGTERM and SIGINT end
-cleanly: a running audit is waited for, so that what it found is written.
+SIGHUP reads the configuration again (a bad one is refused and the old one stays) and audits at once; SIGTERM and
+SIGINT end cleanly: a running audit is waited for, so that what it found is written.
 """
 
 from __future__ import annotations
@@ -278,7 +278,7 @@ class Daemon:
 
     def _reload_and_reschedule(self, scheduler: BaseScheduler) -> None:
         self.reload()
-        self._reschedule(scheduler)
+        self._reschedule(scheduler, datetime.now(UTC))
 
     def _reschedule(self, scheduler: BaseScheduler, at: datetime | None = None) -> None:
         """Begin the schedule anew; the first audit ``at`` that time, or an interval from now."""
