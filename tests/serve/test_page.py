@@ -177,9 +177,6 @@ def test_it_can_be_read(running: Running, scheme: str, width: int) -> None:
 def test_it_asks_for_a_token_and_keeps_it_out_of_the_address(tmp_path: Path) -> None:
     fill(tmp_path)
     with serving(tmp_path) as running:
-        import subprocess  # noqa: PLC0415 - the command makes the token
-        import sys  # noqa: PLC0415
-
         argv = (sys.executable, "-P", "-m", "agent", "token", "create", "--name", "page", "--scope", "findings")
         made = subprocess.run(
             (*argv, "--expires", "1d", "--state-dir", str(tmp_path)),
