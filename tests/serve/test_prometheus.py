@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.kernel import needs
+from tests.kernel.test_audit import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,17 +24,6 @@ pytestmark = [
 ]
 ALERTS = Path(__file__).parents[2] / "packaging" / "prometheus" / "alerts.yml"
 PATIENCE = 60.0
-OPEN = """nft -f - <<END
-table inet filter {
-  chain forward {
-    type filter hook forward priority filter; policy drop;
-    ct state established,related accept
-    iifname "lan0" tcp dport { 80, 443 } accept
-    iifname "lan0" udp dport 443 accept
-  }
-}
-END
-"""
 BREAK = "nft insert rule inet filter forward ip daddr 0.0.0.0/1 tcp dport 443 drop"
 MEND = "nft flush ruleset\n" + OPEN
 
