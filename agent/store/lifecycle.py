@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -17,7 +18,7 @@ from agent.model.report import Finding
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.model.report import Report
+    from agent.model.report import Host, Report, RuleOut
 
 Change = Literal["opened", "changed", "resolved", "reopened"]
 CHANGES: Final[tuple[Change, ...]] = ("opened", "changed", "resolved", "reopened")
@@ -27,6 +28,8 @@ alone is none."""
 NAMES: Final = tuple(one.name for one in fields(Finding))
 VALUES: Final = attrgetter(*NAMES)
 DAY: Final = 86_400.0
+SHARED: Final = 256
+"""Rules and hosts whose text is kept."""
 FLAPS: Final = 3
 """Times within a day that a finding comes back, from which on it flaps."""
 HOLD: Final = 3_600.0
@@ -198,6 +201,7 @@ def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
         returned = (*returned, at)[-REMEMBERED:]
     count = before.count + 1 if before else 1
     told = dict(zip(NAMES, VALUES(fresh), strict=True))
+    told["rule"], told["host"] = _written(fresh.rule), _written(fresh.host)
     told["first_seen"] = datetime.fromtimestamp(first, UTC)
     told["last_seen"] = datetime.fromtimestamp(max(at, first), UTC)
     told["last_changed"] = datetime.fromtimestamp(max(changed, first), UTC)
@@ -237,6 +241,12 @@ def _resolved(one: Known, told: dict[str, Any], now: datetime, seq: int) -> Know
         seq=seq,
         body=_dumped(told),
     )
+
+
+@lru_cache(maxsize=SHARED)
+def _written(part: RuleOut | Host) -> orjson.Fragment:
+    """A part that many findings share, written once."""
+    return orjson.Fragment(_dumped(part))
 
 
 def _dumped(told: Any) -> bytes:
