@@ -71,9 +71,11 @@ class Laboratory:
     """A topology with its sockets open; use it for many rulesets. Pins the process to one processor."""
 
     def __init__(self) -> None:
-        # on one processor, packets of one backlog are handled in order: the sentinel comes last
+        # on one processor, packets of one backlog are handled in order: the sentinel comes last; each worker of pytest
+        # has another, or all would share the first
         self._processors = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {min(self._processors)})
+        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        os.sched_setaffinity(0, {sorted(self._processors)[worker % len(self._processors)]})
         self.topology: Topology = build()
         self.gateway = self.topology.gateway
         self._far = {link: _packet_socket(self.topology, link) for link in LINKS}
