@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 Frame = tuple[float, bytes, int, bool]
 """Seconds since 1970, the frame, its length on the wire, and whether it was on its way out of this host."""
 
-RING: Final = 1536 << 10
+RING: Final = 2 << 20
 """Bytes of one ring."""
 LEAST: Final = 512 << 10
 """Bytes of the smallest that is of use; of larger frames than its blocks the beginning is kept."""
 BLOCKS: Final = 16
-"""Its blocks: of 96 KiB, more than the largest frame that receive offload puts together (64 KiB)."""
+"""Its blocks: of 128 KiB, more than the largest frame that receive offload puts together (64 KiB)."""
 RETIRE: Final = 60
 """Milliseconds after which a block that is not full is given to us."""
 MOST: Final = 4096
