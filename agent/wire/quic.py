@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from agent.errors import Malformed, Truncated
@@ -27,6 +28,8 @@ CLIENT_SIZE: Final = 1200
 INITIAL, RETRY = 0, 3
 _OTHERS: Final = frozenset({0x51, 0x54})
 """Q0.. and T0..: Google's versions."""
+_padding: Final = re.compile(rb"[\x00\x01]+").match
+"""PADDING and PING: a client's packet is half full of them, and each is a frame of its own."""
 
 
 def version_name(number: int) -> str:
@@ -253,10 +256,11 @@ def _collect(text: bytes, connection: _Connection) -> None:
     """Take the CRYPTO frames of a packet (RFC 9000 §19); raises Malformed for frames that an Initial cannot have."""
     at, size = 0, len(text)
     while at < size:
+        if (padding := _padding(text, at)) is not None:
+            at = padding.end()
+            continue
         kind = text[at]
         at += 1
-        if kind in (0, 1):  # PADDING, PING
-            continue
         if kind in (6, 8):  # CRYPTO; Google's own number for it is 8
             offset, at = _varint(text, at)
             length, at = _varint(text, at)
