@@ -51,6 +51,8 @@ class Way(NamedTuple):
     """Seconds to wait until all is said."""
     on_the_way: bool = False
     """It happens to packets that are forwarded: seen as well from both sides, and behind NAT."""
+    lossy: bool = False
+    """Packets are lost by chance: of a connection that gave up for it, `inconclusive` is right as well."""
 
 
 # ---- what stops it ----
@@ -385,7 +387,7 @@ WAYS: Final = (
         after=5.0,
         on_the_way=True,
     ),
-    Way("the link loses packets", WELL, _often, _loaded(LOSSY), after=2.5, on_the_way=True),
+    Way("the link loses packets", WELL, _often, _loaded(LOSSY), after=2.5, on_the_way=True, lossy=True),
     Way("the server is dead, its host answers", DEAD, _visit, _dead("reject with tcp reset"), on_the_way=True),
     Way("the server is dead, nobody answers", DEAD, partial(_visit, wait=5.0), _dead("drop"), on_the_way=True),
     Way("the server hangs", MUTE, partial(_visit, wait=3.0), serve=_hung),
