@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from agent import __version__
 from agent.model.record import record
-from agent.model.vocabulary import Reach
+from agent.model.vocabulary import Reach, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,7 +58,7 @@ class _Family:
 def render(standing: Standing, now: datetime, http: Http | None = None) -> bytes:
     """The text format of Prometheus; with ``http``, also what the API and its process count."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Bounded((*_families(standing, now), *(_http(http) if http is not None else ()))))
+    registry.register(_Bounded(_families(standing, now, http)))
     if http is not None:
         ProcessCollector(registry=registry)
     return generate_latest(registry)
@@ -97,19 +97,28 @@ class _Bounded(Collector):
         )
 
 
-def _families(standing: Standing, now: datetime) -> Iterator[_Family]:
-    """All of them, the most important first."""
+def _families(standing: Standing, now: datetime, http: Http | None) -> Iterator[_Family]:
+    """All of them, the most important first.
+
+    Where there are too many series, what grows with packs and zones goes first: the shares of addresses, then domains
+    that pass, then domains that do not, then findings, the least severe before others. How the agent itself is stays.
+    """
     version = platform.python_version()
     yield _Family("gateproof_build_info", "What runs.", ("version", "python"), [((__version__, version), 1)])
     yield from _checks(standing)
     yield from _suppressions(standing)
     yield from _store(standing)
+    if http is not None:
+        yield from _http(http)
     yield from _packs(standing, now)
     yield _Family(
         "gateproof_findings",
         "Findings, by what they are.",
         ("severity", "status", "source", "pack"),
-        [((one.severity, one.status, one.source, one.pack), one.number) for one in standing.findings],
+        [
+            ((one.severity, one.status, one.source, one.pack), one.number)
+            for one in sorted(standing.findings, key=lambda one: -Severity(one.severity).rank)
+        ],
     )
     yield from _domains(standing)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import given
@@ -18,10 +18,36 @@ from agent.model.standing import Cell, Check, Counted, Kept, Standing
 from agent.model.vocabulary import Reach
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 KEPT = Kept(epoch="e", seq=7, opened=3, resolved=2, events=7, size=4096, errors=1)
+CONTRACT: Final[Mapping[str, set[str]]] = {
+    "gateproof_build_info": {"version", "python"},
+    "gateproof_findings": {"severity", "status", "source", "pack"},
+    "gateproof_findings_opened_total": set(),
+    "gateproof_findings_resolved_total": set(),
+    "gateproof_required_domain_allowed": {"pack", "domain", "zone"},
+    "gateproof_required_domain_coverage_ratio": {"pack", "domain", "zone"},
+    "gateproof_policy_compliance_ratio": {"pack"},
+    "gateproof_check_last_success_timestamp_seconds": {"check"},
+    "gateproof_check_duration_seconds": {"check"},
+    "gateproof_check_unknown": {"check", "reason"},
+    "gateproof_source_readable": {"kind"},
+    "gateproof_suppressions": {"state"},
+    "gateproof_suppression_next_expiry_timestamp_seconds": set(),
+    "gateproof_pack_age_seconds": {"pack"},
+    "gateproof_store_size_bytes": set(),
+    "gateproof_store_events": set(),
+    "gateproof_store_errors_total": set(),
+    "gateproof_store_seq": set(),
+    "gateproof_http_requests_total": {"code", "route"},
+    "gateproof_http_rejected_total": {"reason"},
+    "gateproof_http_connections": set(),
+    "gateproof_series_dropped": set(),
+}
+"""All metrics and their labels: dashboards and alerts of others rest on them."""
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
@@ -92,6 +118,25 @@ def test_what_is_known_is_told_and_what_is_not_is_left_out() -> None:
     assert any(name.startswith("process_") for name, _ in found)
 
 
+def everything() -> Standing:
+    """A standing that has something of each kind."""
+    return standing(
+        findings=(Counted(severity="low", status="open", source="config", pack="p", number=1),),
+        cells=(cell("a", Reach.ALLOWED, coverage=1.0),),
+        checks=(Check(name="audit", attempted=NOW, succeeded=NOW, duration=1, unknown={"undecided": 1}),),
+        readable={"squid": True},
+        packs=(PolicyOut(name="p", title="", checked="2026-11-26", domains=[]),),
+        suppressions=(SuppressionOut(owner="", reason="", expires=NOW, scope={}, state="active", findings=0),),
+    )
+
+
+def test_names_and_labels_are_those_that_others_rest_on() -> None:
+    found = read(render(everything(), NOW, Http({("/", 200): 1}, {"rate": 1}, 1)))
+    own = {name: {key for key, _ in labels} for name, labels in found if not name.startswith("process_")}
+    assert own == CONTRACT
+    assert not any(labels for name, labels in found if name.startswith("process_"))
+
+
 @given(st.dictionaries(st.tuples(TEXT, TEXT), st.sampled_from(list(Reach)), max_size=6))
 def test_whatever_names_are_called_they_are_read_as_they_were(named: dict[tuple[str, str], Reach]) -> None:
     found = read(render(standing(cells=tuple(cell(one, reach, zone) for (one, zone), reach in named.items())), NOW))
@@ -110,10 +155,25 @@ def test_there_are_never_too_many_and_what_is_blocked_stays() -> None:
         for number in range(10_000)
         for zone in range(20)
     ]
-    found = read(render(standing(cells=tuple(cells)), NOW, Http()))
+    answers = {(f"/{route}", code): 1 for route in range(20) for code in (200, 304, 404)}
+    found = read(render(standing(cells=tuple(cells)), NOW, Http(answers, {"rate": 1}, 5)))
     assert len(found) <= MOST
     assert sum(value == 0 and name.endswith("_allowed") for (name, _), value in found.items()) == 20
     assert found["gateproof_series_dropped", ()] > 390_000
+    assert sum(name == "gateproof_http_requests_total" for name, _ in found) == len(answers), "the agent's own stay"
+
+
+def test_of_too_many_findings_the_most_severe_stay() -> None:
+    findings = tuple(
+        Counted(severity=severity, status="open", source="config", pack=f"p{number}", number=1)
+        for severity in ("critical", "info")
+        for number in range(MOST)
+    )
+    found = read(render(standing(findings=findings), NOW))
+    told = [dict(labels)["severity"] for name, labels in found if name == "gateproof_findings"]
+    assert len(found) <= MOST
+    assert set(told) == {"critical"}
+    assert found["gateproof_series_dropped", ()] == len(findings) - len(told)
 
 
 def test_the_same_standing_gives_the_same_bytes() -> None:
