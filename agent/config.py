@@ -153,6 +153,8 @@ class Suppressions:
     __pydantic_config__: ClassVar = STRICT
     file: Folder = Path("/etc/gateproof/suppressions.toml")
     longest: Duration = timedelta(days=90)
+    warn: Duration = timedelta(days=7)
+    """How long before one lapses it is warned of."""
 
 
 @record(kw_only=True)

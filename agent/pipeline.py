@@ -109,6 +109,7 @@ def audit(  # noqa: PLR0913, PLR0917 - all that a report depends on
         _since(now, steady),
         tuple(suppressions),
         now,
+        settings.suppressions.warn,
     )
     host = Host(
         id=snapshot.host.get("id", ""),
@@ -118,7 +119,7 @@ def audit(  # noqa: PLR0913, PLR0917 - all that a report depends on
     )
     references = {pack.name: pack.references() for pack in packs}
     found = [_finding(rule, manual, hit, host, now, references) for rule, manual, hit in run(case, find_rules())]
-    findings, decided = suppress(found, suppressions, now)
+    findings, decided = suppress(found, suppressions, now, settings.suppressions.warn)
     return Report(
         host=host,
         scan=Scan(at=now, artifacts={name: one.status.value for name, one in sorted(snapshot.artifacts.items())}),

@@ -130,6 +130,11 @@ def validate(model: type[Model], document: Document) -> Model:
         raise ConfigError(f"{document.where}: {error}") from error
 
 
+def wrong(document: Document, place: Place, message: str) -> ConfigError:
+    """The error about a place that a model alone cannot find: one line, with file, line and key."""
+    return ConfigError(f"{_start(document, place)}: `{_key(place)}` {message}")
+
+
 def trusted(model: type[Model], document: Document) -> Model:
     """The document as a dataclass, unchecked: for what is shipped, and tested, with gateproof."""
     built: Model = _built(model, document.data)
@@ -262,8 +267,7 @@ def _toml_parts(key: str) -> Place:
 
 def _sentence(model: type[Any], document: Document, problem: Mapping[str, Any]) -> str:
     place: Place = problem["loc"]
-    line = document.line(place)
-    start = document.where if line is None else f"{document.where} line {line}"
+    start = _start(document, place)
     key = _key(place)
     if problem["type"] == "unexpected_keyword_argument":
         return f"{start}: unknown key `{place[-1]}`{suggest(str(place[-1]), _fields_at(model, place[:-1]))}"
@@ -275,6 +279,11 @@ def _sentence(model: type[Any], document: Document, problem: Mapping[str, Any]) 
     found = problem["input"]
     shown = "" if isinstance(found, dict | list) else f", not {orjson.dumps(found, default=str).decode()[:60]}"
     return f"{start}: `{key}` {message}{shown}" if key else f"{start}: {message}"
+
+
+def _start(document: Document, place: Place) -> str:
+    line = document.line(place)
+    return document.where if line is None else f"{document.where} line {line}"
 
 
 def _key(place: Place) -> str:

@@ -12,7 +12,7 @@ from agent import catalog
 from agent.cli.files import write
 from agent.cli.inputs import snapshot_of
 from agent.cli.screen import screen_for
-from agent.cli.settings import packs_of, settings_of
+from agent.cli.settings import packs_of, settings_of, suppressions_of
 from agent.errors import ConfigError
 from agent.model.vocabulary import Severity
 from agent.outputs import renderer
@@ -58,14 +58,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _suppressed(arguments: argparse.Namespace, settings: Settings) -> tuple[Entry, ...]:
     """Decisions of the file that was named; for this host, else of the configured one."""
-    from agent.daemon import suppressed  # noqa: PLC0415 - most audits have none
-
     if arguments.suppressions:
         path = Path(arguments.suppressions)
         if not path.exists():
             raise ConfigError(f"{path}: no such file")
-        return suppressed(replace(settings, suppressions=replace(settings.suppressions, file=path)))
-    return () if arguments.snapshot or arguments.ruleset else suppressed(settings)
+        return suppressions_of(replace(settings, suppressions=replace(settings.suppressions, file=path)))
+    return () if arguments.snapshot or arguments.ruleset else suppressions_of(settings)
 
 
 def _observed(arguments: argparse.Namespace, now: datetime) -> Observed | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from agent.cli.settings import configured_packs, found_packs, settings_of
+from agent.cli.settings import configured_packs, found_packs, settings_of, suppressions_of
 from agent.config import DEFAULT_FILE, duration_text
-from agent.daemon import suppressed
 
 if TYPE_CHECKING:
     import argparse
@@ -19,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Say what the settings come to; raises ConfigError for the first thing that is wrong."""
     settings = settings_of(arguments)
     packs = configured_packs(found_packs(settings), settings)
-    held = suppressed(settings)
+    held = suppressions_of(settings)
     where = arguments.config or (DEFAULT_FILE if DEFAULT_FILE.exists() else f"no {DEFAULT_FILE}, so the defaults")
     zones = ", ".join(f"{zone.name} ({zone.interface})" for zone in settings.zone) or "as found on the host"
     sys.stdout.write(

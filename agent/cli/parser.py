@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
 SCOPES: Final = ("findings", "metrics", "read")
-SCHEMAS: Final = ("report", "finding", "evidence", "pack", "config")
+SCHEMAS: Final = ("report", "finding", "evidence", "pack", "config", "suppressions")
 
 
 class _Commands(Protocol):

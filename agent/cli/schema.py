@@ -1,4 +1,4 @@
-"""``gateproof schema``: JSON Schema 2020-12 of what is written (report, finding, evidence) and read (pack, config)."""
+"""``gateproof schema``: JSON Schema 2020-12 of what is written and read: reports, packs, the configuration..."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.model.record import record
@@ -43,6 +43,8 @@ class Case:
     """Decisions to live with findings for a while."""
     now: datetime = datetime.min.replace(tzinfo=UTC)
     """The time of the audit."""
+    warn: timedelta = timedelta()
+    """How long before a suppression lapses it is told."""
 
 
 @record

@@ -1,4 +1,4 @@
-"""JSON Schema 2020-12 of what gateproof writes (report, finding, evidence) and reads (pack, config)."""
+"""JSON Schema 2020-12 of what gateproof writes (report, finding, evidence) and reads (pack, config, suppressions)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from agent.config import Settings
 from agent.model.evidence import Observed
 from agent.model.report import Finding, Report
 from agent.packs import Pack
+from agent.suppressions import Book
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 WRITTEN: Final[dict[str, type[Any]]] = {"report": Report, "finding": Finding, "evidence": Observed}
-READ: Final[dict[str, type[Any]]] = {"pack": Pack, "config": Settings}
+READ: Final[dict[str, type[Any]]] = {"pack": Pack, "config": Settings, "suppressions": Book}
 
 
 def schema(what: str) -> dict[str, Any]:
-    """The schema of a report, a finding, evidence, a pack or the configuration.
+    """The schema of a report, a finding, evidence, a pack, the configuration or suppressions.
 
     What is written may gain keys within a major version, so its schema allows them; what is read may not.
     """

@@ -27,7 +27,7 @@ def test_formats_are_found_by_looking() -> None:
         explainer("jsonl")
 
 
-@pytest.mark.parametrize("what", ["report", "finding", "pack", "config"])
+@pytest.mark.parametrize("what", ["report", "finding", "pack", "config", "suppressions"])
 def test_each_schema_is_one(what: str) -> None:
     found = schema(what)
     jsonschema.Draft202012Validator.check_schema(found)

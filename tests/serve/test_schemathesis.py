@@ -38,5 +38,5 @@ def test_all_schemas_are_json_schema(server: Running) -> None:
     assert told["openapi"] == "3.1.0"
     for one in told["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(one)
-    for name in ("finding", "report", "evidence", "pack", "config"):
+    for name in ("finding", "report", "evidence", "pack", "config", "suppressions"):
         jsonschema.Draft202012Validator.check_schema(server.curl(f"/v1/schema?of={name}").json())
