@@ -22,10 +22,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 HOT = (
     "agent/observe/crossings.py", "agent/observe/flows.py", "agent/observe/history.py", "agent/observe/inference.py",
     "agent/observe/questions.py", "agent/observe/quic_attempts.py", "agent/observe/recent.py",
-    "agent/observe/required.py", "agent/wire/connection.py", "agent/wire/dissect.py", "agent/wire/dns.py",
-    "agent/wire/dns_data.py", "agent/wire/dns_names.py", "agent/wire/hello.py", "agent/wire/http.py",
-    "agent/wire/ip.py", "agent/wire/ip_unwrap.py", "agent/wire/ja.py", "agent/wire/link.py", "agent/wire/stream.py",
-    "agent/wire/tls.py",
+    "agent/observe/required.py", "agent/wire/beside.py", "agent/wire/connection.py", "agent/wire/dissect.py",
+    "agent/wire/dns.py", "agent/wire/dns_data.py", "agent/wire/dns_names.py", "agent/wire/hello.py",
+    "agent/wire/http.py", "agent/wire/ip.py", "agent/wire/ip_unwrap.py", "agent/wire/ja.py", "agent/wire/link.py",
+    "agent/wire/quic.py", "agent/wire/stream.py", "agent/wire/tls.py",
 )  # fmt: skip
 """What takes the time of reading packets: all together, for they call each other."""
 PACKAGES = ("agent", "rules")

@@ -30,6 +30,7 @@ from agent.observe.tap_counts import Counts
 from agent.observe.tap_interfaces import hops
 from agent.observe.tap_processes import Workers
 from agent.observe.tap_text import text
+from agent.wire.beside import Beside
 
 if TYPE_CHECKING:
     import argparse
@@ -63,6 +64,8 @@ class Session:
         self._mask = Remembered(masks[clients])
         self._flows = Flows((lambda name: name is not None) if arguments.all_names else names.cover)
         self._tally = Tally(asked.requirements, key, companions=asked.companions) if arguments.evidence else None
+        every = arguments.all_names or (self._tally is not None and asked.companions)
+        self._beside = None if every else Beside(names.all())
 
     def run(
         self,
@@ -119,6 +122,7 @@ class Session:
             promiscuous=arguments.promiscuous,
             group=group,
             inference=self._inference,
+            beside=self._beside,
             zones=self._asked.zones,
         )
 
@@ -183,6 +187,11 @@ class Session:
         counts = self.counts
         counts.interfaces = tap.statistics()
         counts.frames, counts.malformed = tap.dissector.frames, tap.dissector.malformed
+        if self._beside is not None:
+            questions, answers = self._beside.counted()
+            counts.beside(sum(questions.values()), answers)
+            if self._tally is not None:
+                self._tally.beside(self._beside.begin, questions)
         if self._tally is not None:
             self._tally.tick(time.time())
             taken = counts.interfaces.values()

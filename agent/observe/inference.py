@@ -112,6 +112,10 @@ class Inference:
         """A QUIC packet with a long header, from its UDP header on."""
         self._quics.datagram(timestamp, packet, data, begin, end)
 
+    def beside(self, timestamp: float, packet: Packet, data: bytes) -> None:
+        """A message of DNS about a name that nobody requires."""
+        self._questions.beside(timestamp, packet, data)
+
     def far(self, timestamp: float, packet: Packet, data: bytes) -> None:
         """A packet on its way out of the gateway, seen besides where its client is."""
         self._crossings.far(timestamp, packet, data)
@@ -363,7 +367,7 @@ class Inference:
     def _judge_question(self, question: Question, now: float, *, over: bool) -> None:
         client, resolver, name, _ = question.key
         history = self._history
-        known = self._questions.resolver(resolver)
+        known = self._questions.resolver(_packed(resolver))
         usual_ttl, quickest = known.usual()
         found = addresses(question.answers[0].message) if question.answers else []
         left = None

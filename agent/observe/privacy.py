@@ -75,6 +75,10 @@ class Names:
         """Whether a name is required: with or without last dot and port, in any case."""
         return self._patterns.find(name) is not None
 
+    def all(self) -> list[str]:
+        """The names, and those that wildcards stand above."""
+        return self._patterns.names()
+
     def call(self, agent: str | None) -> bool:
         """Whether a user agent is that of a pack's webhooks."""
         return agent is not None and agent in self._agents

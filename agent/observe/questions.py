@@ -107,8 +107,9 @@ class Questions:
         self._open: Recent[Key, Question] = Recent(OPEN)
         self._settling: Recent[tuple[Key, int | None, int], Question] = Recent(OPEN)
         """Answered, not yet judged, and asked again meanwhile; by each port and id."""
-        self._others: Recent[tuple[str, int | None, str, int | None], float] = Recent(OPEN)
-        self._resolvers: Recent[str, Resolver] = Recent(RESOLVERS)
+        self._others: Recent[bytes, float] = Recent(OPEN)
+        """When others were asked, by addresses of client and resolver, the client's port, and id."""
+        self._resolvers: Recent[bytes, Resolver] = Recent(RESOLVERS)
 
     def open(self) -> list[Question]:
         """Those that wait, the oldest first."""
@@ -121,7 +122,7 @@ class Questions:
         for number in question.by_id:
             self._settling.pop((question.key, *number))
 
-    def resolver(self, address: str) -> Resolver:
+    def resolver(self, address: bytes) -> Resolver:
         """What is known of one."""
         found = self._resolvers.get(address)
         if found is None:
@@ -137,16 +138,29 @@ class Questions:
             return None
         if message.event == "query":
             if requirement is None:
-                self._others.put((seen.src_ip, seen.src_port, seen.dest_ip, message.id), seen.timestamp)
+                self._others.put(_other(packet[2], packet[3], seen.src_port, message.id), seen.timestamp)
                 return None
             mark = mark_of_question(packet.destination, message.id)
             if not self._crossings.is_image(mark, seen.timestamp, packet.ttl):
                 self._ask(seen, message, packet, requirement, zone)
             return None
         if requirement is None:
-            self._other(seen, message, packet)
+            asked = self._others.pop(_other(packet[3], packet[2], seen.dest_port, message.id))
+            if message.rcode in {"NOERROR", "NXDOMAIN"}:
+                self._answered(seen.timestamp, packet, asked)
             return None
         return self._answer(seen, message, packet)
+
+    def beside(self, at: float, packet: Packet, data: bytes) -> None:
+        """Take a datagram with a message about a name of no interest."""
+        begin = packet[6]
+        number = data[begin + 8 : begin + 10]
+        if data[begin + 10] & 0x80 == 0:
+            self._others.put(packet[2] + packet[3] + data[begin : begin + 2] + number, at)
+            return
+        asked = self._others.pop(packet[3] + packet[2] + data[begin + 2 : begin + 4] + number)
+        if data[begin + 11] & 15 in {0, 3}:
+            self._answered(at, packet, asked)
 
     def sweep(self, now: float) -> None:
         """Give up waiting for answers about names of no interest."""
@@ -154,7 +168,7 @@ class Questions:
             if now - at < OTHER_WAIT:
                 break
             self._others.pop(key)
-            self.resolver(key[2]).lost = at
+            self.resolver(key[(len(key) - 4) // 2 : -4]).lost = at
 
     def _ask(self, seen: Observation, message: Dns, packet: Packet, requirement: Requirement, zone: str | None) -> None:
         key = (seen.src_ip, seen.dest_ip, message.qname or "", message.qtype or "")
@@ -200,11 +214,13 @@ class Questions:
             question.answers.append(Answer(seen.timestamp, packet.ttl, seen.timestamp - sent.at, message))
         return question
 
-    def _other(self, seen: Observation, message: Dns, packet: Packet) -> None:
-        asked = self._others.pop((seen.dest_ip, seen.dest_port, seen.src_ip, message.id))
-        if message.rcode in {"NOERROR", "NXDOMAIN"}:
-            rtt = seen.timestamp - asked if asked is not None else None
-            self.resolver(seen.src_ip).answered(seen.timestamp, packet.ttl, rtt)
+    def _answered(self, at: float, packet: Packet, asked: float | None) -> None:
+        """A resolver answered well, about a name of no interest."""
+        self.resolver(packet[2]).answered(at, packet[4], at - asked if asked is not None else None)
+
+
+def _other(client: bytes, resolver: bytes, port: int | None, number: int) -> bytes:
+    return client + resolver + ((port or 0) << 16 | number).to_bytes(4, "big")
 
 
 def _is_echo(question: Question, number: int, port: int | None, at: float) -> bool:

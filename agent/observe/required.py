@@ -51,6 +51,10 @@ class Patterns(Generic[V]):
             found = self._known[name] = self._find(host_of(name))
             return found
 
+    def names(self) -> list[str]:
+        """The plain names, and those that wildcards stand above."""
+        return [*self._exact, *self._below]
+
     def _find(self, name: str) -> V | None:
         if (found := self._exact.get(name)) is not None:
             return found

@@ -25,11 +25,13 @@ from agent.observe.asked import Asked
 from agent.observe.confine import close_in, end_with, give_up_rights
 from agent.observe.inference import Inference
 from agent.observe.keep import written
+from agent.observe.privacy import Names
 from agent.observe.tally import Tally
 from agent.observe.tap import Tap
 from agent.observe.tap_apart import apart
 from agent.observe.tap_interfaces import hops
 from agent.observe.warm import warm
+from agent.wire.beside import Beside
 
 PERIOD: Final = 60.0
 """Seconds between two documents."""
@@ -45,7 +47,8 @@ def main(config: str, parent: int) -> int:
         return 0
     try:
         asked = apart(lambda: _asked(config))
-        tap, tally, inference = _opened(asked)
+        beside = None if asked.companions else Beside(Names(asked.requirements).all())
+        tap, tally, inference = _opened(asked, beside)
         _confine()
     except GateproofError as error:
         _say({"error": str(error)})
@@ -53,17 +56,18 @@ def main(config: str, parent: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: tap.stop())
     _say({"tell": f"watching {', '.join(f'{one.link.name} ({one.role})' for one in tap.places)}"})
-    _watch(tap, tally, inference)
+    _watch(tap, tally, inference, beside)
     return 0
 
 
-def _opened(asked: Asked) -> tuple[Tap, Tally, Inference]:
+def _opened(asked: Asked, beside: Beside | None) -> tuple[Tap, Tally, Inference]:
     inference = Inference(asked.requirements, hops("all"))
     tally = Tally(asked.requirements, os.urandom(32), companions=asked.companions)
     tap = Tap(
         asked.interfaces,
         tell=lambda text: _say({"tell": text}),
         inference=inference,
+        beside=beside,
         zones=asked.zones,
         fixed=True,
     )
@@ -81,9 +85,9 @@ def _confine() -> None:
         _say({"tell": f"the tap goes on without a filter of system calls: {why}"})
 
 
-def _watch(tap: Tap, tally: Tally, inference: Inference) -> None:
+def _watch(tap: Tap, tally: Tally, inference: Inference, beside: Beside | None) -> None:
     tally.tick(time.time())
-    _hand(tap, tally)
+    _hand(tap, tally, beside)
     due = time.monotonic() + PERIOD
     for batch in tap.batches():
         for observation in batch:
@@ -92,13 +96,15 @@ def _watch(tap: Tap, tally: Tally, inference: Inference) -> None:
             tally.outcome(outcome)
         if not batch and time.monotonic() >= due:
             due = time.monotonic() + PERIOD
-            _hand(tap, tally)
+            _hand(tap, tally, beside)
     for outcome in inference.finish(time.time()):
         tally.outcome(outcome)
-    _hand(tap, tally)
+    _hand(tap, tally, beside)
 
 
-def _hand(tap: Tap, tally: Tally) -> None:
+def _hand(tap: Tap, tally: Tally, beside: Beside | None) -> None:
+    if beside is not None:
+        tally.beside(beside.begin, beside.counted()[0])
     tally.tick(time.time())
     taken = tap.statistics().values()
     tally.lost(sum(one.packets for one in taken), sum(one.drops for one in taken))

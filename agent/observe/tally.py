@@ -9,7 +9,7 @@ import ipaddress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-from agent.model.evidence import Address, Domain, Observed
+from agent.model.evidence import DAY, Address, Domain, Observed
 from agent.model.observation import ClientHello, Dns, HttpRequest, HttpResponse, QuicHello, TlsLog
 from agent.model.outcome import PASSED, Fate, OutcomeStage
 from agent.model.public import PUBLIC
@@ -23,7 +23,7 @@ from agent.observe.tally_visible import Visible
 from agent.observe.tally_webhooks import Webhooks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from agent.model.observation import Observation
     from agent.model.outcome import Outcome
@@ -85,6 +85,13 @@ class Tally:
         for what, number, before in zip(("packets", "drops"), (packets, drops), self._lost, strict=True):
             self._visible.count(self._until, what, max(number - before, 0))
         self._lost = (packets, drops)
+
+    def beside(self, begin: float | None, questions: Mapping[int, int]) -> None:
+        """Take how many questions each day had about names that are no observations, and when the first came."""
+        if begin is not None and 0 <= begin <= LAST:
+            self.tick(begin)
+        for day, number in questions.items():
+            self._visible.count(day * DAY, "dns", number)
 
     def add(self, observation: Observation) -> None:
         """Take one observation, as it was seen."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agent.observe.inference import Inference
     from agent.observe.ring import Frame
     from agent.observe.tap_interfaces import Place
+    from agent.wire.beside import Beside
 
 LATE: Final = 0.15
 """Seconds after which an earlier frame of another ring has come: the kernel gives each after RETIRE milliseconds."""
@@ -59,8 +60,8 @@ class Tap:
 
     ``group`` shares the packets with other processes that name the same number. ``tell`` hears what happens to
     interfaces, ``inference`` is told of packets and of their loss; ``zones`` names those of interfaces, by their own
-    name where it does not. A ``fixed`` tap stays with the interfaces that it begins with. The rings are open once it is
-    made; ``clock`` gives seconds that never go back.
+    name where it does not. What ``beside`` holds is only counted there. A ``fixed`` tap stays with the interfaces that
+    it begins with. The rings are open once it is made; ``clock`` gives seconds that never go back.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a tap
@@ -74,10 +75,11 @@ class Tap:
         group: int | None = None,
         proxies: Sequence[int] = (),
         inference: Inference | None = None,
+        beside: Beside | None = None,
         zones: Mapping[str, str] | None = None,
         fixed: bool = False,
     ) -> None:
-        self.dissector = Dissector(live=True, watch=inference)
+        self.dissector = Dissector(live=True, watch=inference, beside=beside)
         self._inference = inference
         self._zones = zones or {}
         self._fixed = fixed
@@ -166,11 +168,13 @@ class Tap:
         link_type, name = watched.place.link.link_type, watched.place.link.name
         found: list[Observation] = []
         at = self._last
+        told: bool | None = None
         for at, frame, _, outgoing in frames:
             if outgoing and far is not None and far.take(at, link_type, frame):
                 continue
             if own is None or own.counts(link_type, frame, outgoing=outgoing):
-                if inference is not None:
+                if inference is not None and outgoing is not told:
+                    told = outgoing
                     inference.frame(zone, outgoing=outgoing)
                 found += take(at, link_type, frame, name)
         self._last = at

@@ -38,6 +38,13 @@ class Counts:
         """Count one."""
         (self.shown if shown else self.kept_back)[label(observation.message)] += 1
 
+    def beside(self, questions: int, answers: int) -> None:
+        """Count messages of DNS that are no observations."""
+        if questions:
+            self.kept_back["dns query"] += questions
+        if answers:
+            self.kept_back["dns response"] += answers
+
     def document(self) -> dict[str, Any]:
         """All of it as JSON has it."""
         return {

@@ -14,6 +14,7 @@ from agent.wire.ip_unwrap import Unwrapper
 
 if TYPE_CHECKING:
     from agent.model.observation import Message
+    from agent.wire.beside import Beside
     from agent.wire.ip import Packet
 
 CONNECTION_LIMIT: Final = 16_384
@@ -24,7 +25,8 @@ WAITING_LIMIT, LIVE_WAITING_LIMIT = 64 << 20, 512 << 10
 """Bytes of messages that are not whole, of all connections together."""
 TEXT_LIMIT: Final = 1024
 """Addresses whose text is kept."""
-DNS_PORTS: Final = frozenset({53, 5353, 5355})
+DNS: Final = 53
+DNS_PORTS: Final = frozenset({DNS, 5353, 5355})
 """DNS, mDNS and LLMNR."""
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 _MASK: Final = (1 << 32) - 1
@@ -39,16 +41,23 @@ class Watch(Protocol):
     def long_header(self, timestamp: float, packet: Packet, data: bytes, begin: int, end: int) -> None:
         """A UDP datagram that begins with a long header of QUIC, from the header of UDP on."""
 
+    def beside(self, timestamp: float, packet: Packet, data: bytes) -> None:
+        """A datagram with a message of DNS about a name that nobody wants, in place of its observation."""
+
     def message(self, seen: Observation, packet: Packet) -> None:
         """An observation, and the packet that completed it."""
 
 
 class Dissector:
-    """Takes frames in the order of time. ``live``: most of what is not the beginning of a message was filtered out."""
+    """Takes frames in the order of time. ``live``: most of what is not the beginning of a message was filtered out.
 
-    def __init__(self, *, live: bool = False, watch: Watch | None = None) -> None:
+    What ``beside`` holds is counted there, and makes no observation.
+    """
+
+    def __init__(self, *, live: bool = False, watch: Watch | None = None, beside: Beside | None = None) -> None:
         self._live = live
         self._watch = watch
+        self._beside = beside
         self._unwrapper = Unwrapper()
         self._connections: dict[bytes, Connection | None] = {}
         """By both ends, None where nothing more is expected."""
@@ -178,6 +187,14 @@ class Dissector:
             end = begin + length
         payload = data[begin + 8 : end]
         if sport in DNS_PORTS or dport in DNS_PORTS:
+            # a question goes to the port, an answer comes from it
+            answer = len(payload) > 2 and payload[2] & 0x80 != 0
+            beside = self._beside
+            if beside is not None and (sport if answer else dport) == DNS and beside.holds(payload):
+                beside.count(timestamp, answer=answer)
+                if self._watch is not None:
+                    self._watch.beside(timestamp, packet, data)
+                return []
             return self._dns(payload)
         if quic.looks_like(payload):
             if self._watch is not None and payload[0] & 0x80:
