@@ -39,21 +39,19 @@ def ja4(  # noqa: PLR0913, PLR0917 - the parts of a fingerprint in their order
     version: int,
     ciphers: tuple[int, ...],
     extensions: Sequence[int],
-    signatures: Sequence[int],
+    signatures: tuple[int, ...],
     alpn: Sequence[bytes],
 ) -> str:
     """Give the fingerprint."""
     count, first = _suites(ciphers)
     kinds = [one for one in extensions if one not in GREASE]
-    others = sorted([f"{one:04x}" for one in kinds if one not in (0, 16)])
-    second = ",".join(others)
-    if signatures:
-        second += "_" + ",".join([f"{one:04x}" for one in signatures if one not in GREASE])
+    # clients put them in another order each time; sorted, they are those of few makes
+    second = _offers(tuple(sorted([one for one in kinds if one not in (0, 16)])), signatures)
     head = (
         f"{transport}{VERSIONS.get(version, '00')}{'d' if 0 in kinds else 'i'}"
         f"{min(count, 99):02d}{min(len(kinds), 99):02d}{_alpn(alpn[0] if alpn else b'')}"
     )
-    return f"{head}_{first}_{_hash(second)}"
+    return f"{head}_{first}_{second}"
 
 
 @lru_cache(maxsize=KEPT)
@@ -66,6 +64,15 @@ def _suites(ciphers: tuple[int, ...]) -> tuple[int, str]:
     """How many cipher suites there are, and their hash: clients of one make have the same."""
     kept = sorted([f"{one:04x}" for one in ciphers if one not in GREASE])
     return len(kept), _hash(",".join(kept))
+
+
+@lru_cache(maxsize=KEPT)
+def _offers(extensions: tuple[int, ...], signatures: tuple[int, ...]) -> str:
+    """The hash of extensions, sorted, and of signature algorithms."""
+    text = ",".join([f"{one:04x}" for one in extensions])
+    if signatures:
+        text += "_" + ",".join([f"{one:04x}" for one in signatures if one not in GREASE])
+    return _hash(text)
 
 
 def _hash(text: str) -> str:

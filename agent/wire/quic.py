@@ -11,7 +11,7 @@ from agent.model.record import record
 from agent.wire import gquic
 from agent.wire.budget import Budget
 from agent.wire.hello import client_hello
-from agent.wire.quic_keys import Q050, V1, V2, V2_DRAFT, client_opener, salts
+from agent.wire.quic_keys import Q050, V1, V2, V2_DRAFT, client_opener, salts, wrong_key
 
 CONNECTION_LIMIT: Final = 4096
 """Connections whose hello is not complete, or whose keys may be asked for again; the oldest gives way."""
@@ -234,8 +234,6 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _opened(packet: bytes, begin: int, keys: tuple[bytes, bytes]) -> bytes | None:
     """What is in an Initial packet whose number is at ``begin``; None where the keys are others (RFC 9001 §5.3)."""
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see quic_keys
-
     mask_of, decrypt, iv = client_opener(*keys)
     sample = packet[begin + 4 : begin + 20]
     if len(sample) < 16:
@@ -248,7 +246,7 @@ def _opened(packet: bytes, begin: int, keys: tuple[bytes, bytes]) -> bytes | Non
     nonce = iv[: 12 - size] + bytes([iv[12 - size + one] ^ number[one] for one in range(size)])
     try:
         return decrypt(nonce, packet[begin + size :], head)
-    except InvalidTag:
+    except wrong_key():
         return None
 
 

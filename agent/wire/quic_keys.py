@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from hmac import digest
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEPT: Final = 64
 """Connections whose keys are kept."""
@@ -59,15 +61,31 @@ def _expanded(secret: bytes, label: bytes, length: int) -> bytes:
     return digest(secret, info, "sha256")[:length]
 
 
-@lru_cache(maxsize=KEPT)
-def client_opener(salt: bytes, dcid: bytes) -> Opener:
-    """What opens the client's Initial packets of a connection that began with this destination id."""
+@cache
+def wrong_key() -> type[Exception]:
+    """What is raised where a packet was encrypted with another key."""
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - 30 ms that only QUIC needs
+
+    return InvalidTag
+
+
+@cache
+def _ciphers() -> tuple[Callable[[bytes], Callable[[bytes], bytes]], Callable[[bytes], AESGCM]]:
+    """What makes of a key what gives masks, and what decrypts: a statement that imports takes as long as its use."""
     from cryptography.hazmat.primitives.ciphers import Cipher  # noqa: PLC0415 - 30 ms that only QUIC needs
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - likewise
     from cryptography.hazmat.primitives.ciphers.algorithms import AES  # noqa: PLC0415 - likewise
     from cryptography.hazmat.primitives.ciphers.modes import ECB  # noqa: PLC0415 - likewise
 
+    mode = ECB()  # noqa: S305 - as the RFC has it
+    return lambda key: Cipher(AES(key), mode).encryptor().update, AESGCM
+
+
+@lru_cache(maxsize=KEPT)
+def client_opener(salt: bytes, dcid: bytes) -> Opener:
+    """What opens the client's Initial packets of a connection that began with this destination id."""
+    masks, opens = _ciphers()
     secret = _expanded(digest(salt, dcid, "sha256"), b"client in", 32)
     word = b"quicv2 " if salt in (SALT_2, _OTHERS[V2_DRAFT]) else b"quic "
-    mask = Cipher(AES(_expanded(secret, word + b"hp", 16)), ECB()).encryptor().update  # noqa: S305 - as the RFC has it
-    return mask, AESGCM(_expanded(secret, word + b"key", 16)).decrypt, _expanded(secret, word + b"iv", 12)
+    mask = masks(_expanded(secret, word + b"hp", 16))
+    return mask, opens(_expanded(secret, word + b"key", 16)).decrypt, _expanded(secret, word + b"iv", 12)
