@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.model.record import record
 
@@ -16,9 +16,8 @@ COPY: Final = 0.2
 with Linux's TCP_RTO_MIN) is as long."""
 
 
-@record
-class Sight:
-    """What the IP header of a packet tells of its sender."""
+class Sight(NamedTuple):
+    """What the IP header of a packet tells of its sender: a tuple, as each segment makes one."""
 
     at: float
     ttl: int
@@ -49,9 +48,8 @@ class ErrorSeen:
     message: IcmpError
 
 
-@record
-class Segment:
-    """What a segment says of its place in a connection."""
+class Segment(NamedTuple):
+    """What a segment says of its place in a connection: likewise."""
 
     sight: Sight
     flags: int

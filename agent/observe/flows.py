@@ -27,6 +27,7 @@ MOST: Final = 4
 """Resets and errors that are kept of one connection; of more the first ones count."""
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 _MASK: Final = (1 << 32) - 1
+_new: Final = tuple.__new__
 
 
 class Flows:
@@ -196,4 +197,5 @@ def _read(at: float, packet: Packet, data: bytes, here: bool | None) -> Segment:
     begin, end = packet[6], packet[7]
     seq, ack = int.from_bytes(data[begin + 4 : begin + 8], "big"), int.from_bytes(data[begin + 8 : begin + 12], "big")
     size = end - begin - (data[begin + 12] >> 4) * 4 + packet[8]
-    return Segment(Sight(at, packet[4], packet[5], here), data[begin + 13], seq, ack, size)
+    sight = _new(Sight, (at, packet[4], packet[5], here))
+    return _new(Segment, (sight, data[begin + 13], seq, ack, size))
