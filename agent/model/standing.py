@@ -6,7 +6,7 @@ Nothing in it grows with traffic; times are UTC, durations seconds.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
 from agent.model.overall import overall
@@ -101,6 +101,12 @@ class Standing:
     """By kind: whether all that it asked of the host could be read."""
     packs: tuple[PolicyOut, ...] = ()
     suppressions: tuple[SuppressionOut, ...] = ()
+
+
+def as_of(standing: Standing, now: datetime) -> Standing:
+    """The same at a later time: what has lapsed since it was recorded is expired."""
+    told = tuple(replace(one, state="expired") if one.expires <= now else one for one in standing.suppressions)
+    return standing if told == standing.suppressions else replace(standing, suppressions=told)
 
 
 def cells(verdicts: Iterable[Verdict]) -> tuple[Cell, ...]:

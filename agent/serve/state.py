@@ -6,8 +6,10 @@ import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from agent.model.standing import as_of
 from agent.store import Reader
 from agent.store.schema import FILE
 
@@ -77,11 +79,11 @@ class State:
             return await self.run(lambda: Snapshot(self._reading.reader(), wanted))
 
     async def standing(self) -> Standing:
-        """How things stand, counted once for each version; raises StateError."""
+        """How things stand now, counted once for each version; raises StateError."""
         version = self.version()
         if self._standing is None or self._standing[0] != version:
             self._standing = version, await self.read(Reader.standing)
-        return self._standing[1]
+        return as_of(self._standing[1], datetime.now(UTC))
 
 
 class Snapshot:
