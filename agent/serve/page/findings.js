@@ -1,31 +1,81 @@
-// Findings, those that are wanted, with what to do about them.
-import { $, el, when } from "./dom.js";
-import { place } from "./matrix.js";
+// Findings, those that are wanted. What is wanted stands in the address, so that a view can be shared.
+import { get } from "./api.js";
+import { $, count, el, redraw } from "./dom.js";
+import { detail } from "./finding.js";
 
 const RANK = ["critical", "high", "medium", "low", "info"];
-const NAMES = ["severity", "status", "zone", "text"];
-let all = [];
+const NAMES = ["severity", "status", "source", "zone", "text"];
+const STEP = 100;
+const made = new Map();
+let all = null;
+let others = [];
+let linked = null;
+let revealed = null;
+let loaded = false;
+let room = STEP;
+
+const resolved = () => $("filters").elements.status.value === "resolved";
+
+export async function load() {
+  loaded = resolved();
+  return (await get(loaded ? "/v1/findings?status=resolved" : "/v1/findings")).findings;
+}
 
 export function show(findings) {
-  all = [...findings].sort((one, other) => RANK.indexOf(one.severity) - RANK.indexOf(other.severity));
-  const zones = [...new Set(all.map((one) => one.zone).filter(Boolean))].sort();
-  const select = $("filters").elements.zone;
-  const chosen = select.value || asked().zone || "";
-  select.replaceChildren(el("option", { value: "" }, "all"), ...zones.map((zone) => el("option", {}, zone)));
-  select.value = zones.includes(chosen) ? chosen : "";
+  if (findings === all) return;
+  all = findings;
+  offer(all.map((one) => one.zone));
   draw();
 }
 
-export function listen() {
-  const form = $("filters");
-  for (const name of NAMES) if (asked()[name]) form.elements[name].value = asked()[name];
-  form.addEventListener("input", () => { remember(); draw(); });
-  form.addEventListener("submit", (event) => event.preventDefault());
+// A zone of a shared view is offered even where nothing is found there now.
+function offer(zones) {
+  const select = $("filters").elements.zone;
+  const chosen = select.value;
+  const names = [...new Set([...zones, chosen].filter(Boolean))].sort();
+  select.replaceChildren(el("option", { value: "" }, "all"), ...names.map((zone) => el("option", {}, zone)));
+  select.value = chosen;
 }
 
-function asked() {
+export function listen(reload) {
+  const form = $("filters");
+  const changed = () => { room = STEP; linked = null; remember(); draw(); };
+  form.addEventListener("input", () => { changed(); if (resolved() !== loaded) reload(); });
+  form.addEventListener("reset", () => setTimeout(() => form.dispatchEvent(new Event("input"))));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  addEventListener("hashchange", () => { follow(); reload(); });
+  follow();
+}
+
+// Shows the findings that these words ask for, and goes there.
+export function ask(words) {
+  const fields = $("filters").elements;
+  for (const name of NAMES) fill(fields[name], words[name] ?? "");
+  $("filters").dispatchEvent(new Event("input"));
+  go("findings");
+}
+
+export function go(id) {
+  $(id).scrollIntoView();
+  $(id).focus({ preventScroll: true });
+}
+
+function fill(field, value) {
+  if (field.name === "zone" && value && ![...field.options].some((one) => one.value === value)) field.append(el("option", {}, value));
+  field.value = value;
+  if (field.value !== value) field.value = "";
+}
+
+// Takes what is wanted from the address.
+export function follow() {
   const text = location.hash.slice(1);
-  return text.includes("=") ? Object.fromEntries(new URLSearchParams(text)) : {};
+  linked = revealed = null;
+  if (!text.includes("=")) return;
+  const words = new URLSearchParams(text);
+  for (const name of NAMES) fill($("filters").elements[name], words.get(name) ?? "");
+  linked = words.get("finding");
+  if (linked !== null && !/^[0-9a-f]{32}$/.test(linked)) linked = null;
+  if (all) draw();
 }
 
 function remember() {
@@ -34,55 +84,59 @@ function remember() {
   history.replaceState(null, "", words.size ? `#${words}` : location.pathname);
 }
 
+// A link to a finding that is not among those shown, as it is resolved.
+export async function fetchLinked() {
+  const uid = linked;
+  if (!uid || !all || [...all, ...others].some((one) => one.uid === uid)) return;
+  try {
+    others = [await get(`/v1/findings/${uid}`)];
+  } catch {
+    $("count").textContent = "The finding that was linked is not known here any more.";
+    linked = null;
+    return;
+  }
+  draw();
+}
+
 function wanted(one) {
-  const { severity, status, zone, text } = $("filters").elements;
-  const words = [one.summary, one.rule.id, one.subject.name, one.uid, ...one.locus.map((source) => source.text)];
+  const { severity, status, source, zone, text } = $("filters").elements;
+  const words = [one.summary, one.rule.id, one.rule.title, one.subject.name, one.pack ?? "", one.uid, ...one.locus.map((place) => place.text)];
   return (!severity.value || one.severity === severity.value) && (!status.value || one.status === status.value)
-    && (!zone.value || one.zone === zone.value)
+    && (!source.value || one.source === source.value) && (!zone.value || one.zone === zone.value)
     && (!text.value || words.join("\n").toLowerCase().includes(text.value.toLowerCase()));
 }
 
 function draw() {
-  const opened = new Set([...$("list").querySelectorAll("details[open]")].map((one) => one.id));
-  const linked = asked().finding;
-  const found = all.filter(wanted);
-  $("count").textContent = all.length ? `${found.length} of ${all.length} findings` : "Nothing to act on.";
-  $("list").replaceChildren(...found.map((one) => {
-    const made = detail(one);
-    made.open = opened.has(made.id) || linked === one.uid;
-    return made;
-  }));
+  if (!all) return;
+  const found = all.filter(wanted).sort((one, other) => RANK.indexOf(one.severity) - RANK.indexOf(other.severity));
+  const first = linked ? [...all, ...others].find((one) => one.uid === linked) : null;
+  const shown = first ? [first, ...found.filter((one) => one !== first)] : found;
+  $("count").textContent = all.length ? `${found.length} of ${count(all.length, "finding")}`
+    : $("filters").elements.status.value ? "No such finding." : "Nothing to act on.";
+  const rest = shown.length - room;
+  redraw($("list"), [...shown.slice(0, room).map(element),
+    ...(rest > 0 ? [el("button", { type: "button", "data-key": "more", onclick: () => { room += STEP; draw(); } },
+      `Show ${Math.min(rest, STEP)} more of ${rest}`)] : [])]);
+  for (const uid of made.keys()) if (!shown.some((one) => one.uid === uid)) made.delete(uid);
+  if (first) reveal(first.uid);
 }
 
-function detail(one) {
-  const commands = one.remedy.commands.join("\n");
-  const said = el("span", { role: "status" });
-  const copy = el("button", { type: "button", onclick: async () => {
-    try {
-      await navigator.clipboard.writeText(commands);
-      said.textContent = " copied";
-    } catch {
-      getSelection().selectAllChildren(copy.previousElementSibling);
-      said.textContent = " selected: copy it with the keyboard";
-    }
-  } }, "Copy");
-  const held = one.suppression;
-  return el("details", { id: `finding-${one.uid}` },
-    el("summary", {}, el("span", { class: `word ${one.severity}` }, one.severity), " ",
-      one.status === "suppressed" ? "suppressed: " : "", one.summary),
-    el("dl", {},
-      row("What to do", one.remedy.text), row("Rule", `${one.rule.id}: ${one.rule.title}`),
-      row("Zone", one.zone), row("Stopped at", one.blocked_at.join(", ")),
-      row("First seen", when(one.first_seen)), row("Last seen", when(one.last_seen)),
-      row("Audits", String(one.count)), one.flaps ? row("Came back", `${one.flaps} times within a day`) : null,
-      held ? row("Held back", `by ${held.owner} until ${new Date(held.expires).toLocaleString()}: ${held.reason}`) : null,
-      row("Link", el("a", { href: `#finding=${one.uid}` }, one.uid))),
-    one.locus.map((source) => el("pre", {}, el("code", {}, source.text), `\n${place(source)}`)),
-    commands ? [el("h3", {}, "Commands"), el("pre", {}, el("code", {}, commands)), copy, said] : null,
-    one.references.filter((link) => /^https?:/.test(link)).map((link) =>
-      el("p", {}, el("a", { href: link, rel: "noreferrer noopener" }, link))));
+// The same finding keeps its element: whoever reads it is not disturbed.
+function element(one) {
+  const text = JSON.stringify(one);
+  const before = made.get(one.uid);
+  if (before?.text === text) return before.node;
+  const node = detail(one);
+  node.open = before?.node.open ?? false;
+  made.set(one.uid, { text, node });
+  return node;
 }
 
-function row(name, value) {
-  return value ? [el("dt", {}, name), el("dd", {}, value)] : null;
+function reveal(uid) {
+  if (revealed === uid) return;
+  revealed = uid;
+  const { node } = made.get(uid);
+  node.open = true;
+  node.scrollIntoView({ block: "start" });
+  node.querySelector("summary").focus({ preventScroll: true });
 }

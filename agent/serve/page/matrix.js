@@ -1,64 +1,90 @@
-// Required domains by zones, and the road of one of them, hop by hop.
-import { get } from "./api.js";
-import { $, el, percent, word } from "./dom.js";
+// Is everything required reachable? The answer, by zone, and for each domain from each zone.
+import { $, count, el, from, redraw, share, wide, word } from "./dom.js";
+import * as road from "./road.js";
 
-export function answer(cells) {
-  if (!cells.length) return "This gateway has not been audited yet.";
-  const zones = [...new Set(cells.map((one) => one.zone))];
-  return zones.map((zone) => {
-    const all = cells.filter((one) => one.zone === zone && one.verdict !== "not-routed");
-    const passed = all.filter((one) => one.verdict === "allowed").length;
-    const from = zone === "host" ? "this host itself" : zone;
-    return `${passed} of ${all.length} required domains can pass from ${from}`;
-  }).join("; ") + ".";
+const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+const routed = (cells) => cells.filter((one) => one.verdict !== "not-routed");
+const order = new Intl.Collator([], { numeric: true });
+const byZone = (cells) => new Map([...Map.groupBy(cells, (one) => one.zone)].sort(([one], [other]) => order.compare(one, other)));
+let all = null;
+let titles = new Map();
+
+export function answer(standing) {
+  const { cells } = standing;
+  if (!standing.at) return ["unknown", "Not known: this gateway has never been audited."];
+  if (!routed(cells).length) return ["unknown", "Nothing is required: no pack of domains was audited."];
+  const zones = [...byZone(routed(cells))];
+  const failing = zones.filter(([, found]) => found.some((one) => ["blocked", "partial"].includes(one.verdict)));
+  if (failing.length === 1 && zones.length > 1) return ["blocked", `No: not all of it ${from(failing[0][0])}.`];
+  if (failing.length) return ["blocked", `No: ${failing.length} of ${count(zones.length, "zone")} cannot reach all of it.`];
+  const doubtful = zones.filter(([, found]) => found.some((one) => one.verdict !== "allowed"));
+  if (doubtful.length) return ["unknown", `Not known ${from(doubtful[0][0])}${doubtful.length > 1 ? ` and ${doubtful.length - 1} more` : ""}.`];
+  return ["allowed", "Yes: everything required can be reached, from every zone."];
 }
 
-export function draw(cells) {
-  const zones = [...new Set(cells.map((one) => one.zone))];
-  const domains = [...new Set(cells.map((one) => one.domain))];
-  const at = new Map(cells.map((one) => [JSON.stringify([one.domain, one.zone]), one]));
-  const cell = (domain, zone) => {
-    const one = at.get(JSON.stringify([domain, zone]));
-    if (!one) return el("td", {}, "–");
-    const part = one.verdict === "partial" && one.coverage !== null
-      ? ` (${percent(one.coverage)} of addresses pass)` : "";
-    return el("td", {}, el("button", { class: one.verdict, type: "button",
-      "aria-label": `${domain} from ${zone}: ${word(one.verdict)}${part}; show the road`,
-      onclick: () => road(domain, zone) }, word(one.verdict) + part));
-  };
-  return el("table", {}, el("caption", {}, "Required domains, by the zone that asks for them"),
-    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Domain"),
-      zones.map((zone) => el("th", { scope: "col" }, `from ${zone}`)))),
-    el("tbody", {}, domains.map((domain) => el("tr", {}, el("th", { scope: "row" }, domain),
-      zones.map((zone) => cell(domain, zone))))));
+export function show(standing) {
+  const [kind, said] = answer(standing);
+  const headline = $("answer");
+  headline.className = kind;
+  headline.textContent = said;
+  if (standing.cells === all) return;
+  all = standing.cells;
+  titles = new Map(standing.packs.map((one) => [one.name, one.title]));
+  $("zones").replaceChildren(...[...byZone(all)].map(([zone, cells]) => summed(zone, cells)));
+  $("only-label").hidden = !all.length;
+  if (all.length) draw();
+  else redraw($("matrix"), [el("p", { class: "note" }, "Audits are made by ", el("code", {}, "gateproof run"),
+    "; one alone by ", el("code", {}, "gateproof run --once"), ".")]);
 }
 
-async function road(domain, zone) {
-  $("road-title").textContent = `${domain} from ${zone}`;
-  $("hops").replaceChildren(el("p", {}, "Loading…"));
-  $("road").showModal();
-  try {
-    const told = await get(`/v1/domains/${encodeURIComponent(domain)}/explain`);
-    const found = told.zones.find((one) => one.zone === zone);
-    $("hops").replaceChildren(...(found ? found.roads.flatMap(toldRoad) : [el("p", {}, "Nothing is known of it.")]));
-  } catch (error) {
-    $("hops").replaceChildren(el("p", {}, error.message));
-  }
+function summed(zone, cells) {
+  const counted = routed(cells);
+  const passed = counted.filter((one) => one.verdict === "allowed").length;
+  const others = ["blocked", "partial", "unknown"].map((verdict) => [verdict, counted.filter((one) => one.verdict === verdict).length])
+    .filter(([, number]) => number);
+  const kind = others.length ? others[0][0] : passed ? "allowed" : "not-routed";
+  return el("li", { class: kind }, el("strong", {}, from(zone)), " ",
+    counted.length ? `${passed} of ${counted.length} can be reached` : "has no way out",
+    others.length ? `: ${others.map(([verdict, number]) => `${number} ${word(verdict)}`).join(", ")}` : "");
 }
 
-function toldRoad(one) {
-  return [
-    el("h3", {}, `${one.name}: `, el("span", { class: `word ${one.verdict}` }, word(one.verdict))),
-    el("p", {}, one.because),
-    el("ol", {}, one.hops.map((hop) => el("li", {}, el("strong", {}, hop.stage), `: ${hop.text}`,
-      hop.sources.map((source) => el("pre", {}, el("code", {}, source.text),
-        `\n${place(source)}`))))),
-  ];
+function draw() {
+  const zones = [...byZone(all).keys()];
+  const at = new Map(all.map((one) => [JSON.stringify([one.pack, one.domain, one.zone]), one]));
+  const packs = [...Map.groupBy(all, (one) => one.pack)].map(([pack, cells]) => {
+    const rows = [...Map.groupBy(cells, (one) => one.domain)]
+      .filter(([, found]) => !$("only").checked || routed(found).some((one) => one.verdict !== "allowed"));
+    return [pack, rows.map(([domain]) => domain)];
+  }).filter(([, domains]) => domains.length);
+  const head = el("tr", {}, el("th", { scope: "col" }, "Domain"), zones.map((zone) => el("th", { scope: "col" }, from(zone))));
+  const bodies = packs.map(([pack, domains]) => el("tbody", {},
+    packs.length > 1 ? el("tr", { class: "pack" }, el("th", { scope: "rowgroup", colspan: zones.length + 1 }, titles.get(pack) ?? pack)) : null,
+    domains.map((domain) => el("tr", {}, el("th", { scope: "row" }, domain),
+      zones.map((zone) => cell(at.get(JSON.stringify([pack, domain, zone]))))))));
+  redraw($("matrix"), packs.length ? [wide("Required domains by zone", el("table", { class: "matrix" },
+    el("caption", {}, "Required domains by zone. Each cell opens the road, hop by hop, with the rule that decides; arrow keys move between cells."),
+    el("thead", {}, head), bodies))] : [el("p", {}, "Nothing: all of it passes.")]);
 }
 
-export function place(source) {
-  const parts = [source.artifact, source.table, source.chain].filter(Boolean);
-  if (source.line) parts.push(`line ${source.line}`);
-  if (source.handle) parts.push(`handle ${source.handle}`);
-  return parts.join(", ");
+function cell(one) {
+  if (!one) return el("td", {}, el("span", { class: "none" }, "not required"));
+  const part = share(one) && `${share(one)} of addresses pass`;
+  return el("td", { class: one.verdict }, el("button", {
+    type: "button", "aria-haspopup": "dialog", "data-key": JSON.stringify([one.pack, one.domain, one.zone]),
+    "aria-label": `${one.domain} ${from(one.zone)}: ${word(one.verdict)}${part ? `, ${part}` : ""}; show the road`,
+    onclick: (event) => road.open(one.domain, one.zone, event.currentTarget.dataset.key),
+  }, word(one.verdict), part ? el("small", {}, `${share(one)} pass`) : null));
+}
+
+export function listen() {
+  $("only").addEventListener("change", draw);
+  $("matrix").addEventListener("keydown", (event) => {
+    const move = MOVES[event.key];
+    const here = event.target.closest("td");
+    if (!move || !here || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const rows = [...$("matrix").querySelectorAll("tbody tr:not(.pack)")];
+    const row = rows[rows.indexOf(here.parentElement) + move[0]];
+    row?.cells[here.cellIndex + move[1]]?.querySelector("button")?.focus();
+  });
 }
