@@ -96,6 +96,7 @@ def test_a_cell_opens_the_road_with_the_rule_that_decides(browser: Any, running:
         ways = page.locator("#hops .way summary").all_inner_texts()
         assert ways[0] == "tcp/443 IPv4 direct, tcp/80 IPv4 direct partly blocked", "what is required comes first"
         assert ways[-1] == "udp/443 IPv4 direct partly blocked preferred only"
+        assert page.locator("#road-state[role=status]").inner_text() == "partly blocked over all that is required."
         assert "no IPv6 route to the internet" in page.inner_text("#hops")
         ratio, worst = page.evaluate(CONTRAST)
         assert ratio >= 4.5, worst
@@ -286,6 +287,8 @@ def test_a_fleet_of_domains_and_zones_stays_usable(browser: Any, tmp_path: Any) 
         row = page.locator("#matrix tbody th", has_text="service-59").bounding_box()
         assert abs(column["y"] - box["y"]) < 3, "the names of zones stay"
         assert abs(row["x"] - box["x"]) < 3, "the names of domains stay"
+        page.emulate_media(reduced_motion="reduce")
+        assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
         page.locator("#matrix").scroll_into_view_if_needed()
         keep(page, "fleet")
 

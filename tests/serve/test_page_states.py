@@ -92,6 +92,44 @@ def test_it_keeps_what_it_knows_when_the_gateway_is_gone(browser: Any, tmp_path:
         keep(page, "gone")
 
 
+def test_packs_that_want_the_same_domain_are_told_apart(browser: Any, tmp_path: Path) -> None:
+    fill_made_up(tmp_path, ["*.example.com"], ["lan0", "lan1"], courses=ALLOWED)
+    with serving(tmp_path) as running, looking(browser, running) as page:
+        shown(page)
+
+        def two(route: Any) -> None:
+            told = route.fetch().json()
+            others = [{**one, "pack": "other", "verdict": "blocked", "coverage": 0.0} for one in told["cells"][:1]]
+            route.fulfill(json={**told, "cells": told["cells"] + others})
+
+        page.route("**/v1/standing", two)
+        page.reload()
+        shown(page)
+        assert page.locator("#matrix tr.pack th[scope=rowgroup]").all_inner_texts() == ["Made up", "other"]
+        assert page.locator("#matrix td").all_inner_texts() == ["allowed", "allowed", "blocked", "not required"]
+        assert page.inner_text("#answer") == "No: not all of it from lan0."
+
+
+def test_a_part_that_fails_takes_no_other_with_it(browser: Any, tmp_path: Path) -> None:
+    fill_made_up(tmp_path, ["*.example.com"], ["lan0"])
+    with (
+        serving(tmp_path) as running,
+        looking(browser, running, provoked=("status of 500",)) as page,
+    ):
+        problem = {"detail": "the disk is full"}
+        shown(page)
+        page.route("**/v1/history*", lambda route: route.fulfill(status=500, json=problem))
+        page.reload()
+        shown(page)
+        says(page, "#trouble", "A part of this page is missing or old: history: the disk is full.")
+        assert page.locator("#matrix button").count() == 1
+        assert page.inner_text("#health table")
+        page.unroute("**/v1/history*")
+        page.get_by_role("button", name="Refresh").click()
+        page.wait_for_selector("#plot svg")
+        assert not page.locator("#trouble").is_visible()
+
+
 def test_it_asks_for_a_token_and_keeps_it_out_of_the_address(browser: Any, tmp_path: Path) -> None:
     fill(tmp_path)
     right = token(tmp_path)

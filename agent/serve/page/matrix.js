@@ -31,7 +31,7 @@ export function show(standing) {
   all = standing.cells;
   titles = new Map(standing.packs.map((one) => [one.name, one.title]));
   $("zones").replaceChildren(...[...byZone(all)].map(([zone, cells]) => summed(zone, cells)));
-  $("only-label").hidden = !all.length;
+  $("only-label").hidden = $("hint").hidden = !all.length;
   if (all.length) draw();
   else redraw($("matrix"), [el("p", { class: "note" }, "Audits are made by ", el("code", {}, "gateproof run"),
     "; one alone by ", el("code", {}, "gateproof run --once"), ".")]);
@@ -59,12 +59,15 @@ function draw() {
   const head = el("tr", {}, el("th", { scope: "col" }, "Domain"), zones.map((zone) => el("th", { scope: "col" }, from(zone))));
   const bodies = packs.map(([pack, domains]) => el("tbody", {},
     packs.length > 1 ? el("tr", { class: "pack" }, el("th", { scope: "rowgroup", colspan: zones.length + 1 }, titles.get(pack) ?? pack)) : null,
-    domains.map((domain) => el("tr", {}, el("th", { scope: "row" }, domain),
+    domains.map((domain) => el("tr", {}, el("th", { scope: "row" }, breakable(domain)),
       zones.map((zone) => cell(at.get(JSON.stringify([pack, domain, zone]))))))));
   redraw($("matrix"), packs.length ? [wide("Required domains by zone", el("table", { class: "matrix" },
-    el("caption", {}, "Required domains by zone. Each cell opens the road, hop by hop, with the rule that decides; arrow keys move between cells."),
+    el("caption", {}, "Required domains by zone"),
     el("thead", {}, head), bodies))] : [el("p", {}, "Nothing: all of it passes.")]);
 }
+
+// A name that is too long for a phone breaks after its dots and hyphens.
+const breakable = (domain) => domain.split(/(?<=[.-])/).flatMap((part, at) => (at ? [el("wbr"), part] : [part]));
 
 function cell(one) {
   if (!one) return el("td", {}, el("span", { class: "none" }, "not required"));

@@ -21,21 +21,26 @@ export async function open(domain, zone, key) {
   const turn = wanted += 1;
   opener = key;
   $("road-title").textContent = `${domain} ${from(zone)}`;
-  $("hops").replaceChildren(el("p", {}, "Loading…"));
+  tell(["Loading…"]);
   $("road-findings").onclick = () => { opener = null; $("road").close(); ask({ zone, text: domain }); };
   if (!$("road").open) $("road").showModal();
-  let shown;
+  let shown = [["Nothing is known of it."], []];
   try {
     const [told, { verdicts }] = await Promise.all([get(`/v1/domains/${encodeURIComponent(domain)}/explain`), get("/v1/verdicts")]);
     const found = told.zones.find((one) => one.zone === zone);
     // what a pack only prefers does not count, and comes last
     const counts = new Set(verdicts.filter((one) => one.required && one.domain === domain && one.zone === zone)
       .map((one) => `${one.port} IPv${one.family} ${one.road}`));
-    shown = found ? draw(found, counts) : [el("p", {}, "Nothing is known of it.")];
+    if (found) shown = [[mark(found.verdict), " over all that is required."], draw(found, counts)];
   } catch (error) {
-    shown = [el("p", { class: "trouble" }, `The road cannot be shown: ${error.message}.`)];
+    shown = [[`The road cannot be shown: ${error.message}.`], []];
   }
-  if (turn === wanted) $("hops").replaceChildren(...shown);  // else somebody has opened another one
+  if (turn === wanted) tell(...shown);  // else somebody has opened another one
+}
+
+function tell(state, roads = []) {
+  $("road-state").replaceChildren(...state);
+  $("hops").replaceChildren(...roads);
 }
 
 // The hop that decides: the first that stops it; else the first that is not known; else the last that has a rule.
@@ -53,12 +58,11 @@ export function alike(roads) {
 }
 
 function draw(found, counts) {
-  const roads = alike(found.roads.map((one) => ({ ...one, required: counts.has(one.name) })));
+  const routed = found.roads.filter((one) => one.verdict !== "not-routed");
+  const away = alike(found.roads.filter((one) => one.verdict === "not-routed"));
   const rank = (one) => (one.required ? 0 : 9) + ["blocked", "partial", "unknown", "allowed"].indexOf(one.verdict);
-  const told = roads.filter((one) => one.verdict !== "not-routed").sort((one, other) => rank(one) - rank(other));
-  const away = roads.filter((one) => one.verdict === "not-routed");
+  const told = alike(routed.map((one) => ({ ...one, required: counts.has(one.name) }))).sort((one, other) => rank(one) - rank(other));
   return [
-    el("p", {}, mark(found.verdict), " over all that is required."),
     ...told.map(drawn),
     ...away.map((one) => el("p", { class: "note" }, mark("not-routed"), ` ${one.names.join(", ")}: ${one.because}`)),
   ];
