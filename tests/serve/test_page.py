@@ -219,13 +219,13 @@ def test_the_past_is_told_and_drawn(browser: Any, running: Running) -> None:
         assert turns[0] == "blocked became partly blocked, 0.037 % from lan0: *.chatbot.com"
         hour = page.locator("#events .hour").first
         assert re.search(r"24 changes: 7 resolved, 17 opened|25 changes", hour.locator("summary").inner_text())
-        page.wait_for_selector("#plot svg[role=img] title", state="attached")
-        assert "from lan1: 99.943 % now" in page.locator("#plot svg desc").text_content()
-        assert page.locator("#plot > svg path").count() == page.locator("#plot .legend li").count() == 3
+        page.wait_for_selector("#chart svg[role=img] title", state="attached")
+        assert "from lan1: 99.943 % now" in page.locator("#chart svg desc").text_content()
+        assert page.locator("#chart > svg path").count() == page.locator("#chart .legend li").count() == 3
         page.get_by_text("The same as a table").click()
         assert page.get_by_role("table", name="Each share, and when it stood").locator("tbody tr").count() > 18
         page.get_by_role("combobox", name="Over").select_option("1")
-        sync_api.expect(page.locator("#plot title")).to_have_text(re.compile("over 1 day$"))
+        sync_api.expect(page.locator("#chart title")).to_have_text(re.compile("over 1 day$"))
         assert page.locator("#plot-table").get_attribute("open") is not None, "what was opened stays so"
 
 
@@ -297,7 +297,7 @@ def test_hostile_words_are_shown_as_text(browser: Any, tmp_path: Any) -> None:
     fill_made_up(tmp_path, ["*.example.com", "*.example.org"], [HOSTILE, "lan0"], HOSTILE)
     with serving(tmp_path) as running, looking(browser, running) as page:
         shown(page)
-        for part in ("#host", "#zones", "#matrix", "#list", "#events", "#plot .legend", "#checks"):
+        for part in ("#host", "#zones", "#matrix", "#list", "#events", "#chart .legend", "#checks"):
             assert HOSTILE in page.locator(part).first.text_content(), part
         open_all(page)
         page.get_by_role("button", name=f"*.example.org from {HOSTILE}").first.click()

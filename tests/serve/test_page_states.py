@@ -51,11 +51,11 @@ def test_it_says_that_there_was_no_audit_yet(browser: Any, tmp_path: Path) -> No
     with serving(tmp_path) as running, looking(browser, running, provoked=NOT_READY) as page:
         shown(page)
         assert page.inner_text("#answer") == "Not known: this gateway has never been audited."
-        assert page.inner_text("#state") == "Never audited"
+        assert page.inner_text("#state").startswith("Never audited, read at")
         assert "gateproof run --once" in page.inner_text("#matrix")
         assert page.inner_text("#count") == "Nothing to act on."
         assert page.inner_text("#events") == "Nothing has changed in the last 24 hours."
-        says(page, "#plot", "Nothing is known of addresses in this time.")
+        says(page, "#chart", "Nothing is known of addresses in this time.")
         says(page, "#checks", "audit: the host was never audited")
         keep(page, "never")
 
@@ -126,7 +126,7 @@ def test_a_part_that_fails_takes_no_other_with_it(browser: Any, tmp_path: Path) 
         assert page.inner_text("#health table")
         page.unroute("**/v1/history*")
         page.get_by_role("button", name="Refresh").click()
-        page.wait_for_selector("#plot svg")
+        page.wait_for_selector("#chart svg")
         assert not page.locator("#trouble").is_visible()
 
 
@@ -187,8 +187,9 @@ def test_what_has_not_changed_is_not_sent_again_and_disturbs_nobody(browser: Any
 
 def test_a_new_audit_is_told_and_leaves_the_focus(browser: Any, tmp_path: Path) -> None:
     fill_made_up(tmp_path, ["*.example.com", "*.example.org"], ["lan0", "lan1"], courses=BLOCKED)
-    with serving(tmp_path) as running, looking(browser, running) as page:
+    with serving(tmp_path) as running, looking(browser, running, viewport={"width": 320, "height": 640}) as page:
         shown(page)
+        page.evaluate("document.querySelector('#matrix .wide').scrollLeft = 30")
         cell = page.get_by_role("button", name="*.example.org from lan1")
         cell.focus()
         page.keyboard.press("Enter")
@@ -196,6 +197,7 @@ def test_a_new_audit_is_told_and_leaves_the_focus(browser: Any, tmp_path: Path) 
         fill_made_up(tmp_path, ["*.example.com", "*.example.org"], ["lan0", "lan1"], courses=ALLOWED)
         page.evaluate("document.getElementById('refresh').click()")
         says(page, "#live", "Yes: everything required can be reached")
+        assert page.evaluate("document.querySelector('#matrix .wide').scrollLeft") > 0
         page.keyboard.press("Escape")
         assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith(
             "*.example.org from lan1: allowed"

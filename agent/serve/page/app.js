@@ -74,7 +74,7 @@ function draw(standing, done) {
   if (done.ready) health.show(standing, done.ready, done.scans?.scans);
   glance(standing, done);
   $("enter").hidden = true;
-  state("shown", standing.at ? ["Audited ", since(standing.at)] : "Never audited");
+  state("shown", standing.at ? ["Audited ", since(standing.at)] : "Never audited", `, read at ${new Date().toLocaleTimeString()}`);
   announce($("answer").textContent);
 }
 
@@ -140,7 +140,8 @@ function listen() {
   $("login").addEventListener("close", () => { declined = !held(); });
   $("enter").addEventListener("click", () => { declined = false; $("login").showModal(); });
   $("forget").addEventListener("click", () => { useToken(null); location.reload(); });
-  $("refresh").addEventListener("click", refresh);
+  // whoever asks is told again, also what they know
+  $("refresh").addEventListener("click", () => { announce(""); refresh(); });
   // parts of the page are gone to without losing the view that stands in the address
   document.addEventListener("click", (event) => {
     const link = event.target.closest('a[href^="#"]');

@@ -22,11 +22,13 @@ export function svg(name, attributes = {}, ...children) {
 
 // What may be wider than a phone scrolls in itself, also by keyboard.
 export function wide(name, ...children) {
-  return el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": name }, ...children);
+  return el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": name, "data-key": name }, ...children);
 }
 
+export const captioned = (text) => el("caption", {}, el("span", {}, text));
+
 export function table(caption, head, rows) {
-  return wide(caption, el("table", {}, el("caption", {}, caption),
+  return wide(caption, el("table", {}, captioned(caption),
     el("thead", {}, el("tr", {}, head.map((one) => el("th", { scope: "col" }, one)))),
     el("tbody", {}, rows.map(([first, ...rest]) =>
       el("tr", {}, el("th", { scope: "row" }, first), rest.map((one) => el("td", {}, one)))))));
@@ -37,14 +39,14 @@ export function list(...pairs) {
     .map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
 }
 
-// Draws anew what somebody may be using: the focus stays where it was, on the same thing made anew.
+// Draws anew what somebody may be using: focus and scrolling stay where they were, on the same things made anew.
 export function redraw(place, children) {
   const held = place.contains(document.activeElement) ? document.activeElement : null;
+  const scrolled = [...place.querySelectorAll(".wide")].map((one) => [one.dataset.key, one.scrollLeft, one.scrollTop]);
   place.replaceChildren(...children);
-  if (!held) return;
-  const same = held.isConnected ? held
-    : [...place.querySelectorAll("[data-key]")].find((one) => one.dataset.key === held.dataset.key);
-  same?.focus({ preventScroll: true });
+  const same = (key) => [...place.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key);
+  for (const [key, left, top] of scrolled) same(key)?.scrollTo({ left, top, behavior: "instant" });
+  if (held) (held.isConnected ? held : same(held.dataset.key))?.focus({ preventScroll: true });
 }
 
 export function count(number, one, many = `${one}s`) {

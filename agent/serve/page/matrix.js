@@ -1,12 +1,13 @@
 // Is everything required reachable? The answer, by zone, and for each domain from each zone.
-import { $, count, el, from, redraw, share, wide, word } from "./dom.js";
+import { $, captioned, count, el, from, redraw, share, wide, word } from "./dom.js";
 import * as road from "./road.js";
 
 const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 const routed = (cells) => cells.filter((one) => one.verdict !== "not-routed");
 const order = new Intl.Collator([], { numeric: true });
 const byZone = (cells) => new Map([...Map.groupBy(cells, (one) => one.zone)].sort(([one], [other]) => order.compare(one, other)));
-let all = null;
+let all = [];
+let drawn = null;
 let titles = new Map();
 
 export function answer(standing) {
@@ -27,7 +28,9 @@ export function show(standing) {
   const headline = $("answer");
   headline.className = kind;
   headline.textContent = said;
-  if (standing.cells === all) return;
+  const text = JSON.stringify([standing.at === null, standing.cells, standing.packs]);
+  if (text === drawn) return;
+  drawn = text;
   all = standing.cells;
   titles = new Map(standing.packs.map((one) => [one.name, one.title]));
   $("zones").replaceChildren(...[...byZone(all)].map(([zone, cells]) => summed(zone, cells)));
@@ -62,7 +65,7 @@ function draw() {
     domains.map((domain) => el("tr", {}, el("th", { scope: "row" }, breakable(domain)),
       zones.map((zone) => cell(at.get(JSON.stringify([pack, domain, zone]))))))));
   redraw($("matrix"), packs.length ? [wide("Required domains by zone", el("table", { class: "matrix" },
-    el("caption", {}, "Required domains by zone"),
+    captioned("Required domains by zone"),
     el("thead", {}, head), bodies))] : [el("p", {}, "Nothing: all of it passes.")]);
 }
 

@@ -1,5 +1,5 @@
 // Coverage of address lists over time: steps, as each share stood until an audit found another.
-import { $, count, el, from, percent, svg, table, when, word } from "./dom.js";
+import { $, count, el, from, percent, redraw, svg, table, when, word } from "./dom.js";
 
 const DAY = 864e5;
 const MOST = 8;
@@ -14,16 +14,15 @@ export const days = () => Number($("span").value);
 
 export function listen(reload) {
   $("span").addEventListener("change", reload);
-  new ResizeObserver(() => { if (shown && drawn !== width()) draw(); }).observe($("plot"));
+  new ResizeObserver(() => { if (shown && drawn !== width()) draw(); }).observe($("chart"));
 }
 
-const width = () => Math.max(280, Math.min(1680, $("plot").clientWidth));
+const width = () => Math.max(280, Math.min(1680, $("chart").clientWidth));
 
 export function show(history, now = Date.now()) {
-  // where nothing is new, the line still grows: drawn anew with each minute
-  const minute = Math.floor(now / 6e4);
-  if (shown?.history === history && shown.minute === minute) return;
-  shown = { history, minute, now, begin: now - days() * DAY };
+  // where nothing is new, the lines still grow
+  if (shown?.history !== history) tables(history);
+  shown = { history, now, begin: now - days() * DAY };
   draw();
 }
 
@@ -51,24 +50,29 @@ function draw() {
   const { history, begin, now } = shown;
   drawn = width();
   const all = lines(history.verdicts, begin, now);
-  const opened = new Set([...$("plot").querySelectorAll("details[open]")].map((one) => one.id));
-  const said = all.length ? [chart(all.slice(0, MOST), begin, now, drawn), legend(all.slice(0, MOST)),
-    all.length > MOST ? el("p", { class: "note" }, `${count(all.length - MOST, "more line")} are in the table only.`) : null,
-    folded("plot-table", "The same as a table", opened, table("Each share, and when it stood", ["Domain", "Zone", "Since", "Until", "Verdict", "Addresses that pass"],
-      history.verdicts.filter((one) => one.coverage !== null).map((one) => [one.domain, one.zone, when(one.since),
-        one.until ? when(one.until) : "now", word(one.verdict), percent(one.coverage)])))]
-    : [el("p", {}, "Nothing is known of addresses in this time.")];
-  const last = history.tallies.at(-1)?.at;
-  const tallies = history.tallies.filter((one) => one.at === last && one.addresses + one.passed + one.blocked + one.inconclusive);
-  if (tallies.length) {
-    said.push(folded("plot-seen", "What traffic has shown", opened, table("At the last audit", ["Domain", "Addresses seen", "Passed", "Blocked", "Inconclusive"],
-      tallies.map((one) => [one.domain, ...[one.addresses, one.passed, one.blocked, one.inconclusive].map(String)]))));
-  }
-  $("plot").replaceChildren(...said.filter(Boolean));
+  $("chart").replaceChildren(...(all.length ? [chart(all.slice(0, MOST), begin, now, drawn), legend(all.slice(0, MOST)),
+    ...(all.length > MOST ? [el("p", { class: "note" }, `${count(all.length - MOST, "more line")} are in the table only.`)] : [])]
+    : [el("p", {}, "Nothing is known of addresses in this time.")]));
+}
+
+// The same for those who cannot see it, or want to know exactly, and what traffic has shown.
+function tables({ verdicts, tallies }) {
+  const opened = new Set([...$("numbers").querySelectorAll("details[open]")].map((one) => one.id));
+  const known = verdicts.filter((one) => one.coverage !== null);
+  const last = tallies.at(-1)?.at;
+  const seen = tallies.filter((one) => one.at === last && one.addresses + one.passed + one.blocked + one.inconclusive);
+  redraw($("numbers"), [
+    ...(known.length ? [folded("plot-table", "The same as a table", opened, table("Each share, and when it stood",
+      ["Domain", "Zone", "Since", "Until", "Verdict", "Addresses that pass"], known.map((one) => [one.domain, one.zone, when(one.since),
+        one.until ? when(one.until) : "now", word(one.verdict), percent(one.coverage)])))] : []),
+    ...(seen.length ? [folded("plot-seen", "What traffic has shown", opened, table("At the last audit",
+      ["Domain", "Addresses seen", "Passed", "Blocked", "Inconclusive"],
+      seen.map((one) => [one.domain, ...[one.addresses, one.passed, one.blocked, one.inconclusive].map(String)])))] : []),
+  ]);
 }
 
 const folded = (id, title, opened, ...children) =>
-  el("details", { id, ...(opened.has(id) ? { open: "" } : {}) }, el("summary", {}, title), ...children);
+  el("details", { id, ...(opened.has(id) ? { open: "" } : {}) }, el("summary", { "data-key": id }, title), ...children);
 
 function chart(all, begin, now, wide) {
   const x = (at) => LEFT + (at - begin) / (now - begin) * (wide - LEFT - RIGHT);
