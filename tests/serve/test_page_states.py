@@ -15,7 +15,7 @@ from tests.serve.browsing import CHROMIUM, CONTRAST, NAMELESS, fill, fill_made_u
 from tests.serve.running import ROOT, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
@@ -37,6 +37,14 @@ def browser() -> Iterator[Any]:
 
 def says(page: Any, place: str, words: str) -> None:
     sync_api.expect(page.locator(place)).to_contain_text(words, timeout=20_000)
+
+
+def eventually(page: Any, condition: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it never happened")
 
 
 def token(folder: Path) -> str:
@@ -176,9 +184,9 @@ def test_what_has_not_changed_is_not_sent_again_and_disturbs_nobody(browser: Any
             "response", lambda one: answers.__setitem__(one.url.removeprefix(running.url).split("?")[0], one.status)
         )
         for _ in range(2):  # the first goes on after the events that were read
-            with page.expect_response("**/v1/history*"):
-                page.evaluate("document.getElementById('refresh').click()")
-            page.wait_for_timeout(1000)
+            answers.clear()
+            page.evaluate("document.getElementById('refresh').click()")
+            eventually(page, lambda: len(answers) == 6)
         assert {path: status for path, status in answers.items() if status != 200} == dict.fromkeys(
             ("/v1/findings", "/v1/events", "/v1/scans"), 304
         )
@@ -213,17 +221,15 @@ def test_it_asks_each_half_minute_while_somebody_looks(browser: Any, tmp_path: P
         page.goto(running.url)
         shown(page)
         asked: list[str] = []
-        page.on("request", lambda one: asked.append(one.url))
+        page.on("request", lambda one: asked.extend((one.url,) if "/v1/standing" in one.url else ()))
         page.clock.run_for(31_000)
-        page.wait_for_timeout(1000)
-        assert sum("/v1/standing" in one for one in asked) == 1
+        eventually(page, lambda: len(asked) == 1)
         page.evaluate("sessionStorage.setItem('hidden', 'yes')")
         page.clock.run_for(120_000)
         page.wait_for_timeout(500)
-        assert sum("/v1/standing" in one for one in asked) == 1, "nobody looks"
+        assert len(asked) == 1, "nobody looks"
         page.evaluate("sessionStorage.removeItem('hidden'); document.dispatchEvent(new Event('visibilitychange'))")
-        page.wait_for_timeout(1000)
-        assert sum("/v1/standing" in one for one in asked) == 2, "somebody looks again"
+        eventually(page, lambda: len(asked) == 2)
 
 
 @pytest.fixture(scope="module")
