@@ -41,7 +41,7 @@ REMEMBERED: Final = 100
 """Times of coming back that are kept of one finding."""
 
 NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
-MOVED: Final = re.compile(r"(?<![^ ])(handle|line) [^ ]*")
+MOVED: Final = re.compile(r"(?<![^ ])(?:handle|line) [^ ]*")
 """Handles and line numbers, which move when other rules change."""
 
 
@@ -106,21 +106,21 @@ def fold(
     rows: list[Known] = []
     events: list[Event] = []
     present = set()
+    at = now.timestamp()
     for fresh in report.findings:
         if fresh.uid in present:  # one finding, whatever a rule says twice
             continue
         present.add(fresh.uid)
         before = known.get(fresh.uid)
         said = _said(fresh)
-        turned = _turned(said, before, now.timestamp())
+        turned = _turned(said, before, at)
         change, suppression = _change(fresh, said, before, turned)
         number = seq + len(events) + 1 if change else before.seq if before else 0
-        row = _row(fresh, said, before, now, change, number, turned)
+        row = _row(fresh, said, before, at, change, number, turned)
         rows.append(row)
         if change:
             events.append(Event(change, now, number, row.uid, row.body, suppression))
     unreadable = _unreadable(report)
-    at = now.timestamp()
     for uid in sorted(known.keys() - present):
         one = known[uid]
         if one.status == "resolved":
@@ -134,7 +134,7 @@ def fold(
                 if absent != one.absent:
                     rows.append(replace(one, absent=absent))
                 continue
-        row = _resolved(one, told, now, seq + len(events) + 1)
+        row = _resolved(one, told, at, seq + len(events) + 1)
         rows.append(row)
         events.append(Event("resolved", now, row.seq, uid, row.body))
     return tuple(rows), tuple(events)
@@ -186,13 +186,12 @@ def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
     fresh: Finding,
     said: bytes,
     before: Known | None,
-    now: datetime,
+    at: float,
     change: Change | None,
     seq: int,
     turned: tuple[float, ...],
 ) -> Known:
     """The finding with the history of what was known of it; times run forwards even where the clock did not."""
-    at = now.timestamp()
     first = before.first_seen if before else at
     changed = at if change or before is None else before.last_changed
     returned = _lately(before.returned, at) if before else ()
@@ -228,8 +227,7 @@ def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
     )
 
 
-def _resolved(one: Known, told: dict[str, Any], now: datetime, seq: int) -> Known:
-    at = now.timestamp()
+def _resolved(one: Known, told: dict[str, Any], at: float, seq: int) -> Known:
     time = datetime.fromtimestamp(max(at, one.first_seen), UTC)
     told |= {"status": "resolved", "resolved_at": time, "last_changed": time, "seq": seq}
     return replace(
@@ -255,12 +253,12 @@ def _dumped(told: Any) -> bytes:
 
 def _lately(times: tuple[float, ...], at: float) -> tuple[float, ...]:
     """Within a day; of a clock that was set back, either way, or what flaps would be told all over again."""
-    return tuple(one for one in times if abs(at - one) < DAY)
+    return tuple(one for one in times if abs(at - one) < DAY) if times else ()
 
 
 def _said(finding: Finding) -> bytes:
     """A digest of what a person reads."""
-    summary = MOVED.sub(r"\1", finding.summary)
+    summary = MOVED.sub("", finding.summary)
     # what is seen is counted, and more is seen with every audit
     summary = NUMBER.sub("#", summary) if finding.source == "observed" else summary
     said = orjson.dumps([*SAID(finding), summary, finding.remedy.text])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import StateError
@@ -19,12 +20,12 @@ ID: Final = 0x67707266
 """``application_id`` of a database of ours: "gprf"."""
 PAGE: Final = 8_192
 """Bytes; findings are of some two thousand, of which smaller pages hold few."""
-CACHE: Final = 16_384
-"""KiB; where ten thousand findings change, pages would go to the log and come back."""
+CACHE: Final = 65_536
+"""KiB, at most: where ten thousand findings change, none of their pages goes to the log twice, or is read twice."""
 PATIENCE: Final = 5.0
 """Seconds to wait for another who writes or checkpoints."""
 WAL_STAYS: Final = 8 << 20
-"""Bytes of the log that stay on disk once a larger one is in the database."""
+"""Bytes of the log that stay on disk; a longer one is brought into the database."""
 WORDS: Final = {
     sqlite3.SQLITE_BUSY: "another program holds it",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened, or made",
@@ -89,6 +90,7 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     )
     if write:
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # it would be part of the commit; see checkpoint
         connection.execute(f"PRAGMA cache_size = -{CACHE}")
         connection.execute("PRAGMA secure_delete = FAST")  # some build it so that pages of no use are written again
     else:
@@ -138,6 +140,20 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             time.sleep(AGAIN)  # SQLite itself does not wait here
         else:
             return
+
+
+def is_long(path: Path) -> bool:
+    """Whether the log of a database is longer than it may stay."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > WAL_STAYS
+    except OSError:
+        return False
+
+
+def checkpoint(path: Path) -> None:
+    """Bring the log into the database as far as readers let it; what fails is done after the next audit."""
+    with suppress(sqlite3.Error), closing(connect(path, write=True)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _check(connection: sqlite3.Connection) -> None:

@@ -7,6 +7,7 @@ import gc
 import os
 import sqlite3
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
@@ -17,7 +18,7 @@ from agent.store.lifecycle import CHANGES, Event, fold
 from agent.store.opening import opened
 from agent.store.retention import Retention, prune
 from agent.store.rows import all_known, put
-from agent.store.schema import FILE, MODE, damaged, words
+from agent.store.schema import FILE, MODE, checkpoint, damaged, is_long, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,9 +118,10 @@ class Store:
             seq = self._seq()
             rows, events = fold(all_known(connection), report, now, seq)
             put(connection, rows)
+            lines = [one.line() for one in events]
             connection.executemany(
                 "INSERT INTO events (seq, at, uid, line) VALUES (?, ?, ?, ?)",
-                ((one.seq, one.at.timestamp(), one.uid, one.line()) for one in events),
+                ((one.seq, now.timestamp(), one.uid, line) for one, line in zip(events, lines, strict=True)),
             )
             counts = {kind: sum(one.event == kind for one in events) for kind in CHANGES}
             self._set("seq", seq + len(events))
@@ -136,8 +138,9 @@ class Store:
         if not within:
             self._tell(f"{self._folder / FILE}: what is open alone takes more than it may; nothing of it is dropped")
         self._vacuum()
-        self._mirror()
-        self._state()
+        with self._shortened():
+            self._mirror(seq, lines)
+            self._state()
         return events
 
     def failed(self, check: Check) -> None:
@@ -146,6 +149,8 @@ class Store:
             history.checked(connection, check)
             history.failed(connection, check)
             prune(connection, self._keep, check.attempted, self._seq())
+        with self._shortened():
+            pass
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -199,11 +204,25 @@ class Store:
             if free > pages // SPARE:
                 self._connection.execute(f"PRAGMA incremental_vacuum({free - pages // SPARE})").fetchall()
 
-    def _mirror(self) -> None:
-        """Write the events that the file does not have yet; raises StateError."""
+    @contextmanager
+    def _shortened(self) -> Iterator[None]:
+        """Bring a long log into the database meanwhile: that and the files wait for the disk, and not for each other."""
+        path = self._folder / FILE
+        if not is_long(path):
+            yield
+            return
+        with ThreadPoolExecutor(1) as other:
+            other.submit(checkpoint, path)
+            yield
+
+    def _mirror(self, seq: int = -1, lines: Sequence[bytes] = ()) -> None:
+        """Write the events that the file does not have yet; ``lines`` are those after ``seq``. Raises StateError."""
         query = "SELECT seq, line FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
         try:
             written = files.last_written(self._folder)
+            if written == seq:  # they need not be read again
+                files.append(self._folder, lines)
+                return
             while found := self._connection.execute(query, (written, BEHIND)).fetchall():
                 files.append(self._folder, [line for _, line in found])
                 written = found[-1][0]
