@@ -24,6 +24,8 @@ ROTATE_AT: Final = 8 << 20
 """Bytes of findings.jsonl after which a new one begins."""
 KEEP: Final = 4
 """Older event files that stay: findings.jsonl.1 is the youngest."""
+CHUNK: Final = 500
+"""Findings, or events, that are written at once."""
 TAIL: Final = 1 << 20
 """Bytes at the end of a file in which its last line is looked for first; a finding is far smaller."""
 HEAD: Final = re.compile(rb'"seq": ?(\d{1,19}),\s*"findings": ?\[')
@@ -99,13 +101,13 @@ def append(folder: Path, lines: Sequence[bytes]) -> None:
         return
     file = folder / EVENTS
     _rotate(file)
-    data = b"".join(lines)
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, MODE)
     before = os.fstat(handle).st_size
     try:
-        written = 0
-        while written < len(data):
-            written += os.write(handle, data[written:])
+        for begin in range(0, len(lines), CHUNK):
+            data = memoryview(b"".join(lines[begin : begin + CHUNK]))
+            while data:
+                data = data[os.write(handle, data) :]
         os.fsync(handle)
     except OSError:
         os.ftruncate(handle, before)  # a full disk: no half event stays

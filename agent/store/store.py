@@ -34,8 +34,6 @@ BEHIND: Final = 10_000
 """Events that are written to the file at once, where it lags behind the database."""
 SPARE: Final = 4
 """The part of the database that may be empty: one of four pages."""
-CHUNK: Final = 500
-"""Findings that are written to the file at once."""
 
 
 class Store:
@@ -206,7 +204,7 @@ class Store:
 
     @contextmanager
     def _shortened(self) -> Iterator[None]:
-        """Bring a long log into the database meanwhile: that and the files wait for the disk, and not for each other."""
+        """Bring a long log into the database meanwhile: that and the files wait for the disk, not for each other."""
         path = self._folder / FILE
         if not is_long(path):
             yield
@@ -235,7 +233,7 @@ class Store:
         try:
             host = connection.execute("SELECT body FROM documents WHERE name = 'host'").fetchone()
             found = connection.execute("SELECT body FROM findings ORDER BY uid")
-            bodies = iter(lambda: [row[0] for row in found.fetchmany(CHUNK)], [])
+            bodies = iter(lambda: [row[0] for row in found.fetchmany(files.CHUNK)], [])
             files.write_state(self._folder, host[0] if host else b"null", self._seq(), bodies)
         except (OSError, sqlite3.Error) as error:
             raise self._trouble(error) from error
