@@ -9,7 +9,7 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import agent
 
@@ -23,6 +23,8 @@ WELL: Final = 60.0
 """Seconds after which a process that ended counts as one that worked."""
 PATIENCE: Final = 10.0
 """Seconds that a process has to end when it is told to."""
+LONGEST: Final = 64 << 20
+"""Bytes of one line that it writes."""
 
 
 def environment() -> Mapping[str, str]:
@@ -39,6 +41,10 @@ def word(status: int) -> str:
 
 class Child:
     """Keeps one process running as long as there is a command for it."""
+
+    final: ClassVar[Mapping[int, str]] = {}
+    """What is said of the exit statuses after which it is not started again before ``reload``."""
+    output: ClassVar[int] = asyncio.subprocess.DEVNULL
 
     def __init__(self, name: str, command: Callable[[], Sequence[str]]) -> None:
         """Nothing runs before ``run``; an empty command stands for no process."""
@@ -64,24 +70,43 @@ class Child:
                 wait = FIRST
                 continue
             wait = FIRST if time.monotonic() - begin >= WELL else wait
+            if status in self.final:
+                LOG.warning("%s: %s", self._name, self.final[status])
+                await self._wake.wait()
+                continue
             LOG.warning("%s: ended with %s; started again in %.0f s", self._name, word(status), wait)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
+            await self._pause(wait)
             wait = min(wait * 2, SLOWEST)
 
     def reload(self) -> None:
         """Pass SIGHUP on, or start it anew where its command is another now."""
         if self._process is not None and self._command() == self._running:
             self._signal(signal.SIGHUP)
-            return
-        self._wake.set()
-        self._signal(signal.SIGTERM)
+        else:
+            self._anew()
 
     def stop(self) -> None:
         """End it, and ``run``."""
         self._ended = True
+        self._anew()
+
+    def _anew(self) -> None:
+        """End it, and begin again with what is asked for now."""
         self._wake.set()
         self._signal(signal.SIGTERM)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or until something is asked for."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+
+    async def _attend(self, process: asyncio.subprocess.Process) -> None:
+        """What there is to do while it runs; where it still runs afterwards, it is killed."""
+        await process.wait()
+
+    def _fail(self, text: str) -> None:
+        """Tell what went wrong."""
+        LOG.error("%s: %s", self._name, text)
 
     async def _one(self) -> int:
         """One process, from its beginning to its end; gives its exit status."""
@@ -89,22 +114,28 @@ class Child:
             process = await asyncio.create_subprocess_exec(
                 *self._running,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
+                stdout=self.output,
+                limit=LONGEST,
                 start_new_session=True,  # an interrupt from the terminal is the daemon's to pass on
                 env=environment(),
             )
         except OSError as error:
-            LOG.error("%s: cannot be started: %s", self._name, error.strerror)  # noqa: TRY400 - one line
+            self._fail(f"cannot be started: {error.strerror}")
             return 1
         self._process = process
         insisting = asyncio.create_task(self._insist(process))
         if self._wake.is_set():  # it was told while the process was made
             self._signal(signal.SIGTERM)
         try:
-            return await process.wait()
+            await self._attend(process)
         finally:
             insisting.cancel()
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+            status = await process.wait()
             self._process = None
+        return status
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.returncode is None:

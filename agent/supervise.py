@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
 import time
 from contextlib import suppress
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from agent.child import FIRST, PATIENCE, SLOWEST, WELL, environment, word
+from agent import child
+from agent.child import Child
 from agent.errors import GateproofError, StateError
 from agent.observe.keep import save
 from agent.observe.merge import merge, pruned
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from agent.model.evidence import Observed
 
 LOG: Final = logging.getLogger("gateproof")
-LONGEST: Final = 64 << 20
-"""Bytes of one line of the tap's."""
 OFTEN: Final = 5.0
 """Seconds; evidence that comes earlier after other is not looked at, unless it is the last."""
 WORDS: Final = 20
@@ -55,8 +53,11 @@ def command(config: Path | None) -> Sequence[str]:
     return (sys.executable, "-P", "-m", "agent.observe.resident", str(config or ""), str(os.getpid()))
 
 
-class Supervisor:
+class Supervisor(Child):
     """Keeps one tap running while the settings want it."""
+
+    final = {DENIED: "not observing until the configuration is read again"}  # noqa: RUF012 - typed where it is declared
+    output = asyncio.subprocess.PIPE
 
     def __init__(
         self,
@@ -65,16 +66,14 @@ class Supervisor:
         settings: Callable[[], Observe],
         start: Callable[[Path | None], Sequence[str]] = command,
     ) -> None:
-        self._config = config
+        super().__init__("tap", lambda: start(config) if settings().enabled else ())
         self._file = file
         self._settings = settings
-        self._start = start
         self._past = recovered(file)
         self._now: Observed | None = None
         """What the process that runs has seen."""
-        self._process: asyncio.subprocess.Process | None = None
-        self._wake = asyncio.Event()
-        self._ended = False
+        self._places: object = None
+        """What it watches, if anything."""
         self._said = ""
 
     @property
@@ -93,86 +92,33 @@ class Supervisor:
         whole = both[0] if len(both) == 1 else merge(*both)
         return pruned(whole, now)
 
-    async def run(self) -> None:
-        """Start taps until ``stop``."""
-        wait = FIRST
-        while not self._ended:
-            self._wake.clear()
-            if not self._settings().enabled:
-                await self._wake.wait()
-                continue
-            begin = time.monotonic()
-            status = await self._one()
-            if self._wake.is_set():  # it was told to end
-                wait = FIRST
-                continue
-            wait = FIRST if time.monotonic() - begin >= WELL else wait
-            if status == DENIED:
-                LOG.warning("tap: not observing until the configuration is read again")
-                await self._wake.wait()
-                continue
-            LOG.warning("tap: ended with %s; started again in %.0f s", word(status), wait)
-            await self._pause(wait)
-            wait = min(wait * 2, SLOWEST)
-
     async def _pause(self, seconds: float) -> None:
         """Wait so long, or until something is asked for, or there are other interfaces: those may have been missing."""
         end = time.monotonic() + seconds
         known = await asyncio.to_thread(_present)
         while (left := end - time.monotonic()) > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), min(left, LOOK))
-                return
-            if await asyncio.to_thread(_present) != known:
+            await super()._pause(min(left, LOOK))
+            if self._wake.is_set() or await asyncio.to_thread(_present) != known:
                 return
 
     def reload(self) -> None:
         """Start anew, with the configuration of now."""
-        self._wake.set()
-        self._end()
+        self._anew()
 
-    def stop(self) -> None:
-        """End the tap and ``run``."""
-        self._ended = True
-        self.reload()
-
-    def _end(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGTERM)
-
-    async def _one(self) -> int:
-        """One tap, from its beginning to its end; gives its exit status."""
-        places = _places(self._settings().interfaces)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self._start(self._config),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                limit=LONGEST,
-                start_new_session=True,  # an interrupt from the terminal is the daemon's to pass on
-                env=environment(),
-            )
-        except OSError as error:
-            self._tell(f"cannot be started: {error.strerror}", error=True)
-            return 1
-        self._process = process
-        watching = asyncio.create_task(self._watch(places))
-        ending = asyncio.create_task(self._insist(process))
-        if self._wake.is_set():  # it was told while the process was made
-            self._end()
+    async def _attend(self, process: asyncio.subprocess.Process) -> None:
+        """Hear it, while there are the same interfaces."""
+        watching = asyncio.create_task(self._watch())
         try:
             await self._listen(process)
         finally:
             watching.cancel()
-            ending.cancel()
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-            status = await process.wait()
-            self._process = None
+
+    async def _one(self) -> int:
+        self._places = await asyncio.to_thread(_places, self._settings().interfaces)
+        try:
+            return await super()._one()
+        finally:
             await asyncio.to_thread(self._settle)
-        return status
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         """Hear it out; raises nothing, whatever it writes."""
@@ -184,7 +130,7 @@ class Supervisor:
             try:
                 line = await stream.readline()
             except ValueError:
-                self._tell(f"wrote a line of more than {LONGEST >> 20} MiB, and is ended", error=True)
+                self._fail(f"wrote a line of more than {child.LONGEST >> 20} MiB, and is ended")
                 return
             if not line:
                 break
@@ -198,7 +144,7 @@ class Supervisor:
                 self._hear(line)
         with suppress(TimeoutError):
             # it has closed its output: it is ending, or it is not what it should be
-            await asyncio.wait_for(process.wait(), PATIENCE)
+            await asyncio.wait_for(process.wait(), child.PATIENCE)
         if last:
             await asyncio.to_thread(self._take, last)
 
@@ -206,14 +152,14 @@ class Supervisor:
         try:
             found = parsed(line, "the tap's evidence")
             if found.until > time.time() + AHEAD:
-                self._tell("its evidence is of the future, and is left out", error=True)
+                self._fail("its evidence is of the future, and is left out")
                 return
             self._now = found
             whole = self._whole(time.time())
             if whole is not None:
                 save(whole, self._file)
         except StateError as error:
-            self._tell(str(error), error=True)
+            self._fail(str(error))
 
     def _settle(self) -> None:
         """What it has seen belongs to the past."""
@@ -224,22 +170,22 @@ class Supervisor:
             word: Any = orjson.loads(line)
         except orjson.JSONDecodeError:
             word = None
-        for kind in ("tell", "error"):
-            if isinstance(word, dict) and isinstance(word.get(kind), str):
-                self._tell(word[kind], error=kind == "error")
-                return
-        self._tell("wrote what is neither evidence nor a message", error=True)
+        match word:
+            case {"tell": str(text)}:
+                LOG.info("tap: %s", _short(text))
+            case {"error": str(text)}:
+                self._fail(text)
+            case _:
+                self._fail("wrote what is neither evidence nor a message")
 
-    def _tell(self, text: str, *, error: bool = False) -> None:
+    def _fail(self, text: str) -> None:
         """Pass a message on; what stops it again and again is said once."""
-        text = printable(text)[:WORD]
-        if not error:
-            LOG.info("tap: %s", text)
-        elif text != self._said:
+        text = _short(text)
+        if text != self._said:
             self._said = text
-            LOG.error("tap: %s", text)
+            super()._fail(text)
 
-    async def _watch(self, places: object) -> None:
+    async def _watch(self) -> None:
         """Start anew when interfaces came, went, or play another part."""
         known, rounds = await asyncio.to_thread(_present), 0
         while True:
@@ -249,17 +195,14 @@ class Supervisor:
                 continue
             known, rounds = present, 0
             now = await asyncio.to_thread(_places, self._settings().interfaces)
-            if now is not None and now != places:
+            if now is not None and now != self._places:
                 LOG.info("tap: the interfaces are others now, started anew")
-                self.reload()
+                self._anew()
                 return
 
-    async def _insist(self, process: asyncio.subprocess.Process) -> None:
-        """Kill it where it does not end when it is told to."""
-        await self._wake.wait()
-        await asyncio.sleep(PATIENCE)
-        with suppress(ProcessLookupError):
-            process.kill()
+
+def _short(text: str) -> str:
+    return printable(text)[:WORD]
 
 
 def _present() -> object:

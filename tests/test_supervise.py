@@ -64,8 +64,8 @@ def supervised(
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "gateproof")
-    monkeypatch.setattr("agent.supervise.FIRST", 0.05)
-    monkeypatch.setattr("agent.supervise.PATIENCE", 0.5)
+    monkeypatch.setattr("agent.child.FIRST", 0.05)
+    monkeypatch.setattr("agent.child.PATIENCE", 0.5)
     monkeypatch.setattr("agent.supervise.OFTEN", 0.0)
 
 
@@ -104,7 +104,7 @@ COUNTED = TELL + "open(sys.argv[1] + '/runs', 'a').write('x')\n"
 def test_a_tap_that_ends_is_started_again(
     tmp_path: Path, end: str, said: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.supervise.LONGEST", 1000)
+    monkeypatch.setattr("agent.child.LONGEST", 1000)
     supervised(tmp_path, COUNTED + end, until=lambda _: runs(tmp_path) >= 3)
     assert runs(tmp_path) >= 3
     assert said in caplog.text
@@ -205,7 +205,7 @@ def test_sums_do_not_depend_on_how_often_it_was_started(tmp_path: Path) -> None:
 
 
 def test_other_interfaces_end_the_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.supervise.FIRST", 60.0)
+    monkeypatch.setattr("agent.child.FIRST", 60.0)
     monkeypatch.setattr("agent.supervise.LOOK", 0.1)
     begin = time.monotonic()
     monkeypatch.setattr("agent.supervise._present", lambda: runs(tmp_path) == 1 and time.monotonic() - begin > 1)
