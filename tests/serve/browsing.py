@@ -62,10 +62,15 @@ def fill_made_up(
     domains: Sequence[str],
     zones: Sequence[str],
     words: str = "",
+    *,
     courses: Sequence[tuple[Reach, float]] = COURSES,
+    hours: int = 0,
 ) -> None:
-    """One audit of these domains from these zones, which stand in turn like these; all words of others are these."""
-    now = datetime.now(UTC)
+    """One audit of these domains from these zones, which stand in turn like these; all words of others are these.
+
+    It was so many hours ago.
+    """
+    now = datetime.now(UTC) - timedelta(hours=hours)
     verdicts, told, found = [], [], []
     for number, (domain, zone) in enumerate((domain, zone) for domain in domains for zone in zones):
         reach, share = courses[number % len(courses)]

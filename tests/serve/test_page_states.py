@@ -80,6 +80,16 @@ def test_it_says_that_all_is_well(browser: Any, tmp_path: Path) -> None:
         keep(page, "well", whole=True)
 
 
+def test_what_was_well_long_ago_is_not_known_to_be_so(browser: Any, tmp_path: Path) -> None:
+    fill_made_up(tmp_path, ["*.example.com"], ["lan0", "lan1"], courses=ALLOWED, hours=30)
+    with serving(tmp_path) as running, looking(browser, running, provoked=("503",)) as page:
+        shown(page)
+        said = page.inner_text("#answer")
+        assert said.startswith("Not known any more: the last audit is of ")
+        assert said.endswith(". It said: Yes: everything required can be reached, from every zone.")
+        assert page.locator("#answer").get_attribute("class") == "unknown"
+
+
 def test_it_says_that_there_is_no_store(browser: Any, tmp_path: Path) -> None:
     with serving(tmp_path) as running, looking(browser, running, provoked=("503",)) as page:
         says(page, "#trouble", "The gateway does not answer")
@@ -97,6 +107,9 @@ def test_it_keeps_what_it_knows_when_the_gateway_is_gone(browser: Any, tmp_path:
         says(page, "#trouble", "The gateway does not answer: no connection. What you see is from")
         assert page.get_by_role("alert").first.is_visible()
         assert page.locator("#matrix button").count() == 18
+        assert page.inner_text("#answer").startswith("Not known now. It said: No: ")
+        page.get_by_role("button", name="Refresh").click()
+        assert page.inner_text("#answer").count("Not known now") == 1
         keep(page, "gone")
 
 

@@ -48,6 +48,7 @@ async function round() {
       trouble(last === null ? `The gateway does not answer: ${error.message}.`
         : `The gateway does not answer: ${error.message}. What you see is from ${new Date(last).toLocaleTimeString()}.`);
       if (last === null) nothing("trouble", "No answer.");
+      else matrix.lose();
     }
   }
   $("forget").hidden = !held();
@@ -67,7 +68,7 @@ function draw(standing, done) {
   const host = standing.host?.name ?? "";
   $("host").textContent = host;
   document.title = host ? `${host} - gateproof` : "gateproof";
-  matrix.show(standing);
+  matrix.show(standing, done.ready);
   if (done.findings) findings.show(done.findings);
   if (done.changes) changes.show(done.changes, done.history);
   if (done.history) plot.show(done.history);

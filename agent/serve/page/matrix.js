@@ -10,7 +10,14 @@ let all = [];
 let drawn = null;
 let titles = new Map();
 
-export function answer(standing) {
+// What was true at the last audit need not be true now.
+function answer(standing, ready) {
+  const [kind, said] = audited(standing);
+  if (!standing.at || !ready || ready.ready) return [kind, said];
+  return ["unknown", `Not known any more: ${ready.reasons[0]?.reason ?? "the API is not ready"}. It said: ${said}`];
+}
+
+function audited(standing) {
   const { cells } = standing;
   if (!standing.at) return ["unknown", "Not known: this gateway has never been audited."];
   if (!routed(cells).length) return ["unknown", "Nothing is required: no pack of domains was audited."];
@@ -23,8 +30,8 @@ export function answer(standing) {
   return ["allowed", "Yes: everything required can be reached, from every zone."];
 }
 
-export function show(standing) {
-  const [kind, said] = answer(standing);
+export function show(standing, ready) {
+  const [kind, said] = answer(standing, ready);
   const headline = $("answer");
   headline.className = kind;
   headline.textContent = said;
@@ -80,6 +87,14 @@ function cell(one) {
     "aria-label": `${one.domain} ${from(one.zone)}: ${word(one.verdict)}${part ? `, ${part}` : ""}; show the road`,
     onclick: (event) => road.open(one.domain, one.zone, event.currentTarget.dataset.key),
   }, word(one.verdict), part ? el("small", {}, `${share(one)} pass`) : null));
+}
+
+// Nobody answers any more.
+export function lose() {
+  const headline = $("answer");
+  if (headline.className === "unknown") return;
+  headline.className = "unknown";
+  headline.textContent = `Not known now. It said: ${headline.textContent}`;
 }
 
 export function listen() {
