@@ -95,8 +95,8 @@ class Store:
 
     @property
     def open_findings(self) -> int:
-        """How many are open or suppressed."""
-        query = "SELECT count(*) FROM findings WHERE status != 'resolved'"
+        """How many are open, and not suppressed."""
+        query = "SELECT count(*) FROM findings WHERE status = 'open'"
         return int(self._connection.execute(query).fetchone()[0])
 
     def record(
