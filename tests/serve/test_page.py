@@ -167,6 +167,7 @@ def test_a_finding_says_what_to_do_and_who_lives_with_it(browser: Any, running: 
     with looking(browser, running, permissions=["clipboard-read", "clipboard-write"]) as page:
         one = shown(page).locator("#list details", has_text="*.livechat.com is partly blocked from lan1").first
         one.locator("summary").first.click()
+        one.get_by_text("What to do").wait_for()
         text = one.inner_text()
         for words in ("What to do", "Remove the rule", RULE, "First seen", "Last seen", "2 audits", "Why it matters"):
             assert words in text
@@ -176,9 +177,10 @@ def test_a_finding_says_what_to_do_and_who_lives_with_it(browser: Any, running: 
         one.get_by_role("button", name="Show the road from lan1").click()
         page.wait_for_selector("#hops ol")
         page.keyboard.press("Escape")
-        assert page.evaluate("document.activeElement.textContent") == "Show the road from lan1"
+        page.wait_for_function("document.activeElement.textContent === 'Show the road from lan1'")
         held = page.locator("#list details", has_text="HTTP/3 (udp/443) is dropped in silence").first
         held.locator("summary").first.click()
+        held.get_by_text("What to do").wait_for()
         assert f"suppressed by {OWNER} until" in held.inner_text()
         assert "new switch in January" in held.inner_text()
         keep(page, "finding")
