@@ -220,9 +220,8 @@ def test_a_new_audit_is_told_and_leaves_the_focus(browser: Any, tmp_path: Path) 
         says(page, "#live", "Yes: everything required can be reached")
         assert page.evaluate("document.querySelector('#matrix .wide').scrollLeft") > 0
         page.keyboard.press("Escape")
-        assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith(
-            "*.example.org from lan1: allowed"
-        )
+        focused = "(document.activeElement.getAttribute('aria-label') ?? '')"
+        page.wait_for_function(f"{focused}.startsWith('*.example.org from lan1: allowed')")
         says(page, "#events", "4 resolved")
         says(page, ".turns", "blocked became allowed from lan1: *.example.com, *.example.org")
 
