@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 MAX_ROUNDS: Final = 10
 """Answers may raise new questions (included files); real hosts need two rounds."""
-UNREAD: Final = frozenset({Status.DENIED, Status.FAILED, Status.TIMEOUT})
 MOST: Final = 3
 """Troubles of one kind that are told in words."""
 PURPOSE: Final = b"gateproof host id v1:"
@@ -71,7 +70,7 @@ def collect(host: Host, now: datetime, asking: dict[str, Asking] | None = None) 
                 artifacts |= {one.name: one for one in found}
             seconds, found = answered[want]
             kept[name].seconds += seconds
-            kept[name].troubles |= {one.name: one for one in found if one.status in UNREAD}
+            kept[name].troubles |= {one.name: one for one in found if one.unread}
     detail = f"questions were left after {MAX_ROUNDS} rounds"
     artifacts["collect"] = Artifact("collect", Status.FAILED, detail=detail)
     return Snapshot(now, facts, artifacts)

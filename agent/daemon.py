@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import GateproofError, StateError
-from agent.model.standing import AUDIT, OBSERVE, Check
+from agent.model.standing import AUDIT, OBSERVE, Awaited, Check, patience
 from agent.model.vocabulary import Reach
 from agent.notify import notify, reloading
 from agent.store import CHANGES, Retention, Store
@@ -88,7 +88,7 @@ class Audited:
     explanations: tuple[Explanation, ...] = ()
 
 
-def audit_here(plan: Plan, observed: Observed | None, steady: Steady) -> Audited:
+def audit_here(plan: Plan, observed: Observed | None, steady: Steady, awaited: Sequence[Awaited] = ()) -> Audited:
     """One audit of the running host, with what was observed and since when its verdicts stand."""
     from agent.collect import Asking, checks, collect
     from agent.host.live import LiveHost
@@ -96,10 +96,17 @@ def audit_here(plan: Plan, observed: Observed | None, steady: Steady) -> Audited
     now = datetime.now(UTC)
     asking: dict[str, Asking] = {}
     snapshot = collect(LiveHost(), now, asking)
-    return replace(judged(plan, snapshot, now, observed, steady), checks=checks(asking, now))
+    return replace(judged(plan, snapshot, now, observed, steady, awaited), checks=checks(asking, now))
 
 
-def judged(plan: Plan, snapshot: Snapshot, now: datetime, observed: Observed | None, steady: Steady) -> Audited:
+def judged(  # noqa: PLR0913, PLR0917 - all that an audit depends on
+    plan: Plan,
+    snapshot: Snapshot,
+    now: datetime,
+    observed: Observed | None,
+    steady: Steady,
+    awaited: Sequence[Awaited] = (),
+) -> Audited:
     """The audit of a snapshot."""
     from agent.pipeline import audit
 
@@ -113,6 +120,7 @@ def judged(plan: Plan, snapshot: Snapshot, now: datetime, observed: Observed | N
         steady=steady,
         told=told,
         suppressions=plan.suppressions,
+        awaited=awaited,
     )
     return Audited(report, explanations=tuple(told))
 
@@ -137,7 +145,7 @@ class Daemon:
     config: Path | None
     store: Store
     plan: Plan
-    audit: Callable[[Plan, Observed | None, Steady], Audited] = audit_here
+    audit: Callable[[Plan, Observed | None, Steady, Sequence[Awaited]], Audited] = audit_here
     load: Callable[[Path | None], Plan] = load_plan
     tap: Supervisor | None = None
     api: Child | None = None
@@ -149,7 +157,7 @@ class Daemon:
         """Audit and record; raises what cannot be helped."""
         began = time.monotonic()
         observed = self.tap.observed(time.time()) if self.tap is not None else None
-        audited = self.audit(self.plan, observed, self._steady)
+        audited = self.audit(self.plan, observed, self._steady, self._awaited())
         report, at = audited.report, audited.report.scan.at
         self._steady = standing(report, self._steady)
         undecided = sum(one.verdict is Reach.UNKNOWN for one in report.verdicts)
@@ -182,6 +190,13 @@ class Daemon:
             LOG.error("%s: cannot be written: %s", path, error.strerror)  # noqa: TRY400 - one line
         finally:
             reader.close()
+
+    def _awaited(self) -> tuple[Awaited, ...]:
+        """What is done again and again beside the audits."""
+        if self.tap is None or not self.plan.settings.observe.enabled:
+            return ()
+        late = patience(self.plan.settings.schedule.every)
+        return (Awaited(name=OBSERVE, silent=self.tap.silent, patience=late, trouble=self.tap.trouble),)
 
     def _observing(self, at: datetime, observed: Observed | None) -> tuple[Check, ...]:
         """How it goes with the tap, where somebody wants one."""

@@ -38,6 +38,7 @@ from agent.model.report import (
     fingerprint,
 )
 from agent.model.requirement import PortNeed, Requirement
+from agent.model.source import Gap, Source
 from agent.model.suppression import suppress
 from agent.practice import Case, Hit, Rule, find_rules, run
 
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from agent.model.evidence import Observed
     from agent.model.gateway import Gateway
     from agent.model.judgement import Judgement
-    from agent.model.source import Gap, Source
+    from agent.model.standing import Awaited
     from agent.model.suppression import Entry
     from agent.model.vocabulary import Reach
     from agent.packs import Pack
@@ -84,12 +85,14 @@ def audit(  # noqa: PLR0913, PLR0917 - all that a report depends on
     steady: Mapping[Key, tuple[Reach, float]] | None = None,
     told: list[Explanation] | None = None,
     suppressions: Sequence[Entry] = (),
+    awaited: Sequence[Awaited] = (),
 ) -> Report:
     """Audit one snapshot against packs; ``now`` is the time of the report, UTC.
 
     ``observed`` is what the wire has shown; ``steady``, of earlier audits: each verdict and since when it stands.
     ``held`` gets the proof, of some hundred thousand objects: a caller that is about to end need not wait until
-    they are taken apart one by one. ``told`` gets the road of each required domain from each zone.
+    they are taken apart one by one. ``told`` gets the road of each required domain from each zone. ``awaited`` is how
+    it goes with what a daemon does beside its audits.
     """
     gateway = read_gateway(snapshot, packs, settings)
     requirements = tuple(one for pack in packs for one in pack.requirements())
@@ -98,6 +101,15 @@ def audit(  # noqa: PLR0913, PLR0917 - all that a report depends on
         held.append(judged)
     if told is not None:
         told.extend(_explanations(judged.judgements))
+    policy = tuple(
+        PolicyOut(
+            name=pack.name,
+            title=pack.title,
+            checked=pack.checked.isoformat(),
+            domains=[one.pattern for one in pack.requirements()],
+        )
+        for pack in packs
+    )
     case = Case(
         gateway,
         requirements,
@@ -107,9 +119,12 @@ def audit(  # noqa: PLR0913, PLR0917 - all that a report depends on
         judged.prover,
         observed,
         _since(now, steady),
-        tuple(suppressions),
-        now,
-        settings.suppressions.warn,
+        suppressions=tuple(suppressions),
+        now=now,
+        warn=settings.suppressions.warn,
+        packs=policy,
+        unread=tuple(_unread(snapshot)),
+        awaited=tuple(awaited),
     )
     host = Host(
         id=snapshot.host.get("id", ""),
@@ -123,21 +138,20 @@ def audit(  # noqa: PLR0913, PLR0917 - all that a report depends on
     return Report(
         host=host,
         scan=Scan(at=now, artifacts={name: one.status.value for name, one in sorted(snapshot.artifacts.items())}),
-        policy=[
-            PolicyOut(
-                name=pack.name,
-                title=pack.title,
-                checked=pack.checked.isoformat(),
-                domains=[one.pattern for one in pack.requirements()],
-            )
-            for pack in packs
-        ],
+        policy=[*policy],
         verdicts=[_verdict(one) for one in judged.judgements],
         findings=sorted(findings, key=lambda one: (-one.severity.rank, one.rule.id, one.zone or "", one.uid)),
         gaps=[_gap(gap) for gap in (*gateway.firewall.gaps, *gateway.gaps)],
         notes=[*gateway.notes, *(_visibility(observed) if observed is not None else ())],
         suppressions=decided,
     )
+
+
+def _unread(snapshot: Snapshot) -> Iterator[Gap]:
+    """Answers that never came."""
+    for name, one in sorted(snapshot.artifacts.items()):
+        if one.unread:
+            yield Gap(name, one.trouble, Source(name, ""), one.remedy)
 
 
 def verdict_key(one: Verdict) -> Key:

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -75,6 +76,12 @@ class Supervisor(Child):
         self._places: object = None
         """What it watches, if anything."""
         self._said = ""
+        self._heard = time.monotonic()
+
+    @property
+    def silent(self) -> timedelta:
+        """Since the last evidence, or since it is asked for."""
+        return timedelta(seconds=time.monotonic() - self._heard)
 
     @property
     def trouble(self) -> str:
@@ -103,6 +110,8 @@ class Supervisor(Child):
 
     def reload(self) -> None:
         """Start anew, with the configuration of now."""
+        if not self._running:  # nobody wanted it
+            self._heard = time.monotonic()
         self._anew()
 
     async def _attend(self, process: asyncio.subprocess.Process) -> None:
@@ -154,7 +163,7 @@ class Supervisor(Child):
             if found.until > time.time() + AHEAD:
                 self._fail("its evidence is of the future, and is left out")
                 return
-            self._now = found
+            self._now, self._heard = found, time.monotonic()
             whole = self._whole(time.time())
             if whole is not None:
                 save(whole, self._file)

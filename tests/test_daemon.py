@@ -10,39 +10,47 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.config import Settings
-from agent.daemon import standing
+from agent.config import Observe, Settings
+from agent.daemon import Daemon, Plan, judged, standing
 from agent.model.vocabulary import Reach
 from agent.packs import find_packs, select
 from agent.pipeline import audit
 from agent.snapshot import load
+from agent.store import Store
+from agent.supervise import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from agent.daemon import Audited, Steady
+    from agent.model.evidence import Observed
+    from agent.model.standing import Awaited
 
 ROOT = Path(__file__).parents[1]
 GATEWAY = ROOT / "tests" / "gateways" / "egress-allow-list"
 PATIENCE = 30
+AGES = {"pack-stale"}
+"""Rules that find more of the recorded gateway as time goes by."""
 SCRIPT = """
 import sys, time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from agent import daemon
 from agent.snapshot import load
 
 snapshot = load(Path({gateway!r}))
 
-def fake(plan, observed, steady):
+def fake(plan, observed, steady, awaited=()):
     print("auditing", file=sys.stderr, flush=True)
     time.sleep({pause})
-    return daemon.judged(plan, snapshot, datetime.now(UTC), observed, steady)
+    return daemon.judged(plan, snapshot, datetime.now(UTC), observed, steady, awaited)
 
 class Quick(daemon.Daemon):
     def _trigger(self):
@@ -100,7 +108,7 @@ def test_it_audits_reloads_refuses_and_ends(tmp_path: Path) -> None:
     assert "line 1" in log
     assert "Traceback" not in log
     state = json.loads((tmp_path / "state" / "findings.json").read_text())
-    assert len(state["findings"]) == 17
+    assert sum(one["rule"]["id"] not in AGES for one in state["findings"]) == 17
     assert (tmp_path / "state" / "findings.json").stat().st_mode & 0o777 == 0o640
 
 
@@ -125,7 +133,8 @@ def test_a_kill_loses_no_event_and_makes_none_twice(tmp_path: Path, seed: int) -
     events = [json.loads(line) for line in (tmp_path / "state" / "findings.jsonl").read_text().splitlines()]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert {event["event"] for event in events} == {"opened"}
-    assert len({event["finding"]["uid"] for event in events}) == len(events) == 17
+    assert len({event["finding"]["uid"] for event in events}) == len(events)
+    assert sum(event["finding"]["rule"]["id"] not in AGES for event in events) == 17
 
 
 def test_a_verdict_stands_since_it_was_first_what_it_is() -> None:
@@ -138,3 +147,26 @@ def test_a_verdict_stands_since_it_was_first_what_it_is() -> None:
     after = standing(changed, before)
     assert {at for _, at in after.values()} == {second.scan.at.timestamp()}
     assert standing(replace(second, verdicts=[]), after) == {}
+
+
+class Deaf(Supervisor):
+    """A tap that runs, and has nothing to tell for two hours."""
+
+    silent = timedelta(hours=2)
+    trouble = "watching lan0 needs CAP_NET_RAW"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_tap_that_tells_nothing_for_too_long_is_a_finding(tmp_path: Path, *, wanted: bool) -> None:
+    settings = Settings(observe=Observe(enabled=wanted))
+
+    def audited(plan: Plan, observed: Observed | None, steady: Steady, awaited: Sequence[Awaited]) -> Audited:
+        return judged(plan, load(GATEWAY), datetime.now(UTC), observed, steady, awaited)
+
+    with Store(tmp_path) as store:
+        made = Daemon(None, store, Plan(settings, ()), audit=audited)
+        made.tap = Deaf(None, tmp_path / "evidence.json", lambda: settings.observe)
+        made.once()
+    state = json.loads((tmp_path / "findings.json").read_text())
+    told = [one["summary"] for one in state["findings"] if one["rule"]["id"] == "check-overdue"]
+    assert told == ["observe has not succeeded for more than 1 h: watching lan0 needs CAP_NET_RAW"] * wanted

@@ -211,3 +211,13 @@ def test_other_interfaces_end_the_waiting(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("agent.supervise._present", lambda: runs(tmp_path) == 1 and time.monotonic() - begin > 1)
     supervised(tmp_path, COUNTED + "sys.exit(2)", until=lambda _: runs(tmp_path) >= 2, seconds=10)
     assert runs(tmp_path) == 2
+
+
+def test_silence_begins_with_the_last_evidence(tmp_path: Path) -> None:
+    (tmp_path / "new").write_bytes(written(seen("8.30.1.2")))
+    script = TELL + "time.sleep(1); say(open(sys.argv[1] + '/new').read().strip()); time.sleep(60)"
+    begin = time.monotonic()
+    made = supervised(tmp_path, script, until=lambda one: one._now is not None)
+    assert made.silent.total_seconds() < time.monotonic() - begin - 0.9
+    mute = supervised(tmp_path, TELL + "time.sleep(60)", seconds=0.5)
+    assert mute.silent.total_seconds() > 0.5

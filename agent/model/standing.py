@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from agent.model.overall import overall
@@ -23,6 +24,29 @@ AUDIT: Final = "audit"
 OBSERVE: Final = "observe"
 COLLECT: Final = "collect:"
 """Begins the name of the check that reads what one kind wants to know."""
+LATE: Final = 3
+"""Schedules without a success, after which a check is overdue..."""
+LEAST: Final = timedelta(hours=1)
+"""... but not before this."""
+
+
+def patience(every: timedelta) -> timedelta:
+    """How long a check may go without success, where audits are made so often."""
+    return max(LATE * every, LEAST)
+
+
+@record(kw_only=True)
+class Awaited:
+    """Something that is done again and again beside the audits."""
+
+    name: str
+    """As that of its check."""
+    silent: timedelta
+    """Since its last success, or since it is asked for where it had none; by a clock that nobody sets."""
+    patience: timedelta
+    """How long that may be."""
+    trouble: str = ""
+    """Why nothing comes, where that is known."""
 
 
 @record(kw_only=True)

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from agent.model.evidence import Observed
     from agent.model.gateway import Gateway
     from agent.model.judgement import Judgement
+    from agent.model.report import PolicyOut
     from agent.model.requirement import Requirement
-    from agent.model.source import Source
+    from agent.model.source import Gap, Source
+    from agent.model.standing import Awaited
     from agent.model.suppression import Entry
     from agent.model.vocabulary import Severity, Stage, SubjectKind
 
@@ -45,6 +47,12 @@ class Case:
     """The time of the audit."""
     warn: timedelta = timedelta()
     """How long before a suppression lapses it is told."""
+    packs: tuple[PolicyOut, ...] = ()
+    """What is required, and when that was compared with those who require it."""
+    unread: tuple[Gap, ...] = ()
+    """Answers of the host that never came, by their artifact."""
+    awaited: tuple[Awaited, ...] = ()
+    """What is done again and again beside the audits."""
 
 
 @record

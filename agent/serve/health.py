@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import orjson
 from aiohttp import web
 
 from agent.errors import StateError
-from agent.model.standing import AUDIT, Standing
+from agent.model.standing import AUDIT, Standing, patience
 from agent.serve.answers import whole
 from agent.serve.problems import Problem
 from agent.serve.route import JSON, Asked, Representation, Route
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from agent.serve.site import Site
 
-LATE: Final = 3
-"""Schedules without an audit, after which it is overdue..."""
-HOUR: Final = timedelta(hours=1)
-"""... but not before this."""
 TEXT: Final = "text/plain"
 
 
@@ -65,7 +63,7 @@ def overdue(standing: Standing, every: timedelta, now: datetime) -> list[dict[st
     if last is None:
         trouble = f": {audit.trouble}" if audit is not None and audit.trouble else ""
         return [{"check": AUDIT, "reason": f"the host was never audited{trouble}"}]
-    if now - last > max(LATE * every, HOUR):
+    if now - last > patience(every):
         trouble = f": {audit.trouble}" if audit is not None and audit.trouble else ""
         return [{"check": AUDIT, "reason": f"the last audit is of {last:%Y-%m-%dT%H:%M:%SZ}{trouble}"}]
     return []

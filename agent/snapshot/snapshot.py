@@ -79,6 +79,11 @@ class Artifact:
     remedy: str = ""
 
     @property
+    def unread(self) -> bool:
+        """Whether there is something that could not be read; what is absent is known."""
+        return self.status not in {Status.OK, Status.ABSENT}
+
+    @property
     def trouble(self) -> str:
         """Why there is no answer: the status, and the detail where there is one."""
         return f"{self.status}: {self.detail}" if self.detail else str(self.status)

@@ -141,6 +141,8 @@ ALIKE: Final = (
 
 @given(st.lists(st.sampled_from(ALIKE), max_size=10).map("".join), NAMES, st.booleans())
 def test_tre_is_like_glibc_where_the_two_agree(text: str, name: str, ignore_case: bool) -> None:
+    # behind another quantifier, TRE's `?` asks for the shortest match; glibc's makes it optional
+    assume(re.search(r"[*+?}][?]", text) is None)
     try:
         wanted, found = (pattern(text, one, ignore_case=ignore_case) for one in (Dialect.POSIX_EXTENDED, Dialect.TRE))
     except (Malformed, Irregular):

@@ -38,8 +38,8 @@ SOON = 20_000
 
 def fill(folder: Path, *gateways: tuple[str, int], trouble: str = "") -> None:
     """Audits of recorded gateways, as if of one host, each so many hours ago; one of the findings is suppressed."""
-    packs = select(find_packs(Path("/nonexistent")), ())
     now = datetime.now(UTC)
+    packs = tuple(replace(one, checked=now.date()) for one in select(find_packs(Path("/nonexistent")), ()))
     held = Entry(
         owner=OWNER, reason="new switch in January", expires=now + timedelta(days=3), rule="quic-dropped-not-rejected"
     )

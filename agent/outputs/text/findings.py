@@ -26,15 +26,20 @@ if TYPE_CHECKING:
     from agent.outputs.text.layout import Line, Span
 
 MAX_GAPS: Final = 20
+UNREAD: Final = "source-unreadable"
+"""The rule whose findings are told with what was not understood, by what would help."""
 INDENT: Final = 10
 MORE: Final = "and {} more (--format json has all)"
 
 
 def findings(report: Report, width: int) -> Iterator[Line]:
     """Open findings, most severe first; those that differ in nothing but the domain are told once."""
-    shown = [one for one in report.findings if one.status == "open"]
+    opened = [one for one in report.findings if one.status == "open"]
+    shown = [one for one in opened if one.rule.id != UNREAD]
     held = [one for one in report.findings if one.status == "suppressed"]
-    yield ((count(len(shown), "finding") if shown else "Nothing to act on.", "bold"),)
+    blind = f"{count(len(opened) - len(shown), 'source')} that could not be read" if len(shown) < len(opened) else ""
+    told = [count(len(shown), "finding")] * bool(shown) + [blind] * bool(blind)
+    yield ((" and ".join(told) or "Nothing to act on.", "bold"),)
     for group in alike(shown, report.policy):
         yield BLANK
         yield from _finding(group, report.gaps, width)
