@@ -70,7 +70,11 @@ def load_plan(config: Path | None) -> Plan:
 
 
 def suppressed(settings: Settings) -> tuple[Entry, ...]:
-    """Decisions to live with findings, as configured; raises ConfigError."""
+    """Decisions to live with findings, as configured; raises ConfigError.
+
+    Their domains are held against the packs where decisions are made (agent/cli/settings.py), and not here: a pack that
+    has one no more must not keep the daemon from starting.
+    """
     from agent.practice import find_rules
     from agent.suppressions import load
 
