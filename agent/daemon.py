@@ -177,7 +177,9 @@ class Daemon:
         counts = {kind: sum(event.event == kind for event in events) for kind in CHANGES}
         self._textfile(at)
         said = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number) or "nothing new"
-        LOG.info("audit: %d findings open, %s, %.2f s", self.store.open_findings, said, time.monotonic() - began)
+        left = self.store.open_findings
+        open_ = "1 finding" if left == 1 else f"{left} findings"
+        LOG.info("audit: %s open, %s, %.2f s", open_, said, time.monotonic() - began)
 
     def _textfile(self, now: datetime) -> None:
         """The metrics as a file, where one is wanted; that it cannot be written is told, and no more."""
