@@ -28,10 +28,14 @@ LONGEST: Final = 64 << 20
 
 
 def environment() -> Mapping[str, str]:
-    """The variables of a process that finds the same program, whatever folder somebody happens to be in."""
+    """The variables of a process that finds the same program, whatever folder somebody happens to be in.
+
+    What the service manager wants to hear it hears from the daemon alone.
+    """
     folder = str(Path(agent.__file__).parents[1])
     paths = [folder, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    kept = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+    return kept | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def word(status: int) -> str:

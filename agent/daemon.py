@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from agent import logs
 from agent.errors import GateproofError, StateError
 from agent.model.standing import AUDIT, OBSERVE, Awaited, Check, patience
 from agent.model.vocabulary import Reach
@@ -341,7 +342,7 @@ def state_folder(given: Path | None, plan: Plan) -> Path:
 
 def run(config: Path | None, state_dir: Path | None, *, listen: Sequence[str] = (), once: bool) -> int:
     """Run until told to stop, or once; raises ConfigError, UsageError or StateError before the first audit."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="gateproof: %(message)s")
+    logs.begin()
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     plan = load_plan(config)
     folder = state_folder(state_dir, plan)

@@ -7,12 +7,12 @@ import gc
 import logging
 import signal
 import socket
-import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from agent import logs
 from agent.errors import StateError
 from agent.notify import notify
 from agent.observe.confine import give_up_rights
@@ -183,7 +183,7 @@ def run(
     ``listen`` comes before what the settings say. ``confined`` gives up all rights for good once the sockets are there:
     what belongs to other users than this process can then not be read.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="gateproof: %(message)s")
+    logs.begin()
     ceilings = ceilings or Ceilings()
     allow_files(ceilings)
     _spare_collections()
