@@ -1,0 +1,126 @@
+"""The unit under a real systemd: what it may, what it tells, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.packaging.booted import SOON, Booted, booted, lacks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = [
+    pytest.mark.skipif(bool(os.geteuid() or lacks()), reason=lacks() or "needs root"),
+    pytest.mark.xdist_group("service"),
+]
+DROP = "add table inet filter; add chain inet filter forward { type filter hook forward priority 0; policy drop; }"
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Booted]:
+    """One that drops what it should forward, and runs the service."""
+    holding = ExitStack()
+    try:
+        made = holding.enter_context(booted())
+    except RuntimeError as error:
+        pytest.skip(f"no systemd of its own here: {error}")
+    with holding:
+        made.run("nft", DROP)
+        made.run("systemctl", "start", "gateproof")
+        yield made
+
+
+def wait_for(condition: Callable[[], Any]) -> None:
+    end = time.monotonic() + SOON
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def audited(machine: Booted) -> dict[str, Any]:
+    """How things stand, after the first audit."""
+    wait_for(lambda: json.loads(machine.get("/v1/standing")).get("at"))
+    told: dict[str, Any] = json.loads(machine.get("/v1/standing"))
+    return told
+
+
+def status(machine: Booted, what: str) -> str:
+    return machine.run("systemctl", "show", "-P", what, "gateproof").strip()
+
+
+def test_it_reads_all_that_it_needs_and_names_the_rule(machine: Booted) -> None:
+    told = audited(machine)
+    assert status(machine, "ActiveState") == "active"
+    assert [one for one in told["checks"] if one["trouble"]] == []
+    found = json.loads(machine.get("/v1/findings?severity=critical"))["findings"]
+    assert {one["zone"] for one in found} == {"lan0"}
+    assert {(one["locus"][0]["table"], one["locus"][0]["chain"]) for one in found} == {("inet filter", "forward")}
+    assert json.loads(machine.get("/readyz")) == {"ready": True, "reasons": []}
+
+
+def test_it_watches_traffic_without_rights(machine: Booted) -> None:
+    wait_for(lambda: any("watching lan0 (clients), wan0 (own)" in line for line in machine.log()))
+    (tap,) = (pid for pid, argv in machine.programs().items() if "agent.observe.resident" in argv)
+    rights = machine.run("grep", "-E", "^Cap(Inh|Prm|Eff|Bnd|Amb)", f"/proc/{tap}/status").split()[1::2]
+    assert {int(one, 16) for one in rights[:3]} == {0}
+
+
+def test_others_read_nothing(machine: Booted) -> None:
+    audited(machine)
+    listed = machine.run("stat", "-c", "%a %n", "/var/lib/gateproof", "/run/gateproof", "/run/gateproof/api.sock")
+    assert listed.split()[::2] == ["750", "750", "660"]
+    files = machine.run("find", "/var/lib/gateproof", "-type", "f", "-perm", "/007")
+    assert not files
+
+
+def test_a_reload_audits_again_and_keeps_the_api(machine: Booted) -> None:
+    audited(machine)
+    (before,) = (pid for pid, argv in machine.programs().items() if " serve " in argv)
+    machine.run("nft", "add chain inet filter forward { policy accept; }")
+    try:
+        machine.run("systemctl", "reload", "gateproof")
+        wait_for(lambda: not json.loads(machine.get("/v1/findings?severity=critical"))["findings"])
+    finally:
+        machine.run("nft", "add chain inet filter forward { policy drop; }")
+        machine.run("systemctl", "reload", "gateproof")
+    wait_for(lambda: json.loads(machine.get("/v1/findings?severity=critical"))["findings"])
+    assert before in machine.programs()
+
+
+def test_a_kill_leaves_nobody_behind(machine: Booted) -> None:
+    audited(machine)
+    before = machine.programs()
+    machine.run("kill", "-KILL", status(machine, "MainPID"))
+    wait_for(lambda: status(machine, "ActiveState") == "active" and len(machine.programs()) == len(before))
+    assert not before.keys() & machine.programs().keys()
+
+
+def test_a_mistake_in_the_configuration_is_one_line(machine: Booted) -> None:
+    machine.run("sh", "-c", "echo 'colour = 1' > /etc/gateproof/gateproof.toml")
+    try:
+        assert machine.fails("systemctl", "restart", "gateproof")
+        (line,) = (line for line in machine.log() if "colour" in line)
+        assert "/etc/gateproof/gateproof.toml line 1: unknown key `colour`" in line
+    finally:
+        machine.run("rm", "/etc/gateproof/gateproof.toml")
+        machine.run("systemctl", "reset-failed", "gateproof")
+        machine.run("systemctl", "start", "gateproof")
+    audited(machine)
+
+
+def test_it_ends_when_told_and_the_manager_has_nothing_to_complain_of(machine: Booted) -> None:
+    audited(machine)
+    machine.run("systemctl", "stop", "gateproof")
+    assert not machine.programs()
+    assert status(machine, "Result") == "success"
+    assert not [
+        line for line in machine.log() if "Got notification" in line or "Killing" in line or "timed out" in line
+    ]
+    assert "stopped" in machine.log()
+    machine.run("systemctl", "start", "gateproof")
