@@ -346,6 +346,8 @@ def run(config: Path | None, state_dir: Path | None, *, listen: Sequence[str] = 
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     plan = load_plan(config)
     folder = state_folder(state_dir, plan)
+    if state_dir is None and folder != plan.settings.state_dir:
+        LOG.warning("state_dir %s has no effect: the service manager gives %s", plan.settings.state_dir, folder)
     keep = Retention(plan.settings.keep.age, plan.settings.keep.size)
     with Store(folder, keep) as store:
         from agent.child import Child

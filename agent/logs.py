@@ -27,6 +27,11 @@ def begin() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
+def trouble(text: str) -> str:
+    """One error as a line for standard error."""
+    return f"<{PRIORITIES[logging.ERROR]}>{text}\n" if is_journal(2) else f"gateproof: {text}\n"
+
+
 def is_journal(file: int) -> bool:
     """Whether what is written there goes to the journal (JOURNAL_STREAM, systemd.exec(5))."""
     try:

@@ -47,3 +47,13 @@ def test_each_line_for_the_journal_has_its_priority(tmp_path: Path) -> None:
     lines = logged(tmp_path / "log", "{device}:{inode}")
     assert lines[:3] == ["<6>read again", "<4>not read", "<3>a fault"]
     assert all(line.startswith("<3>") for line in lines[2:])
+
+
+def test_what_ends_a_program_is_an_error_in_the_journal(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as log:
+        found = os.fstat(log.fileno())
+        environment = os.environ | {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}
+        argv = (sys.executable, "-m", "agent", "check-config", "--config", str(tmp_path / "none"))
+        assert subprocess.run(argv, stderr=log, check=False, env=environment).returncode == 2
+    (line,) = (tmp_path / "log").read_text().splitlines()
+    assert line.startswith(f"<3>{tmp_path / 'none'}: ")

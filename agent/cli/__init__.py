@@ -65,8 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _trouble(text: str) -> int:
-    line = " ".join(text.splitlines())
-    sys.stderr.write(f"gateproof: {line}\n")
+    from agent import logs  # noqa: PLC0415 - for those who need it
+
+    sys.stderr.write(logs.trouble(" ".join(text.splitlines())))
     return TROUBLE
 
 

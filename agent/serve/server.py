@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from agent import logs
+from agent.config import Serve
 from agent.errors import StateError
 from agent.notify import notify
 from agent.observe.confine import give_up_rights
@@ -22,7 +23,7 @@ from agent.serve.limits import Ceilings, Places, allow_files
 from agent.serve.peer import LOCAL, peer_of
 from agent.serve.setup import Settled, checked
 from agent.serve.site import Site
-from agent.serve.sockets import Place, forget, handed_in, listening, own_socket, place, place_of
+from agent.serve.sockets import Place, forget, handed_in, listening, managed, own_socket, place, place_of
 from agent.serve.state import State
 from agent.serve.waiting import Guest, WaitingRoom
 
@@ -216,6 +217,8 @@ def _listening(folder: Path, listen: Sequence[str], unix: Path | None) -> Iterat
                 own = own_socket(folder, unix)
                 sockets.append(listening(own))
                 made.append(own)
+                if managed() is not None and unix not in {None, own.path, Serve().socket}:
+                    LOG.warning("api: serve.socket %s has no effect: the service manager gives %s", unix, own.path)
             except StateError as error:
                 LOG.warning("api: %s", error)
         yield sockets

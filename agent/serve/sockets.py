@@ -67,10 +67,15 @@ def place(text: str) -> Place:
     return Place(str(address), int(form[3]))
 
 
+def managed() -> Path | None:
+    """Where the service manager wants it, if it says so."""
+    folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(folder) / SOCKET if folder else None
+
+
 def own_socket(folder: Path, usual: Path | None) -> Place:
     """The unix socket that is there unasked: where it should be, else in the state folder."""
-    managed = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    where = Path(managed) / SOCKET if managed else usual
+    where = managed() or usual
     return Place(path=where if where is not None and where.parent.is_dir() else folder.absolute() / SOCKET)
 
 
