@@ -268,12 +268,13 @@ class Daemon:
         notify("READY=1")
         await self._done.wait()
         notify("STOPPING=1")
-        scheduler.shutdown(wait=False)
+        scheduler.pause()  # to shut it down would cancel an audit that runs
         clock.cancel()
         for part in parts:
             part.stop()
         await asyncio.gather(*beside)
         async with self._busy:
+            scheduler.shutdown(wait=False)
             LOG.info("stopped")
 
     async def _clock_watched(self, scheduler: BaseScheduler) -> None:

@@ -75,6 +75,7 @@ class Server:
         self._waiting.close()
         for one in sockets:
             one.close()
+        self._web.pre_shutdown()  # those that are only kept alive are not waited for
         await self._web.shutdown(GRACE)
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:

@@ -141,11 +141,24 @@ def test_a_mistake_in_the_configuration_is_an_error_that_names_it(machine: Boote
 
 def test_it_ends_when_told_and_the_manager_has_nothing_to_complain_of(machine: Booted) -> None:
     audited(machine)
+    earlier = len(machine.log())
     machine.run("systemctl", "stop", "gateproof")
-    assert not machine.programs()
-    assert status(machine, "Result") == "success"
-    assert not [
-        line for line in machine.log() if "Got notification" in line or "Killing" in line or "timed out" in line
-    ]
-    assert "stopped" in machine.log()
-    machine.run("systemctl", "start", "gateproof")
+    try:
+        assert not machine.programs()
+        assert status(machine, "Result") == "success"
+        said = machine.log()[earlier:]
+        assert not [line for line in said if "Got notification" in line or "Killing" in line or "timed out" in line]
+        assert "stopped" in said
+    finally:
+        machine.run("systemctl", "start", "gateproof")
+
+
+def test_an_end_during_an_audit_waits_for_it_and_changes_nothing(machine: Booted) -> None:
+    audited(machine)
+    before = json.loads(machine.get("/v1/standing"))["kept"]["seq"]
+    for _ in range(3):
+        machine.run("systemctl", "restart", "gateproof")
+        machine.run("sleep", "0.15")
+    audited(machine)
+    assert json.loads(machine.get("/v1/standing"))["kept"]["seq"] == before
+    assert not [line for line in machine.log() if "CancelledError" in line]
