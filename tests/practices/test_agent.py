@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.cli import main
 from agent.config import Settings
 from agent.model.standing import Awaited, patience
+from agent.model.suppression import Entry
 from agent.outputs.text import render
 from agent.packs import find_packs, select
 from agent.pipeline import audit
-from agent.snapshot import Status, load
+from agent.snapshot import Artifact, Snapshot, Status, load, save
+from agent.store import Store
 from rules.practices.pack_stale import OLD
 from tests.store.test_lifecycle import History, kinds
 
@@ -27,6 +31,8 @@ SNAPSHOT = load(ROOT / "tests" / "gateways" / "egress-allow-list")
 PACKS = select(find_packs(Path("/nonexistent")), ())
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+ALL = {"source-unreadable", "check-overdue", "pack-stale"}
+DEAF = Awaited(name="observe", silent=2 * HOUR, patience=HOUR)
 
 
 def of(rule: str, report: Report) -> list[Finding]:
@@ -68,6 +74,58 @@ def test_it_is_one_finding_whatever_the_words_and_ends_when_it_can_be_read() -> 
         told.append(kinds(history.take(replace(report, findings=of("source-unreadable", report)), at)))
     assert told == [["opened"], ["changed"], ["resolved"], ["reopened"], ["resolved"]]
     assert len(history.known) == 1
+
+
+def troubled(at: datetime, suppressions: tuple[Entry, ...] = ()) -> Report:
+    """An audit that finds one of each."""
+    (pack,) = PACKS
+    gone = replace(SNAPSHOT.artifacts["nft.json"], status=Status.DENIED, data=b"")
+    snapshot = replace(SNAPSHOT, artifacts={**SNAPSHOT.artifacts, "nft.json": gone})
+    old = replace(pack, checked=date(2026, 1, 1))
+    return audit(snapshot, (old,), Settings(), at, suppressions=suppressions, awaited=(DEAF,))
+
+
+def test_the_store_opens_each_once_and_resolves_it(tmp_path: Path) -> None:
+    well = audit(SNAPSHOT, PACKS, Settings(), NOW)
+    told = []
+    with Store(tmp_path) as store:
+        for hours, report in enumerate((troubled(NOW), troubled(NOW + HOUR), well)):
+            events = store.record(report, NOW + hours * HOUR)
+            bodies = [(event.event, json.loads(event.body)["rule"]["id"]) for event in events]
+            told.append(sorted(pair for pair in bodies if pair[1] in ALL))
+    assert told == [sorted(("opened", rule) for rule in ALL), [], sorted(("resolved", rule) for rule in ALL)]
+
+
+@pytest.mark.parametrize("rule", sorted(ALL))
+def test_each_can_be_lived_with_for_a_while(rule: str) -> None:
+    held = Entry(owner="ops", reason="until the move", expires=NOW + HOUR, rule=rule)
+    for at, status in ((NOW, "suppressed"), (NOW + 2 * HOUR, "open")):
+        (one,) = of(rule, troubled(at, (held,)))
+        assert one.status == status
+
+
+@pytest.mark.parametrize(
+    ("status", "limit", "ended"),
+    [
+        (Status.DENIED, "medium", 1),
+        (Status.TIMEOUT, "medium", 1),
+        (Status.DENIED, "high", 0),
+        (Status.ABSENT, "medium", 0),
+    ],
+)
+def test_the_exit_status_counts_it_even_where_all_verdicts_are_good(
+    capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path, status: Status, limit: str, ended: int
+) -> None:
+    rules = Artifact("nft.json", Status.OK, b'{"nftables": []}')
+    answers = {one.name: one for one in (rules, Artifact("conntrack.txt", status))}
+    save(Snapshot(NOW, {"id": "x", "name": "gw"}, answers), tmp_path / "snapshot")
+    where = ["--snapshot", str(tmp_path / "snapshot")]
+    assert main(["audit", *where, "--fail-on", limit, "--format", "json"]) == ended
+    report = json.loads(capsysbinary.readouterr().out)
+    assert {one["verdict"] for one in report["verdicts"]} == {"allowed"}
+    # a pack is stale one day
+    told = [one["subject"]["name"] for one in report["findings"] if one["rule"]["id"] != "pack-stale"]
+    assert told == ["conntrack.txt"] * (status is not Status.ABSENT)
 
 
 def test_the_text_tells_it_once_beside_what_was_not_understood() -> None:
