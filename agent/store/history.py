@@ -56,6 +56,13 @@ def checked(connection: sqlite3.Connection, one: Check) -> None:
     )
 
 
+def settled(connection: sqlite3.Connection, done: Sequence[Check]) -> None:
+    """Forget what nobody does any more: its last success would be stale for ever."""
+    if done:
+        marks = ", ".join("?" * len(done))
+        connection.execute(f"DELETE FROM checks WHERE name NOT IN ({marks})", [one.name for one in done])  # noqa: S608 - marks alone
+
+
 def verdicts(connection: sqlite3.Connection, report: Report, now: datetime) -> None:
     """A row for each time that a domain's verdict from a zone was what it was."""
     at = now.timestamp()

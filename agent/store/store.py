@@ -129,6 +129,7 @@ class Store:
             history.scanned(connection, report, now, counts, next((one for one in checks if one.name == AUDIT), None))
             for check in checks:
                 history.checked(connection, check)
+            history.settled(connection, checks)
             history.verdicts(connection, report, now)
             history.tallied(connection, report, observed, now)
             history.documents(connection, report, explanations)

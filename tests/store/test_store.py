@@ -10,12 +10,14 @@ import orjson
 import pytest
 
 from agent.errors import StateError
+from agent.model.standing import Check
 from agent.store import Reader, Store
 from agent.store.reading import Filter
 from agent.store.schema import WAL_STAYS
 from tests.store.test_lifecycle import START, finding, report
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -107,4 +109,20 @@ def test_a_store_opens_when_those_who_read_without_a_log_have_done(tmp_path: Pat
     (store,) = opened
     store.record(report(START), START)
     store.close()
+    reader.close()
+
+
+def test_a_check_that_nobody_makes_any_more_is_forgotten(tmp_path: Path) -> None:
+    later = START + timedelta(hours=1)
+
+    def checks(*names: str, at: datetime = START) -> list[Check]:
+        return [Check(name=name, attempted=at, succeeded=at) for name in names]
+
+    with Store(tmp_path) as store:
+        store.record(report(START), START, checks=checks("audit", "observe", "collect:squid"))
+        store.failed(Check(name="audit", attempted=later, trouble="no"))
+        reader = Reader(tmp_path)
+        assert {one.name for one in reader.standing().checks} == {"audit", "observe", "collect:squid"}
+        store.record(report(later), later, checks=checks("audit", "collect:nft", at=later))
+        assert {one.name for one in reader.standing().checks} == {"audit", "collect:nft"}
     reader.close()
