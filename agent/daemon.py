@@ -160,6 +160,8 @@ class Daemon:
 
     def once(self) -> None:
         """Audit and record; raises what cannot be helped."""
+        from agent.outputs.text.words import count
+
         began = time.monotonic()
         observed = self.tap.observed(time.time()) if self.tap is not None else None
         audited = self.audit(self.plan, observed, self._steady, self._awaited())
@@ -178,9 +180,8 @@ class Daemon:
         counts = {kind: sum(event.event == kind for event in events) for kind in CHANGES}
         self._textfile(at)
         said = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number) or "nothing new"
-        left = self.store.open_findings
-        open_ = "1 finding" if left == 1 else f"{left} findings"
-        LOG.info("audit: %s open, %s, %.2f s", open_, said, time.monotonic() - began)
+        left = count(self.store.open_findings, "finding")
+        LOG.info("audit: %s open, %s, %.2f s", left, said, time.monotonic() - began)
 
     def _textfile(self, now: datetime) -> None:
         """The metrics as a file, where one is wanted; that it cannot be written is told, and no more."""
@@ -198,16 +199,22 @@ class Daemon:
         finally:
             reader.close()
 
+    def _watching(self) -> Supervisor | None:
+        """The tap, where somebody wants one."""
+        return self.tap if self.plan.settings.observe.enabled else None
+
     def _awaited(self) -> tuple[Awaited, ...]:
         """What is done again and again beside the audits."""
-        if self.tap is None or not self.plan.settings.observe.enabled:
+        tap = self._watching()
+        if tap is None:
             return ()
         late = patience(self.plan.settings.schedule.every)
-        return (Awaited(name=OBSERVE, silent=self.tap.silent, patience=late, trouble=self.tap.trouble),)
+        return (Awaited(name=OBSERVE, silent=tap.silent, patience=late, trouble=tap.trouble),)
 
     def _observing(self, at: datetime, observed: Observed | None) -> tuple[Check, ...]:
         """How it goes with the tap, where somebody wants one."""
-        if self.tap is None or not self.plan.settings.observe.enabled:
+        tap = self._watching()
+        if tap is None:
             return ()
         seen = datetime.fromtimestamp(observed.until, UTC) if observed is not None else None
         lost = observed.loss.drops if observed is not None else 0
@@ -216,7 +223,7 @@ class Daemon:
                 name=OBSERVE,
                 attempted=at,
                 succeeded=seen,
-                trouble=self.tap.trouble,
+                trouble=tap.trouble,
                 unknown={"lost": lost} if lost else {},
             ),
         )

@@ -168,6 +168,11 @@ class Scan:
     artifacts: dict[str, str]
     """Artifact name to status (ok, absent, denied, failed, timeout)."""
 
+    @property
+    def unread(self) -> dict[str, str]:
+        """Those that could not be read; what is absent is known."""
+        return {name: status for name, status in self.artifacts.items() if status not in {"ok", "absent"}}
+
 
 @record(kw_only=True, slots=False)
 class GapOut:

@@ -120,13 +120,13 @@ def fold(
         rows.append(row)
         if change:
             events.append(Event(change, now, number, row.uid, row.body, suppression))
-    unreadable = _unreadable(report)
+    unread = report.scan.unread
     for uid in sorted(known.keys() - present):
         one = known[uid]
         if one.status == "resolved":
             continue
         told = orjson.loads(one.body)
-        if any(source["artifact"] in unreadable for source in told["locus"]):
+        if any(source["artifact"] in unread for source in told["locus"]):
             continue
         if len(_lately(one.returned, at)) >= FLAPS:
             absent = at if one.absent is None or one.absent > at else one.absent
@@ -263,9 +263,3 @@ def _said(finding: Finding) -> bytes:
     summary = NUMBER.sub("#", summary) if finding.source == "observed" else summary
     said = orjson.dumps([*SAID(finding), summary, finding.remedy.text])
     return blake2b(said, digest_size=16).digest()
-
-
-def _unreadable(report: Report) -> frozenset[str]:
-    return frozenset(
-        name for name, status in report.scan.artifacts.items() if status in ("denied", "failed", "timeout")
-    )

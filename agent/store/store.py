@@ -148,8 +148,8 @@ class Store:
             history.checked(connection, check)
             history.failed(connection, check)
             prune(connection, self._keep, check.attempted, self._seq())
-        with self._shortened():
-            pass
+        if is_long(self._folder / FILE):
+            checkpoint(self._folder / FILE)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -39,6 +39,7 @@ def test_scripts_are_plain_sh(shell: tuple[str, ...], script: str) -> None:
 def test_locks_have_hashes_and_no_address(lock: str) -> None:
     text = (PACKAGING / lock).read_text()
     assert "://" not in text
+    assert "index" not in re.sub(r"sha256:\w+", "", text)
     assert not re.findall(r"^-.*", text, re.MULTILINE)  # nor any option: each is about this machine
     pinned = [line for line in text.splitlines() if "==" in line]
     assert pinned

@@ -149,8 +149,8 @@ def _unexplained(report: Report) -> Iterator[tuple[str, str, str]]:
     """Answers that never came, and that no gap speaks of."""
     named = {gap.source.artifact for gap in report.gaps if gap.source}
     by_status: dict[str, list[str]] = {}
-    for name, status in report.scan.artifacts.items():
-        if status not in ("ok", "absent") and name not in named:
+    for name, status in report.scan.unread.items():
+        if name not in named:
             by_status.setdefault(status, []).append(name.removeprefix("files") if "/" in name else name)
     for status, names in sorted(by_status.items()):
         yield status, listed(names), ""
